@@ -1,0 +1,261 @@
+//! The consumer's half of the protocol.
+
+use core::fmt;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use crate::control::Cursor;
+use crate::meta::Meta;
+use crate::mode::Mode;
+use crate::ring::Ring;
+use crate::sentinel;
+use crate::slot::{PAYLOAD_SIZE, Slot};
+use crate::word::Word;
+
+/// What a look at the next message found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Poll {
+    /// The message is there.
+    Ready(Meta),
+    /// Nothing yet.
+    Empty,
+    /// Nothing, and nothing will come: the producer ended the stream here.
+    Ended,
+}
+
+/// Shared memory holds what no producer writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Corruption {
+    /// A length over 240 bytes.
+    Length {
+        /// The message.
+        message: u64,
+        /// Its meta word.
+        meta: u64,
+    },
+    /// The end of the stream lies before the next message, or further ahead than the ring is long.
+    End {
+        /// The next message.
+        message: u64,
+        /// How far ahead the end is said to be, modulo 2^63.
+        distance: u64,
+    },
+}
+
+impl fmt::Display for Corruption {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Length { message, meta } => {
+                write!(
+                    f,
+                    "message {message} has the meta word {meta:#018x}, whose length exceeds {PAYLOAD_SIZE}"
+                )
+            }
+            Self::End { message, distance } => {
+                write!(
+                    f,
+                    "the stream is said to end {distance} messages after message {message}, beyond the ring"
+                )
+            }
+        }
+    }
+}
+
+impl core::error::Error for Corruption {}
+
+/// The consumer's half: looks for messages, takes them, and hands their slots back.
+///
+/// A message that was taken belongs to the caller until [`settle`](Self::settle), which makes its slot ready and, every
+/// now and then, publishes the tail; [`poll`](Self::poll) publishes it at once when there is nothing to do.
+#[derive(Debug)]
+pub struct Consumer<W = AtomicU64> {
+    ring: Ring<W>,
+    /// The next message to take.
+    next: u64,
+    /// Slots below this are ready for the producer.
+    settled: u64,
+    /// The tail as last stored.
+    published: u64,
+    /// Settled slots that are held back at most.
+    tail_every: u64,
+    messages: u64,
+    bytes: u64,
+}
+
+impl<W: Word> Consumer<W> {
+    /// The consumer of a fresh ring, which publishes its tail every quarter of the ring, at most every 256 messages.
+    ///
+    /// # Safety
+    /// It is the ring's only consumer, and the ring's memory outlives it.
+    pub unsafe fn new(ring: Ring<W>) -> Self {
+        let start = ring.config().start;
+        let tail_every = (ring.capacity() / 4).clamp(1, 256);
+        Self { ring, next: start, settled: start, published: start, tail_every, messages: 0, bytes: 0 }
+    }
+
+    /// The same consumer, publishing its tail every `messages` messages (1 to the capacity).
+    #[must_use]
+    pub fn with_tail_every(mut self, messages: u64) -> Self {
+        self.tail_every = messages.clamp(1, self.ring.capacity());
+        self
+    }
+
+    /// The ring.
+    #[inline(always)]
+    pub fn ring(&self) -> &Ring<W> {
+        &self.ring
+    }
+
+    /// The number of the next message to take.
+    #[inline(always)]
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Messages and bytes taken so far.
+    #[inline(always)]
+    pub fn taken(&self) -> (u64, u64) {
+        (self.messages, self.bytes)
+    }
+
+    /// Looks for the next message, without taking it.
+    ///
+    /// # Errors
+    /// [`Corruption`] if the shared memory holds what no producer writes; it stays so, and nothing is taken.
+    #[inline(always)]
+    pub fn poll(&mut self) -> Result<Poll, Corruption> {
+        match self.ready(self.next)? {
+            Some(meta) => Ok(Poll::Ready(meta)),
+            None => self.idle(),
+        }
+    }
+
+    /// The message `number`, if it is there: for looking further ahead than the next one. Numbers beyond the capacity are
+    /// never there.
+    ///
+    /// # Errors
+    /// [`Corruption`] if its length is impossible.
+    #[inline(always)]
+    pub fn ready(&self, number: u64) -> Result<Option<Meta>, Corruption> {
+        let slot = self.ring.slot(number);
+        // pairs with the Release store of seq in Producer::push, and the Release fence in Producer::publish
+        if slot.seq.load(Ordering::Acquire) != number.wrapping_add(1) {
+            return Ok(None);
+        }
+        match self.ring.mode() {
+            Mode::Fenced => check(number, slot.meta.load(Ordering::Relaxed)).map(Some),
+            Mode::FenceFree => arrived(slot, number),
+        }
+    }
+
+    /// How many messages from the next one on are there, up to `most`. A corrupt one counts as not there; `poll` names it
+    /// when its turn comes.
+    #[inline]
+    pub fn run(&self, most: u64) -> u64 {
+        let most = most.min(self.ring.capacity());
+        (0..most)
+            .find(|ahead| !matches!(self.ready(self.next.wrapping_add(*ahead)), Ok(Some(_))))
+            .unwrap_or(most)
+    }
+
+    /// Takes `count` messages of together `bytes` bytes, which `ready`, `run` or `poll` found there.
+    #[inline(always)]
+    pub fn take(&mut self, count: u64, bytes: u64) {
+        self.next = self.next.wrapping_add(count);
+        self.messages += count;
+        self.bytes += bytes;
+    }
+
+    /// Hands back the slots of everything taken. The caller no longer looks at them.
+    #[inline(always)]
+    pub fn settle(&mut self) {
+        if self.ring.mode() == Mode::FenceFree {
+            while self.settled != self.next {
+                let slot = self.ring.slot(self.settled);
+                // A producer that breaks the protocol can change the length meanwhile; all it gets is its own mess.
+                let len = (slot.meta.load(Ordering::Relaxed) & 0xff) as usize;
+                sentinel::rearm(slot, len);
+                self.settled = self.settled.wrapping_add(1);
+            }
+        }
+        self.settled = self.next;
+        if self.settled.wrapping_sub(self.published) >= self.tail_every {
+            self.publish_tail();
+        }
+    }
+
+    /// Publishes the tail now, with the statistics.
+    #[inline]
+    pub fn publish_tail(&mut self) {
+        self.store_tail(false);
+    }
+
+    /// Says that nobody will read any more: producers stop. Idempotent.
+    pub fn leave(&mut self) {
+        self.settle();
+        self.store_tail(true);
+    }
+
+    /// Takes back [`leave`](Self::leave), to go on with the next message.
+    pub fn rejoin(&mut self) {
+        self.settle();
+        self.publish_tail();
+    }
+
+    /// Copies the payload of the next message, which `poll` found with this `meta`, and says how many bytes it has.
+    pub fn copy_next(&self, meta: Meta, bytes: &mut [u8]) -> usize {
+        let len = meta.len().min(bytes.len());
+        let slot = self.ring.slot(self.next);
+        if let Some(bytes) = bytes.get_mut(..len) {
+            // SAFETY: `poll` saw the message with Acquire, and its slot is not handed back before `settle`.
+            unsafe { W::read_plain(&slot.payload, bytes) };
+        }
+        len
+    }
+
+    /// Nothing is there: gives the producer all its credit, and looks for the end of the stream.
+    #[cold]
+    #[inline(never)]
+    fn idle(&mut self) -> Result<Poll, Corruption> {
+        if self.published != self.settled {
+            self.publish_tail();
+        }
+        // pairs with the Release store of end in Producer::finish
+        let end = Cursor::from_word(self.ring.control().producer.end.load(Ordering::Acquire));
+        if !end.flag() {
+            return Ok(Poll::Empty);
+        }
+        match end.distance_from(self.next) {
+            0 => Ok(Poll::Ended),
+            // The last messages are on their way: the end may overtake them.
+            distance if distance <= self.ring.capacity() => Ok(Poll::Empty),
+            distance => Err(Corruption::End { message: self.next, distance }),
+        }
+    }
+
+    fn store_tail(&mut self, gone: bool) {
+        let line = &self.ring.control().consumer;
+        line.stats.messages.store(self.messages, Ordering::Relaxed);
+        line.stats.bytes.store(self.bytes, Ordering::Relaxed);
+        // pairs with the Acquire load of tail in Producer::renew
+        line.tail.store(Cursor::new(self.settled, gone).word(), Ordering::Release);
+        self.published = self.settled;
+    }
+}
+
+/// Fence-free: the sequence word is there; are all the others?
+#[inline]
+fn arrived<W: Word>(slot: &Slot<W>, number: u64) -> Result<Option<Meta>, Corruption> {
+    let Some(word) = sentinel::arrived_meta(slot) else { return Ok(None) };
+    let meta = check(number, word)?;
+    if !sentinel::arrived(slot, meta) {
+        return Ok(None);
+    }
+    // Orders the plain reads that follow after the loads above, which saw every word of the message.
+    W::fence(Ordering::Acquire);
+    Ok(Some(meta))
+}
+
+#[inline(always)]
+fn check(message: u64, word: u64) -> Result<Meta, Corruption> {
+    Meta::from_word(word).ok_or(Corruption::Length { message, meta: word })
+}

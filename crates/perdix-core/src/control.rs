@@ -1,0 +1,173 @@
+//! The control block ahead of the slots.
+
+use core::mem::{align_of, offset_of, size_of};
+use core::sync::atomic::AtomicU64;
+
+use static_assertions::const_assert_eq;
+
+use crate::slot::LINE;
+
+/// A cursor as it stands in a shared word: the low 63 bits of a message number, and one flag beside it, so that one
+/// read across the link tells both.
+///
+/// ```
+/// use perdix_core::Cursor;
+/// let cursor = Cursor::new(41, true);
+/// assert_eq!((cursor.distance_to(44), cursor.flag()), (3, true));
+/// assert_eq!(Cursor::new(u64::MAX, false).distance_to(1), 2); // numbers wrap
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor(u64);
+
+/// The bits of a message number that a [`Cursor`] keeps.
+pub const CURSOR_MASK: u64 = u64::MAX >> 1;
+
+impl Cursor {
+    /// The cursor of message number `number` (its top bit is not kept).
+    #[inline(always)]
+    pub const fn new(number: u64, flag: bool) -> Self {
+        Self(number << 1 | flag as u64)
+    }
+
+    /// Reads a shared word.
+    #[inline(always)]
+    pub const fn from_word(word: u64) -> Self {
+        Self(word)
+    }
+
+    /// The word to store.
+    #[inline(always)]
+    pub const fn word(self) -> u64 {
+        self.0
+    }
+
+    /// The flag beside the number.
+    #[inline(always)]
+    pub const fn flag(self) -> bool {
+        self.0 & 1 != 0
+    }
+
+    /// How far ahead of this cursor `number` is, modulo 2^63.
+    #[inline(always)]
+    pub const fn distance_to(self, number: u64) -> u64 {
+        number.wrapping_sub(self.0 >> 1) & CURSOR_MASK
+    }
+
+    /// How far this cursor is ahead of `number`, modulo 2^63.
+    #[inline(always)]
+    pub const fn distance_from(self, number: u64) -> u64 {
+        (self.0 >> 1).wrapping_sub(number) & CURSOR_MASK
+    }
+}
+
+/// The control block: four lines of 256 bytes ahead of slot 0. Each line has one writer.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Control<W = AtomicU64> {
+    /// What the ring is. Written once, by its creator, `magic` last.
+    pub identity: Identity<W>,
+    /// Written by the consumer.
+    pub consumer: ConsumerLine<W>,
+    /// Written by the producer.
+    pub producer: ProducerLine<W>,
+    /// Zero; kept for later versions.
+    pub reserved: Reserved<W>,
+}
+
+/// What the ring is; read-only after its creation.
+#[repr(C, align(256))]
+#[derive(Debug)]
+pub struct Identity<W = AtomicU64> {
+    /// [`MAGIC`](crate::MAGIC), stored last with Release: who sees it sees the rest.
+    pub magic: W,
+    /// The layout's [`VERSION`](crate::VERSION) in the low half, the slot size in bytes in the high half.
+    pub format: W,
+    /// Slots, a power of two.
+    pub capacity: W,
+    /// The [`Mode`](crate::Mode).
+    pub mode: W,
+    /// The number of the first message, 0 unless asked otherwise.
+    pub start: W,
+}
+
+/// The consumer's line.
+#[repr(C, align(256))]
+#[derive(Debug)]
+pub struct ConsumerLine<W = AtomicU64> {
+    /// A [`Cursor`]: messages released, and the flag "consumer gone". The producer's credit. Stored with Release.
+    pub tail: W,
+    /// Keeps the statistics off the cache lines (and their prefetched neighbours) that the producer polls.
+    pub gap: [W; 15],
+    /// Statistics, stored Relaxed.
+    pub stats: ConsumerStats<W>,
+}
+
+/// What the consumer counts; published with `tail`.
+#[repr(C)]
+#[derive(Debug)]
+pub struct ConsumerStats<W = AtomicU64> {
+    /// Messages (slots) taken.
+    pub messages: W,
+    /// Bytes of payload taken.
+    pub bytes: W,
+}
+
+/// The producer's line.
+#[repr(C, align(256))]
+#[derive(Debug)]
+pub struct ProducerLine<W = AtomicU64> {
+    /// Zero while the stream is open; then a [`Cursor`] with the flag set: the number that follows the last message.
+    /// Stored with Release. Since it carries the count, it may arrive before the messages it counts.
+    pub end: W,
+    /// A fault code, zero for none: why a device producer gave up.
+    pub fault: W,
+    /// Keeps the statistics off the cache line that the consumer polls.
+    pub gap: [W; 14],
+    /// Statistics, stored Relaxed.
+    pub stats: ProducerStats<W>,
+}
+
+/// What the producer counts.
+#[repr(C)]
+#[derive(Debug)]
+pub struct ProducerStats<W = AtomicU64> {
+    /// Messages (slots) published.
+    pub messages: W,
+    /// Bytes of payload published.
+    pub bytes: W,
+    /// How many times the producer found the ring full, repeats while it waits not counted.
+    pub full: W,
+    /// Messages dropped at the user's wish because the ring was full.
+    pub dropped: W,
+    /// The most slots seen occupied when the producer renewed its credit.
+    pub highest_fill: W,
+}
+
+/// A line kept for later versions.
+#[repr(C, align(256))]
+#[derive(Debug)]
+pub struct Reserved<W = AtomicU64>(pub [W; 32]);
+
+impl Control {
+    /// Bytes of the control block; slot 0 follows.
+    pub const SIZE: usize = size_of::<Self>();
+}
+
+const_assert_eq!(size_of::<Control>(), 4 * LINE);
+const_assert_eq!(align_of::<Control>(), LINE);
+const_assert_eq!(offset_of!(Control, identity), 0);
+const_assert_eq!(offset_of!(Control, consumer), LINE);
+const_assert_eq!(offset_of!(Control, producer), 2 * LINE);
+const_assert_eq!(offset_of!(Control, reserved), 3 * LINE);
+const_assert_eq!(offset_of!(Identity, magic), 0);
+const_assert_eq!(offset_of!(Identity, format), 8);
+const_assert_eq!(offset_of!(Identity, capacity), 16);
+const_assert_eq!(offset_of!(Identity, mode), 24);
+const_assert_eq!(offset_of!(Identity, start), 32);
+const_assert_eq!(offset_of!(ConsumerLine, tail), 0);
+const_assert_eq!(offset_of!(ConsumerLine, stats), 128);
+const_assert_eq!(offset_of!(ProducerLine, end), 0);
+const_assert_eq!(offset_of!(ProducerLine, fault), 8);
+const_assert_eq!(offset_of!(ProducerLine, stats), 128);
+const_assert_eq!(offset_of!(ProducerStats, highest_fill), 32);
+const_assert_eq!(offset_of!(ConsumerStats, bytes), 8);

@@ -1,0 +1,67 @@
+//! The slot layout and the sequence protocol of Perdix: one source, compiled for the CPU and for the GPU.
+//!
+//! A Perdix ring carries messages from one producer (a CUDA kernel or a CPU thread) to one consumer (a CPU
+//! thread) through memory that both see. This crate holds what the two sides must agree on, and nothing else:
+//! it is `no_std`, allocates nothing, never panics and never waits. Most users want `perdix-host` (buffers and
+//! the blocking API) or `perdix-gpu` (producers for kernels) instead.
+//!
+//! * [`Slot`]: 256 bytes, a sequence word, a [`Meta`] word and 240 bytes of payload.
+//! * [`Control`]: the lines ahead of the slots, each written by one side only.
+//! * [`Ring`]: a view of such memory; [`Ring::init`] creates, [`Ring::attach`] checks what somebody else created.
+//! * [`Producer`] and [`Consumer`]: the two halves of the protocol.
+//! * [`Mode`]: how a message becomes visible, with a fence or with [sentinel words](sentinel).
+//! * [`Word`]: the one seam under the protocol, through which the same code runs on atomics, on a GPU and under
+//!   a model checker.
+//!
+//! # The contract
+//! Message `n` (counted from 0) lives in slot `n mod capacity` and is there when the slot's sequence word equals
+//! `n + 1`. The consumer hands slots back by moving `tail`; a producer never writes message `n` before
+//! `tail > n - capacity`. One producer and one consumer exist at a time; every shared word has one writer.
+//!
+//! ```
+//! use perdix_core::{Config, Consumer, Mode, Poll, Producer, Ring};
+//! use std::alloc::{Layout, alloc_zeroed, dealloc};
+//!
+//! let config = Config { capacity: 4, mode: Mode::Fenced, start: 0 };
+//! let layout = Layout::from_size_align(config.bytes()?, 256)?;
+//! // SAFETY: the layout is not empty.
+//! let memory = unsafe { alloc_zeroed(layout) };
+//! // SAFETY: the memory is ours alone, aligned, and as long as said.
+//! let ring: Ring = unsafe { Ring::init(memory, layout.size(), config) }?;
+//! // SAFETY: these are the ring's only producer and consumer.
+//! let (mut producer, mut consumer) = unsafe { (Producer::new(ring), Consumer::new(ring)) };
+//!
+//! producer.push(7, 0, b"hello").map_err(|refused| format!("{refused:?}"))?;
+//! if let Ok(Poll::Ready(meta)) = consumer.poll() {
+//!     let mut bytes = [0; 240];
+//!     assert_eq!(consumer.copy_next(meta, &mut bytes), 5);
+//!     assert_eq!((meta.kind(), &bytes[..5]), (7, &b"hello"[..]));
+//!     consumer.take(1, 5);
+//!     consumer.settle();
+//! }
+//! # // SAFETY: allocated above with this layout, and neither half is used any more.
+//! # unsafe { dealloc(memory, layout) };
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![no_std]
+
+mod consumer;
+mod control;
+mod meta;
+mod mode;
+mod producer;
+mod ring;
+pub mod sentinel;
+mod slot;
+mod word;
+
+pub use consumer::{Consumer, Corruption, Poll};
+pub use control::{
+    CURSOR_MASK, ConsumerLine, ConsumerStats, Control, Cursor, Identity, ProducerLine, ProducerStats,
+};
+pub use meta::{Meta, flags};
+pub use mode::Mode;
+pub use producer::{Producer, Refused};
+pub use ring::{AttachError, Config, ConfigError, MAGIC, MAX_CAPACITY, Ring, VERSION};
+pub use slot::{HEADER_SIZE, LINE, PAYLOAD_SIZE, PAYLOAD_WORDS, SLOT_SIZE, Slot};
+pub use word::Word;

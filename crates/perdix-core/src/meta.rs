@@ -1,0 +1,92 @@
+//! Header word 1: what a message is.
+
+use crate::slot::PAYLOAD_SIZE;
+
+/// Flag bits of a [`Meta`] word.
+pub mod flags {
+    /// The message goes on in the next slot (a large message). The last slot of it lacks the flag.
+    pub const MORE: u8 = 1;
+}
+
+/// Header word 1 of a slot: length, flags, kind, and which payload words equal the sentinel.
+///
+/// | bits | field | meaning |
+/// |---|---|---|
+/// | 0–7 | length | bytes of payload, 0 to 240 |
+/// | 8–15 | flags | see [`flags`] |
+/// | 16–31 | kind | the user's tag of the message |
+/// | 32–61 | mask | fence-free mode: bit `i` set if payload word `i` really equals the sentinel; else 0 |
+/// | 62–63 | – | zero |
+///
+/// No meta word equals the [sentinel](crate::sentinel::SENTINEL), whose length byte is 255.
+///
+/// ```
+/// let meta = perdix_core::Meta::new(5, 0, 42);
+/// assert_eq!((meta.len(), meta.kind(), meta.mask()), (5, 42, 0));
+/// assert!(perdix_core::Meta::from_word(255).is_none());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Meta(u64);
+
+impl Meta {
+    /// A meta word for `len` bytes; `len` above 240 is cut to 240.
+    #[inline(always)]
+    pub const fn new(len: usize, flags: u8, kind: u16) -> Self {
+        let len = if len > PAYLOAD_SIZE { PAYLOAD_SIZE } else { len };
+        Self(len as u64 | (flags as u64) << 8 | (kind as u64) << 16)
+    }
+
+    /// The same meta with the mask of payload words that equal the sentinel (30 bits).
+    #[inline(always)]
+    pub const fn with_mask(self, mask: u32) -> Self {
+        Self(self.0 & 0xffff_ffff | ((mask & 0x3fff_ffff) as u64) << 32)
+    }
+
+    /// Reads a word from shared memory; `None` when its length is over 240, which no producer writes.
+    #[inline(always)]
+    pub const fn from_word(word: u64) -> Option<Self> {
+        if (word & 0xff) as usize > PAYLOAD_SIZE { None } else { Some(Self(word)) }
+    }
+
+    /// The word as it stands in the slot.
+    #[inline(always)]
+    pub const fn word(self) -> u64 {
+        self.0
+    }
+
+    /// Bytes of payload, 0 to 240.
+    #[inline(always)]
+    pub const fn len(self) -> usize {
+        (self.0 & 0xff) as usize
+    }
+
+    /// Whether the message has no payload.
+    #[inline(always)]
+    pub const fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// The [`flags`].
+    #[inline(always)]
+    pub const fn flags(self) -> u8 {
+        (self.0 >> 8) as u8
+    }
+
+    /// Whether the message goes on in the next slot.
+    #[inline(always)]
+    pub const fn has_more(self) -> bool {
+        self.flags() & flags::MORE != 0
+    }
+
+    /// The user's tag.
+    #[inline(always)]
+    pub const fn kind(self) -> u16 {
+        (self.0 >> 16) as u16
+    }
+
+    /// Which payload words really equal the sentinel (fence-free mode).
+    #[inline(always)]
+    pub const fn mask(self) -> u32 {
+        (self.0 >> 32) as u32 & 0x3fff_ffff
+    }
+}

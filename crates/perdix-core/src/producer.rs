@@ -1,0 +1,287 @@
+//! The producer's half of the protocol.
+
+use core::fmt;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use crate::control::Cursor;
+use crate::meta::Meta;
+use crate::mode::Mode;
+use crate::ring::Ring;
+use crate::sentinel;
+use crate::slot::{PAYLOAD_SIZE, Slot};
+use crate::word::Word;
+
+/// Why the producer may not write now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Not enough free slots.
+    Full,
+    /// The consumer is gone: nobody will read.
+    ConsumerGone,
+    /// The payload is longer than a slot's 240 bytes.
+    TooLong,
+    /// The tail in shared memory is ahead of the head, or behind it by more than the capacity: the memory was overwritten.
+    CorruptTail,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "the ring is full",
+            Self::ConsumerGone => "the consumer is gone",
+            Self::TooLong => "the payload is longer than 240 bytes",
+            Self::CorruptTail => "the ring's tail is corrupt",
+        })
+    }
+}
+
+impl core::error::Error for Refused {}
+
+/// The producer's half: stages messages in free slots, then publishes them.
+///
+/// It reads `tail` only when its cached credit runs out, and never waits. Staged messages are invisible until
+/// [`publish`](Self::publish); in between they can be given up.
+#[derive(Debug)]
+pub struct Producer<W = AtomicU64> {
+    ring: Ring<W>,
+    /// The next message to publish.
+    head: u64,
+    /// A tail that the consumer has reached; the true one may be further.
+    tail: u64,
+    /// Messages staged from `head` on.
+    staged: u64,
+    /// Bytes in the staged messages.
+    staged_bytes: u64,
+    messages: u64,
+    bytes: u64,
+    full: u64,
+    dropped: u64,
+    highest_fill: u64,
+    /// Whether the last look at the tail found too little room, so that a waiting producer is counted once.
+    starved: bool,
+}
+
+impl<W: Word> Producer<W> {
+    /// The producer of a fresh ring.
+    ///
+    /// # Safety
+    /// It is the ring's only producer, and the ring's memory outlives it.
+    pub unsafe fn new(ring: Ring<W>) -> Self {
+        let start = ring.config().start;
+        Self {
+            ring,
+            head: start,
+            tail: start,
+            staged: 0,
+            staged_bytes: 0,
+            messages: 0,
+            bytes: 0,
+            full: 0,
+            dropped: 0,
+            highest_fill: 0,
+            starved: false,
+        }
+    }
+
+    /// The ring.
+    #[inline(always)]
+    pub fn ring(&self) -> &Ring<W> {
+        &self.ring
+    }
+
+    /// The number of the next message to publish.
+    #[inline(always)]
+    pub fn head(&self) -> u64 {
+        self.head
+    }
+
+    /// Messages staged and not yet published.
+    #[inline(always)]
+    pub fn staged(&self) -> u64 {
+        self.staged
+    }
+
+    /// Publishes one message of up to 240 bytes. Staged messages are given up first.
+    ///
+    /// # Errors
+    /// [`Refused`]; nothing has changed then.
+    #[inline(always)]
+    pub fn push(&mut self, kind: u16, flags: u8, bytes: &[u8]) -> Result<(), Refused> {
+        if bytes.len() > PAYLOAD_SIZE {
+            return Err(Refused::TooLong);
+        }
+        self.abandon();
+        self.ensure(1)?;
+        let (number, ring) = (self.head, self.ring);
+        let slot = ring.slot(number);
+        // SAFETY: `ensure` found the slot free (its Acquire of tail), and nothing is published before the store below.
+        unsafe { W::write_plain(&slot.payload, bytes) };
+        slot.meta.store(self.meta_of(slot, bytes.len(), flags, kind).word(), Ordering::Relaxed);
+        // pairs with the Acquire load of seq in Consumer::ready
+        slot.seq.store(number.wrapping_add(1), Ordering::Release);
+        self.advance(1, bytes.len() as u64);
+        Ok(())
+    }
+
+    /// Copies one message of up to 240 bytes into the next free slot, behind those staged already.
+    ///
+    /// # Errors
+    /// [`Refused`]; what was staged before stays staged.
+    #[inline(always)]
+    pub fn stage(&mut self, kind: u16, flags: u8, bytes: &[u8]) -> Result<(), Refused> {
+        if bytes.len() > PAYLOAD_SIZE {
+            return Err(Refused::TooLong);
+        }
+        let ring = self.ring;
+        let slot = ring.slot(self.vacant()?);
+        // SAFETY: `vacant` found the slot free, and publish comes after.
+        unsafe { W::write_plain(&slot.payload, bytes) };
+        self.stage_written(slot, bytes.len(), kind, flags);
+        Ok(())
+    }
+
+    /// The number of the next message to stage, whose slot is free for writing in place.
+    ///
+    /// # Errors
+    /// [`Refused`] if no slot is free.
+    #[inline(always)]
+    pub fn vacant(&mut self) -> Result<u64, Refused> {
+        self.ensure(self.staged + 1)?;
+        Ok(self.head.wrapping_add(self.staged))
+    }
+
+    /// Stages the message that was written in place into the slot that [`vacant`](Self::vacant) named; `len` above 240
+    /// is cut to 240.
+    ///
+    /// # Errors
+    /// [`Refused`] if no slot is free.
+    #[inline(always)]
+    pub fn stage_in_place(&mut self, len: usize, kind: u16, flags: u8) -> Result<(), Refused> {
+        let ring = self.ring;
+        let slot = ring.slot(self.vacant()?);
+        self.stage_written(slot, len.min(PAYLOAD_SIZE), kind, flags);
+        Ok(())
+    }
+
+    /// Publishes all that is staged, under one fence, and says how many messages that were.
+    #[inline(always)]
+    pub fn publish(&mut self) -> u64 {
+        let count = self.staged;
+        if count != 0 {
+            // pairs with the Acquire load of seq in Consumer::ready, through the stores that follow
+            W::fence(Ordering::Release);
+            for ahead in 0..count {
+                let number = self.head.wrapping_add(ahead);
+                self.ring.slot(number).seq.store(number.wrapping_add(1), Ordering::Relaxed);
+            }
+            self.advance(count, self.staged_bytes);
+            self.abandon();
+        }
+        count
+    }
+
+    /// Gives up what is staged.
+    #[inline(always)]
+    pub fn abandon(&mut self) {
+        self.staged = 0;
+        self.staged_bytes = 0;
+    }
+
+    /// Makes sure that `slots` slots from the head on are free, reading the tail only if the cached credit is too small.
+    ///
+    /// # Errors
+    /// [`Refused::Full`] if fewer are free now (always, if `slots` exceeds the capacity).
+    #[inline(always)]
+    pub fn ensure(&mut self, slots: u64) -> Result<(), Refused> {
+        if self.credit() >= slots { Ok(()) } else { self.renew(slots) }
+    }
+
+    /// Free slots by the cached tail, those staged included.
+    #[inline(always)]
+    pub fn credit(&self) -> u64 {
+        self.ring.capacity() - self.head.wrapping_sub(self.tail)
+    }
+
+    /// Reads the tail.
+    ///
+    /// # Errors
+    /// [`Refused`] if fewer than `slots` slots are free, or nobody reads any more.
+    #[cold]
+    #[inline(never)]
+    pub fn renew(&mut self, slots: u64) -> Result<(), Refused> {
+        // pairs with the Release store of tail in Consumer::publish_tail
+        let tail = Cursor::from_word(self.ring.control().consumer.tail.load(Ordering::Acquire));
+        let fill = tail.distance_to(self.head);
+        if fill > self.head.wrapping_sub(self.tail) {
+            return Err(Refused::CorruptTail);
+        }
+        if tail.flag() {
+            return Err(Refused::ConsumerGone);
+        }
+        self.tail = self.head.wrapping_sub(fill);
+        let stats = &self.ring.control().producer.stats;
+        if fill > self.highest_fill {
+            self.highest_fill = fill;
+            stats.highest_fill.store(fill, Ordering::Relaxed);
+        }
+        if self.credit() >= slots {
+            self.starved = false;
+            return Ok(());
+        }
+        if !self.starved {
+            self.starved = true;
+            self.full += 1;
+            stats.full.store(self.full, Ordering::Relaxed);
+        }
+        Err(Refused::Full)
+    }
+
+    /// Whether the consumer has said that it will read no more.
+    pub fn consumer_gone(&self) -> bool {
+        Cursor::from_word(self.ring.control().consumer.tail.load(Ordering::Relaxed)).flag()
+    }
+
+    /// Counts one message that the user dropped because the ring was full.
+    pub fn count_dropped(&mut self) {
+        self.dropped += 1;
+        self.ring.control().producer.stats.dropped.store(self.dropped, Ordering::Relaxed);
+    }
+
+    /// Ends the stream: the consumer sees the end once it has taken everything published. Idempotent.
+    pub fn finish(&mut self) {
+        self.abandon();
+        // pairs with the Acquire load of end in Consumer::poll
+        self.ring.control().producer.end.store(Cursor::new(self.head, true).word(), Ordering::Release);
+    }
+
+    /// Opens the stream again, to go on where it ended.
+    pub fn reopen(&mut self) {
+        self.ring.control().producer.end.store(0, Ordering::Release);
+    }
+
+    #[inline(always)]
+    fn stage_written(&mut self, slot: &Slot<W>, len: usize, kind: u16, flags: u8) {
+        slot.meta.store(self.meta_of(slot, len, flags, kind).word(), Ordering::Relaxed);
+        self.staged += 1;
+        self.staged_bytes += len as u64;
+    }
+
+    #[inline(always)]
+    fn meta_of(&self, slot: &Slot<W>, len: usize, flags: u8, kind: u16) -> Meta {
+        let meta = Meta::new(len, flags, kind);
+        match self.ring.mode() {
+            Mode::Fenced => meta,
+            Mode::FenceFree => meta.with_mask(sentinel::mask_in_place(slot, len)),
+        }
+    }
+
+    #[inline(always)]
+    fn advance(&mut self, messages: u64, bytes: u64) {
+        self.head = self.head.wrapping_add(messages);
+        self.messages += messages;
+        self.bytes += bytes;
+        let stats = &self.ring.control().producer.stats;
+        stats.messages.store(self.messages, Ordering::Relaxed);
+        stats.bytes.store(self.bytes, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,334 @@
+//! A view of a ring in memory: made by `init`, checked by `attach`.
+
+use core::fmt;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use crate::control::Control;
+use crate::mode::Mode;
+use crate::slot::{LINE, SLOT_SIZE, Slot};
+use crate::word::Word;
+
+/// The first word of every ring: `PERDIXRB` in memory order.
+pub const MAGIC: u64 = u64::from_le_bytes(*b"PERDIXRB");
+
+/// The version of the layout that this crate writes and reads.
+pub const VERSION: u32 = 1;
+
+/// The most slots of a ring: 2^30, which is 256 GiB.
+pub const MAX_CAPACITY: u64 = 1 << 30;
+
+/// What a ring is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Slots: a power of two, from 1 to [`MAX_CAPACITY`].
+    pub capacity: u64,
+    /// How messages become visible.
+    pub mode: Mode,
+    /// The number of the first message; 0 unless a test wants to see numbers wrap.
+    pub start: u64,
+}
+
+impl Config {
+    /// Bytes that a ring of this capacity occupies.
+    ///
+    /// # Errors
+    /// [`ConfigError`] if the capacity is zero, not a power of two or over the limit.
+    pub fn bytes(&self) -> Result<usize, ConfigError> {
+        if !self.capacity.is_power_of_two() || self.capacity > MAX_CAPACITY {
+            let nearest = self.capacity.clamp(1, MAX_CAPACITY).next_power_of_two();
+            return Err(ConfigError { asked: self.capacity, nearest });
+        }
+        usize::try_from(self.capacity)
+            .ok()
+            .and_then(|slots| slots.checked_mul(SLOT_SIZE)?.checked_add(Control::SIZE))
+            .ok_or(ConfigError { asked: self.capacity, nearest: 1 << 20 })
+    }
+}
+
+/// A capacity that no ring can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// Slots asked for.
+    pub asked: u64,
+    /// The nearest legal number.
+    pub nearest: u64,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { asked, nearest } = self;
+        write!(
+            f,
+            "a ring cannot have {asked} slots: a power of two from 1 to {MAX_CAPACITY}; ask for {nearest}"
+        )
+    }
+}
+
+impl core::error::Error for ConfigError {}
+
+/// Why memory is not a ring that this crate can use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttachError {
+    /// The address is not a multiple of 256.
+    Misaligned {
+        /// The address.
+        address: usize,
+    },
+    /// The memory is shorter than the ring says (or than any ring is).
+    TooShort {
+        /// Bytes given.
+        bytes: usize,
+        /// Bytes needed.
+        needed: usize,
+    },
+    /// The memory does not begin with [`MAGIC`]: no ring, or not finished yet.
+    NotARing {
+        /// What it begins with.
+        found: u64,
+    },
+    /// A ring of another layout version.
+    Version {
+        /// Its version; ours is [`VERSION`].
+        found: u32,
+    },
+    /// A ring whose slots have another size.
+    SlotSize {
+        /// Its slot size in bytes; ours is [`SLOT_SIZE`].
+        found: u32,
+    },
+    /// A capacity that no ring can have.
+    Capacity(ConfigError),
+    /// A publication mode that this version does not know.
+    Mode {
+        /// The mode word.
+        found: u64,
+    },
+}
+
+impl fmt::Display for AttachError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Misaligned { address } => write!(f, "address {address:#x} is not a multiple of {LINE}"),
+            Self::TooShort { bytes, needed } => {
+                write!(f, "{bytes} bytes are too short: the ring needs {needed}")
+            }
+            Self::NotARing { found } => {
+                write!(f, "no ring here: it begins with {found:#018x}, not {MAGIC:#018x}")
+            }
+            Self::Version { found } => {
+                write!(f, "layout version {found}, but this build knows version {VERSION}")
+            }
+            Self::SlotSize { found } => write!(f, "slots of {found} bytes, but this build has {SLOT_SIZE}"),
+            Self::Capacity(error) => write!(f, "{error}"),
+            Self::Mode { found } => write!(f, "unknown publication mode {found}"),
+        }
+    }
+}
+
+impl core::error::Error for AttachError {}
+
+impl From<ConfigError> for AttachError {
+    fn from(error: ConfigError) -> Self {
+        Self::Capacity(error)
+    }
+}
+
+/// A view of a ring: two addresses and what `attach` has checked. Copying it copies no message.
+///
+/// The shared words are never trusted after that: capacity and mode are kept here.
+#[derive(Debug)]
+pub struct Ring<W = AtomicU64> {
+    control: NonNull<Control<W>>,
+    slots: NonNull<Slot<W>>,
+    config: Config,
+}
+
+impl<W> Clone for Ring<W> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<W> Copy for Ring<W> {}
+
+// SAFETY: a Ring is a pair of addresses of shared words (`Word: Sync`); whoever made it keeps them alive.
+unsafe impl<W: Word> Send for Ring<W> {}
+// SAFETY: as above; through `&Ring` only atomic words are reached.
+unsafe impl<W: Word> Sync for Ring<W> {}
+
+impl Ring<AtomicU64> {
+    /// Makes an empty ring in `bytes` bytes at `memory`, whatever they hold.
+    ///
+    /// # Errors
+    /// [`AttachError`] for a bad capacity, alignment or length; nothing is written then.
+    ///
+    /// # Safety
+    /// The memory is valid for reads and writes, nobody else uses it during the call, and it outlives every copy of
+    /// the returned view.
+    pub unsafe fn init(memory: *mut u8, bytes: usize, config: Config) -> Result<Self, AttachError> {
+        let needed = config.bytes()?;
+        // SAFETY: the caller's contract covers the region; `locate` only computes addresses in it.
+        let ring = unsafe { Self::locate(memory, bytes, needed, config) }?;
+        ring.reset();
+        Ok(ring)
+    }
+
+    /// Finds the ring that somebody else made in `bytes` bytes at `memory`. Garbage gives an error.
+    ///
+    /// # Errors
+    /// [`AttachError`] names the first thing that is wrong.
+    ///
+    /// # Safety
+    /// The memory is valid for reads and writes (or nobody writes through the view) and outlives every copy of the view.
+    pub unsafe fn attach(memory: *mut u8, bytes: usize) -> Result<Self, AttachError> {
+        let smallest = Config { capacity: 1, mode: Mode::Fenced, start: 0 };
+        // SAFETY: the caller's contract covers the region.
+        let probe = unsafe { Self::locate(memory, bytes, smallest.bytes()?, smallest) }?;
+        let identity = &probe.control().identity;
+        // pairs with the Release store of magic in Ring::reset
+        let magic = identity.magic.load(Ordering::Acquire);
+        if magic != MAGIC {
+            return Err(AttachError::NotARing { found: magic });
+        }
+        let format = identity.format.load(Ordering::Relaxed);
+        if format as u32 != VERSION {
+            return Err(AttachError::Version { found: format as u32 });
+        }
+        if format >> 32 != SLOT_SIZE as u64 {
+            return Err(AttachError::SlotSize { found: (format >> 32) as u32 });
+        }
+        let mode = identity.mode.load(Ordering::Relaxed);
+        let mode = Mode::from_word(mode).ok_or(AttachError::Mode { found: mode })?;
+        let capacity = identity.capacity.load(Ordering::Relaxed);
+        let config = Config { capacity, mode, start: identity.start.load(Ordering::Relaxed) };
+        let needed = config.bytes()?;
+        // SAFETY: the caller's contract covers the region.
+        unsafe { Self::locate(memory, bytes, needed, config) }
+    }
+
+    /// Splits a region into control block and slots, if it is aligned and long enough.
+    ///
+    /// # Safety
+    /// `bytes` bytes at `memory` belong to one allocation.
+    unsafe fn locate(
+        memory: *mut u8,
+        bytes: usize,
+        needed: usize,
+        config: Config,
+    ) -> Result<Self, AttachError> {
+        let address = memory as usize;
+        let Some(control) = NonNull::new(memory) else { return Err(AttachError::Misaligned { address }) };
+        if address % LINE != 0 {
+            return Err(AttachError::Misaligned { address });
+        }
+        if bytes < needed {
+            return Err(AttachError::TooShort { bytes, needed });
+        }
+        // SAFETY: `needed` is more than the control block, so the sum stays inside the allocation.
+        let slots = unsafe { control.add(Control::SIZE) };
+        Ok(Self { control: control.cast(), slots: slots.cast(), config })
+    }
+}
+
+impl<W: Word> Ring<W> {
+    /// A view of words that lie elsewhere than in one region, as a model checker's do. Call [`reset`](Self::reset)
+    /// before use.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for a capacity that is not legal or not the number of slots.
+    ///
+    /// # Safety
+    /// Both outlive every copy of the view.
+    pub unsafe fn from_parts(
+        control: &Control<W>,
+        slots: &[Slot<W>],
+        config: Config,
+    ) -> Result<Self, ConfigError> {
+        config.bytes()?;
+        if slots.len() as u64 != config.capacity {
+            return Err(ConfigError { asked: config.capacity, nearest: slots.len() as u64 });
+        }
+        Ok(Self { control: NonNull::from(control), slots: NonNull::from(slots).cast(), config })
+    }
+
+    /// What the ring is.
+    #[inline(always)]
+    pub fn config(&self) -> Config {
+        self.config
+    }
+
+    /// Slots.
+    #[inline(always)]
+    pub fn capacity(&self) -> u64 {
+        self.config.capacity
+    }
+
+    /// How messages become visible.
+    #[inline(always)]
+    pub fn mode(&self) -> Mode {
+        self.config.mode
+    }
+
+    /// The control block.
+    #[inline(always)]
+    pub fn control(&self) -> &Control<W> {
+        // SAFETY: the maker of the view keeps the control block alive; its words allow shared access.
+        unsafe { self.control.as_ref() }
+    }
+
+    /// The slot of message `number`.
+    #[inline(always)]
+    pub fn slot(&self, number: u64) -> &Slot<W> {
+        let index = (number & (self.config.capacity - 1)) as usize;
+        // SAFETY: the index is below the capacity, and the region holds that many slots.
+        let slot = unsafe { self.slots.add(index) };
+        // SAFETY: the maker of the view keeps the slots alive; their words allow shared access.
+        unsafe { slot.as_ref() }
+    }
+
+    /// Empties the ring and writes its identity. Nobody else may use the ring meanwhile.
+    pub fn reset(&self) {
+        let Config { capacity, mode, start } = self.config;
+        let control = self.control();
+        control.identity.magic.store(0, Ordering::Relaxed);
+        for ahead in 0..capacity {
+            self.clear(start.wrapping_add(ahead));
+        }
+        control.consumer.tail.store(crate::Cursor::new(start, false).word(), Ordering::Relaxed);
+        control.producer.end.store(0, Ordering::Relaxed);
+        control.producer.fault.store(0, Ordering::Relaxed);
+        let (produced, consumed) = (&control.producer.stats, &control.consumer.stats);
+        let produced =
+            [&produced.messages, &produced.bytes, &produced.full, &produced.dropped, &produced.highest_fill];
+        for word in produced.into_iter().chain([&consumed.messages, &consumed.bytes]) {
+            word.store(0, Ordering::Relaxed);
+        }
+        control.identity.format.store((SLOT_SIZE as u64) << 32 | u64::from(VERSION), Ordering::Relaxed);
+        control.identity.capacity.store(capacity, Ordering::Relaxed);
+        control.identity.mode.store(mode as u64, Ordering::Relaxed);
+        control.identity.start.store(start, Ordering::Relaxed);
+        // pairs with the Acquire load of magic in Ring::attach
+        control.identity.magic.store(MAGIC, Ordering::Release);
+    }
+
+    /// Fills the slots from message `head` on, which are free, so that any producer may write them: for a producer that
+    /// takes over from one that may have left half-written messages. Neither half may be in use.
+    pub fn clear_free(&self, tail: u64, head: u64) {
+        let used = head.wrapping_sub(tail);
+        for ahead in 0..self.capacity().saturating_sub(used) {
+            self.clear(head.wrapping_add(ahead));
+        }
+    }
+
+    /// Makes the slot of message `number` free: the sequence word of the lap before, and in fence-free mode sentinels.
+    fn clear(&self, number: u64) {
+        let slot = self.slot(number);
+        let before = number.wrapping_add(1).wrapping_sub(self.capacity());
+        slot.seq.store(before, Ordering::Relaxed);
+        if self.mode() == Mode::FenceFree {
+            crate::sentinel::rearm(slot, crate::PAYLOAD_SIZE);
+        }
+    }
+}

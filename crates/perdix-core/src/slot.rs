@@ -1,0 +1,63 @@
+//! The slot: 256 bytes that carry one message.
+
+use core::mem::{align_of, offset_of, size_of};
+use core::sync::atomic::AtomicU64;
+
+use static_assertions::const_assert_eq;
+
+/// Bytes of a slot, and its alignment: two 128-byte GPU cache lines, eight 32-byte sectors, and a whole
+/// 256-byte PCIe write.
+pub const SLOT_SIZE: usize = 256;
+
+/// Bytes of a slot's header: the sequence word and the meta word.
+pub const HEADER_SIZE: usize = 16;
+
+/// Bytes of payload in a slot, and so the longest message in one slot.
+pub const PAYLOAD_SIZE: usize = SLOT_SIZE - HEADER_SIZE;
+
+/// 8-byte words of payload in a slot.
+pub const PAYLOAD_WORDS: usize = PAYLOAD_SIZE / 8;
+
+/// Bytes of a line of the control block; every line has one writer.
+pub const LINE: usize = 256;
+
+/// One message: header word 0 is the sequence, header word 1 the [`Meta`](crate::Meta), then 240 bytes of payload.
+///
+/// Over its life a slot is *free* (it belongs to the producer), *published* (to the consumer, once `seq == n + 1`)
+/// and free again (once `tail > n`). Only its owner writes it.
+#[repr(C, align(256))]
+#[derive(Debug)]
+pub struct Slot<W = AtomicU64> {
+    /// `n + 1` when message `n` is in the slot (wrapping at 2^64). Written by the producer. Numbers never repeat,
+    /// so a slot needs no clearing, and zeroed memory holds no message.
+    pub seq: W,
+    /// The [`Meta`](crate::Meta) of the message. Written by the producer before `seq` (fenced), or in any order
+    /// with it (fence-free: the consumer re-arms it with the sentinel, which no meta word equals).
+    pub meta: W,
+    /// The payload, bytes in memory order, aligned to 16 bytes. Written by the producer; in fence-free mode re-armed
+    /// by the consumer before it releases the slot.
+    pub payload: [W; PAYLOAD_WORDS],
+}
+
+const_assert_eq!(size_of::<Slot>(), SLOT_SIZE);
+const_assert_eq!(align_of::<Slot>(), SLOT_SIZE);
+const_assert_eq!(offset_of!(Slot, seq), 0);
+const_assert_eq!(offset_of!(Slot, meta), 8);
+const_assert_eq!(offset_of!(Slot, payload), HEADER_SIZE);
+
+impl Slot<AtomicU64> {
+    /// The payload's address, for reading or writing in place; aligned to 16 bytes, 240 bytes long.
+    ///
+    /// Reading through it needs a poll that found the message; writing needs the slot to be the producer's.
+    #[inline(always)]
+    pub fn payload_ptr(&self) -> *mut u8 {
+        self.payload.as_ptr().cast::<u8>().cast_mut()
+    }
+}
+
+/// How many payload words a message of `len` bytes occupies: whole 16-byte pairs, because that is the unit in which
+/// device lanes store. All of them are written, checked and re-armed.
+#[inline(always)]
+pub(crate) fn words_of(len: usize) -> usize {
+    (len.div_ceil(16) * 2).min(PAYLOAD_WORDS)
+}

@@ -1,0 +1,95 @@
+//! The seam under the protocol: one 8-byte shared word.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use crate::sentinel::SENTINEL;
+
+/// One 8-byte word of shared memory, as the protocol uses it.
+///
+/// The protocol is written once over this trait. [`AtomicU64`] is the implementation for CPUs and GPUs; the
+/// tests implement it with a model checker's atomics, so that the very same code is explored there.
+///
+/// The `plain` methods move payload without atomics. They are what makes a publication order necessary: the
+/// protocol calls them only while the slot belongs to the caller.
+///
+/// # Safety
+/// `load` and `store` must be atomic accesses of 8 bytes with at least the order asked for, and `fence` a fence
+/// of that order between them. An implementation must have the size and alignment of a `u64` wherever it is used
+/// with [`Ring::init`](crate::Ring::init) or [`Ring::attach`](crate::Ring::attach).
+pub unsafe trait Word: Sized + Sync {
+    /// Loads the word.
+    fn load(&self, order: Ordering) -> u64;
+
+    /// Stores the word.
+    fn store(&self, value: u64, order: Ordering);
+
+    /// A fence between the accesses of this side, as [`core::sync::atomic::fence`].
+    fn fence(order: Ordering);
+
+    /// Stores two neighbouring words that nothing else orders, as one 16-byte store where the target has it
+    /// (which the link may still split in two). The fence-free publication is made of these.
+    fn store_pair(low: &Self, high: &Self, values: [u64; 2]) {
+        low.store(values[0], Ordering::Relaxed);
+        high.store(values[1], Ordering::Relaxed);
+    }
+
+    /// Puts the sentinel back into a word of a slot that is about to be released.
+    fn rearm(&self) {
+        self.store(SENTINEL, Ordering::Relaxed);
+    }
+
+    /// Which of the first 32 words hold the sentinel: bit `i` for `words[i]`.
+    fn pending(words: &[Self]) -> u32 {
+        words
+            .iter()
+            .take(32)
+            .enumerate()
+            .fold(0, |mask, (i, word)| mask | (u32::from(word.load(Ordering::Relaxed) == SENTINEL) << i))
+    }
+
+    /// Copies `bytes` to the front of `words`; what does not fit is left out. The rest of the last word written
+    /// keeps its bytes or becomes zero.
+    ///
+    /// # Safety
+    /// No other thread accesses these words until a later Release publishes them.
+    unsafe fn write_plain(words: &[Self], bytes: &[u8]);
+
+    /// Copies from the front of `words` into `bytes`, up to the shorter of the two.
+    ///
+    /// # Safety
+    /// An Acquire has ordered this after every write to these words, and nobody writes them meanwhile.
+    unsafe fn read_plain(words: &[Self], bytes: &mut [u8]);
+}
+
+// SAFETY: AtomicU64 is exactly such a word, on every target that has it.
+unsafe impl Word for AtomicU64 {
+    #[inline(always)]
+    fn load(&self, order: Ordering) -> u64 {
+        self.load(order)
+    }
+
+    #[inline(always)]
+    fn store(&self, value: u64, order: Ordering) {
+        self.store(value, order);
+    }
+
+    #[inline(always)]
+    fn fence(order: Ordering) {
+        core::sync::atomic::fence(order);
+    }
+
+    #[inline(always)]
+    unsafe fn write_plain(words: &[Self], bytes: &[u8]) {
+        let n = bytes.len().min(size_of_val(words));
+        let to = words.as_ptr().cast::<u8>().cast_mut();
+        // SAFETY: `n` bytes lie in both; the words are atomics (shared mutability) and ours by the contract.
+        unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), to, n) };
+    }
+
+    #[inline(always)]
+    unsafe fn read_plain(words: &[Self], bytes: &mut [u8]) {
+        let n = bytes.len().min(size_of_val(words));
+        // SAFETY: `n` bytes lie in both, and by the contract nobody writes the words now.
+        unsafe { core::ptr::copy_nonoverlapping(words.as_ptr().cast::<u8>(), bytes.as_mut_ptr(), n) };
+    }
+}
