@@ -151,10 +151,27 @@ impl<W: Word> Consumer<W> {
     /// when its turn comes.
     #[inline]
     pub fn run(&self, most: u64) -> u64 {
+        self.run_sized(most).0
+    }
+
+    /// The same, with the bytes of payload that they hold together.
+    #[inline]
+    pub fn run_sized(&self, most: u64) -> (u64, u64) {
         let most = most.min(self.ring.capacity());
-        (0..most)
-            .find(|ahead| !matches!(self.ready(self.next.wrapping_add(*ahead)), Ok(Some(_))))
-            .unwrap_or(most)
+        let (mut count, mut bytes) = (0, 0);
+        while count < most {
+            let Ok(Some(meta)) = self.ready(self.next.wrapping_add(count)) else { break };
+            count += 1;
+            bytes += meta.len() as u64;
+        }
+        (count, bytes)
+    }
+
+    /// How many messages are still to come, those on their way included, if the producer has ended the stream.
+    pub fn until_end(&self) -> Option<u64> {
+        // pairs with the Release store of end in Producer::finish
+        let end = Cursor::from_word(self.ring.control().producer.end.load(Ordering::Acquire));
+        end.flag().then(|| end.distance_from(self.next))
     }
 
     /// Takes `count` messages of together `bytes` bytes, which `ready`, `run` or `poll` found there.
@@ -219,16 +236,12 @@ impl<W: Word> Consumer<W> {
         if self.published != self.settled {
             self.publish_tail();
         }
-        // pairs with the Release store of end in Producer::finish
-        let end = Cursor::from_word(self.ring.control().producer.end.load(Ordering::Acquire));
-        if !end.flag() {
-            return Ok(Poll::Empty);
-        }
-        match end.distance_from(self.next) {
-            0 => Ok(Poll::Ended),
+        match self.until_end() {
+            None => Ok(Poll::Empty),
+            Some(0) => Ok(Poll::Ended),
             // The last messages are on their way: the end may overtake them.
-            distance if distance <= self.ring.capacity() => Ok(Poll::Empty),
-            distance => Err(Corruption::End { message: self.next, distance }),
+            Some(distance) if distance <= self.ring.capacity() => Ok(Poll::Empty),
+            Some(distance) => Err(Corruption::End { message: self.next, distance }),
         }
     }
 

@@ -58,6 +58,7 @@ mod word;
 pub use consumer::{Consumer, Corruption, Poll};
 pub use control::{
     CURSOR_MASK, ConsumerLine, ConsumerStats, Control, Cursor, Identity, ProducerLine, ProducerStats,
+    Reserved,
 };
 pub use meta::{Meta, flags};
 pub use mode::Mode;

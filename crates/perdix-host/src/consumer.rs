@@ -1,0 +1,202 @@
+//! The consumer.
+
+mod batch;
+mod iter;
+mod large;
+mod message;
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use batch::MessageBatch;
+pub use iter::Messages;
+pub use large::Large;
+pub use message::{Message, MessageRef, OwnedMessage};
+use perdix_core::{Consumer as Core, Corruption, Meta, Poll};
+
+use crate::buffer::Buffer;
+use crate::counters::Counters;
+use crate::error::ConsumeError;
+use crate::shared::Shared;
+use crate::wait::Waiter;
+
+/// The consuming half of a [`Buffer`], whoever produces. Dropping it tells the producer that nobody reads any more.
+///
+/// Calls that begin with `try_` never wait; the others wait while the ring is empty, as the buffer's
+/// [`WaitStrategy`](crate::WaitStrategy) says, and can be given a time limit. Messages come in the order in which they were
+/// produced, each exactly once.
+#[derive(Debug)]
+pub struct Consumer<'a> {
+    shared: Arc<Shared>,
+    /// Borrows the buffer, and (as `Cell` is not `Sync`) keeps the half to one thread at a time.
+    borrow: PhantomData<(&'a mut Buffer, std::cell::Cell<()>)>,
+}
+
+impl<'a> Consumer<'a> {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, borrow: PhantomData }
+    }
+
+    /// The next message, if it is there.
+    ///
+    /// `None` means nothing now. Whether something may still come, [`status`](Self::status) tells.
+    #[inline]
+    pub fn try_consume(&mut self) -> Option<Message<'_>> {
+        match self.poll() {
+            Ok(Poll::Ready(meta)) => Some(Message::take(self.core(), meta)),
+            _ => None,
+        }
+    }
+
+    /// The next message, waiting for it.
+    ///
+    /// # Errors
+    /// [`ConsumeError::EndOfStream`] or [`ConsumeError::Corrupt`].
+    #[inline]
+    pub fn consume(&mut self) -> Result<Message<'_>, ConsumeError> {
+        let meta = self.wait_for_message(None)?;
+        Ok(Message::take(self.core(), meta))
+    }
+
+    /// The next message, waiting no longer than `limit`.
+    ///
+    /// # Errors
+    /// As [`consume`](Self::consume), and [`ConsumeError::TimedOut`].
+    #[inline]
+    pub fn consume_timeout(&mut self, limit: Duration) -> Result<Message<'_>, ConsumeError> {
+        let meta = self.wait_for_message(Some(limit))?;
+        Ok(Message::take(self.core(), meta))
+    }
+
+    /// All messages that are there, up to `most`, as one guard; `None` if there are none (or `most` is 0).
+    #[inline]
+    pub fn try_consume_batch(&mut self, most: usize) -> Option<MessageBatch<'_>> {
+        match self.core().run_sized(most as u64) {
+            (0, _) => {
+                // Nothing to hand out: let the producer have all its credit.
+                let _ = self.poll();
+                None
+            }
+            (count, bytes) => Some(MessageBatch::take(self.core(), count, bytes)),
+        }
+    }
+
+    /// [`try_consume_batch`](Self::try_consume_batch), waiting until there is at least one message.
+    ///
+    /// # Errors
+    /// As [`consume`](Self::consume). With `most` 0 the batch is empty.
+    pub fn consume_batch(&mut self, most: usize) -> Result<MessageBatch<'_>, ConsumeError> {
+        self.wait_for_message(None)?;
+        let (count, bytes) = self.core().run_sized(most as u64);
+        Ok(MessageBatch::take(self.core(), count, bytes))
+    }
+
+    /// Calls `each` with every message that is there now, at most a ring full, and says how many there were. The slots are
+    /// released as it goes.
+    pub fn drain(&mut self, mut each: impl FnMut(MessageRef<'_>)) -> usize {
+        let mut left = self.shared.ring.capacity() as usize;
+        let mut count = 0;
+        while let Some(batch) = self.try_consume_batch(left.min(32)) {
+            batch.iter().for_each(&mut each);
+            count += batch.len();
+            left -= batch.len();
+        }
+        count
+    }
+
+    /// Calls `each` with every message until the end of the stream, waiting for them, and says how many there were.
+    ///
+    /// # Errors
+    /// [`ConsumeError::Corrupt`]; everything before has been delivered.
+    pub fn for_each(&mut self, mut each: impl FnMut(MessageRef<'_>)) -> Result<u64, ConsumeError> {
+        let mut count = 0;
+        loop {
+            match self.consume_batch(32) {
+                Ok(batch) => {
+                    batch.iter().for_each(&mut each);
+                    count += batch.len() as u64;
+                }
+                Err(ConsumeError::EndOfStream) => return Ok(count),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// An iterator over copies of the messages; it waits for each and ends at the end of the stream.
+    pub fn messages(&mut self) -> Messages<'_, 'a> {
+        Messages::new(self)
+    }
+
+    /// How many messages are there now. Counts them, so it costs a look at each; at most the number of slots.
+    pub fn available(&mut self) -> usize {
+        self.core().run(u64::MAX) as usize
+    }
+
+    /// Whether messages may still come: `Ok` while the stream is open or something is left to read.
+    ///
+    /// # Errors
+    /// [`ConsumeError::EndOfStream`] if the stream has ended and all is read, [`ConsumeError::Corrupt`].
+    pub fn status(&mut self) -> Result<(), ConsumeError> {
+        match self.poll()? {
+            Poll::Ended => Err(ConsumeError::EndOfStream),
+            Poll::Ready(_) | Poll::Empty => Ok(()),
+        }
+    }
+
+    /// The number of the next message, from 0.
+    pub fn position(&mut self) -> u64 {
+        self.core().next()
+    }
+
+    /// A handle to the ring's counters.
+    pub fn counters(&self) -> Counters {
+        Counters(Arc::clone(&self.shared))
+    }
+
+    #[inline(always)]
+    fn core(&mut self) -> &mut Core {
+        // SAFETY: this is the one consumer half, borrowed mutably for as long as the reference lives.
+        unsafe { self.shared.consumer() }
+    }
+
+    /// Looks for the next message; no guard exists now, so an idle look releases what forgotten guards held.
+    #[inline(always)]
+    fn poll(&mut self) -> Result<Poll, Corruption> {
+        let core = self.core();
+        match core.ready(core.next())? {
+            Some(meta) => Ok(Poll::Ready(meta)),
+            None => {
+                core.settle();
+                core.poll()
+            }
+        }
+    }
+
+    #[inline]
+    fn wait_for_message(&mut self, limit: Option<Duration>) -> Result<Meta, ConsumeError> {
+        match self.poll()? {
+            Poll::Ready(meta) => Ok(meta),
+            Poll::Ended => Err(ConsumeError::EndOfStream),
+            Poll::Empty => self.wait_long(limit),
+        }
+    }
+
+    #[inline(never)]
+    fn wait_long(&mut self, limit: Option<Duration>) -> Result<Meta, ConsumeError> {
+        let mut waiter = Waiter::new(self.shared.waits.consumer, limit);
+        loop {
+            match self.poll()? {
+                Poll::Ready(meta) => return Ok(meta),
+                Poll::Ended => return Err(ConsumeError::EndOfStream),
+                Poll::Empty => waiter.pause().map_err(|waited| ConsumeError::TimedOut { waited })?,
+            }
+        }
+    }
+}
+
+impl Drop for Consumer<'_> {
+    fn drop(&mut self) {
+        self.core().leave();
+    }
+}

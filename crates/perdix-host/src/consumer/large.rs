@@ -1,0 +1,85 @@
+//! Large messages put together again.
+
+use std::time::Duration;
+
+use super::{Consumer, MessageBatch};
+use crate::error::ConsumeError;
+use crate::wait::Waiter;
+
+/// A message put together from its slots; the bytes are in the caller's vector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Large {
+    /// The user's tag, 0 unless given.
+    pub kind: u16,
+    /// The number of its first slot.
+    pub number: u64,
+    /// How many slots it took.
+    pub slots: u64,
+}
+
+impl Consumer<'_> {
+    /// The next message, of one slot or many, copied into `bytes` (whose content is replaced); `None` if it is not there, or
+    /// not complete yet.
+    ///
+    /// # Errors
+    /// [`ConsumeError::EndOfStream`], [`ConsumeError::Truncated`] or [`ConsumeError::Corrupt`].
+    pub fn try_consume_large(&mut self, bytes: &mut Vec<u8>) -> Result<Option<Large>, ConsumeError> {
+        self.status()?;
+        let (slots, complete) = self.large_run()?;
+        if !complete {
+            return match self.core().until_end() {
+                Some(left) if left == slots => Err(ConsumeError::Truncated { first: self.position(), slots }),
+                _ => Ok(None),
+            };
+        }
+        let (count, total) = self.core().run_sized(slots);
+        let batch = MessageBatch::take(self.core(), count, total);
+        bytes.clear();
+        batch.iter().for_each(|part| bytes.extend_from_slice(&part));
+        Ok(batch.get(0).map(|first| Large { kind: first.kind(), number: first.number(), slots }))
+    }
+
+    /// [`try_consume_large`](Self::try_consume_large), waiting until the message is complete.
+    ///
+    /// # Errors
+    /// As [`try_consume_large`](Self::try_consume_large).
+    pub fn consume_large(&mut self, bytes: &mut Vec<u8>) -> Result<Large, ConsumeError> {
+        self.large(bytes, None)
+    }
+
+    /// [`consume_large`](Self::consume_large), waiting no longer than `limit`.
+    ///
+    /// # Errors
+    /// As [`try_consume_large`](Self::try_consume_large), and [`ConsumeError::TimedOut`].
+    pub fn consume_large_timeout(
+        &mut self,
+        bytes: &mut Vec<u8>,
+        limit: Duration,
+    ) -> Result<Large, ConsumeError> {
+        self.large(bytes, Some(limit))
+    }
+
+    fn large(&mut self, bytes: &mut Vec<u8>, limit: Option<Duration>) -> Result<Large, ConsumeError> {
+        let mut waiter = Waiter::new(self.shared.waits.consumer, limit);
+        loop {
+            if let Some(large) = self.try_consume_large(bytes)? {
+                return Ok(large);
+            }
+            waiter.pause().map_err(|waited| ConsumeError::TimedOut { waited })?;
+        }
+    }
+
+    /// How many slots of the next message are there, and whether the last one is among them.
+    fn large_run(&mut self) -> Result<(u64, bool), ConsumeError> {
+        let capacity = self.shared.ring.capacity();
+        let core = self.core();
+        for slots in 0..capacity {
+            match core.ready(core.next().wrapping_add(slots))? {
+                None => return Ok((slots, false)),
+                Some(meta) if !meta.has_more() => return Ok((slots + 1, true)),
+                Some(_) => {}
+            }
+        }
+        Ok((capacity, false))
+    }
+}

@@ -1,0 +1,63 @@
+//! Counters of a ring, readable at any time from any thread.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::shared::Shared;
+
+/// A handle to a ring's counters; cheap to clone, usable from any thread while the ring runs, and after.
+///
+/// ```
+/// let mut buffer = perdix_host::Buffer::new(8)?;
+/// let counters = buffer.counters();
+/// let (mut producer, _consumer) = buffer.split_mut();
+/// producer.try_produce(b"abc")?;
+/// assert_eq!((counters.read().sent, counters.read().sent_bytes), (1, 3));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Counters(pub(crate) Arc<Shared>);
+
+/// A ring's counters at one moment. Each is exact by itself; they are not read at the same instant.
+///
+/// A message here is a slot: a large message counts once per slot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// Slots of the ring.
+    pub capacity: u64,
+    /// Messages published.
+    pub sent: u64,
+    /// Bytes of payload published.
+    pub sent_bytes: u64,
+    /// Messages taken by the consumer; lags by up to a batch (a quarter of the ring, at most 256) while it is busy.
+    pub received: u64,
+    /// Bytes of payload taken by the consumer; lags likewise.
+    pub received_bytes: u64,
+    /// How many times the producer found the ring full; one wait counts once.
+    pub full: u64,
+    /// Messages dropped because the ring was full, at the user's wish.
+    pub dropped: u64,
+    /// The most slots seen occupied, sampled whenever the producer renews its credit (at least once per lap).
+    pub highest_fill: u64,
+}
+
+impl Counters {
+    /// Reads all counters.
+    pub fn read(&self) -> Snapshot {
+        let control = self.0.ring.control();
+        let (producer, consumer) = (&control.producer.stats, &control.consumer.stats);
+        let read = |word: &AtomicU64| word.load(Ordering::Relaxed);
+        Snapshot {
+            capacity: self.0.ring.capacity(),
+            // The consumer's first, so that a reader never sees more received than sent.
+            received: read(&consumer.messages),
+            received_bytes: read(&consumer.bytes),
+            sent: read(&producer.messages),
+            sent_bytes: read(&producer.bytes),
+            full: read(&producer.full),
+            dropped: read(&producer.dropped),
+            highest_fill: read(&producer.highest_fill),
+        }
+    }
+}

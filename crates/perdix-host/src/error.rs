@@ -1,0 +1,105 @@
+//! What can go wrong, one type per operation.
+
+use std::time::Duration;
+
+use perdix_core::{AttachError, ConfigError, Corruption, PAYLOAD_SIZE};
+
+/// Why a buffer could not be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CreateError {
+    /// The number of slots is not legal; the message names the nearest that is.
+    #[error(transparent)]
+    Slots(#[from] ConfigError),
+    /// There is not enough memory.
+    #[error("no memory for a ring of {bytes} bytes ({slots} slots of 256); ask for fewer slots")]
+    OutOfMemory {
+        /// Slots asked for.
+        slots: u64,
+        /// Bytes needed.
+        bytes: usize,
+    },
+    /// The memory that was obtained cannot hold a ring.
+    #[error("the memory cannot hold the ring: {0}")]
+    Region(AttachError),
+}
+
+/// Why a message was not produced. Nothing of it was published, and it is still the caller's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProduceError {
+    /// No free slots now; the consumer has to release some first.
+    #[error(
+        "the ring is full: fewer than {needed} of its {capacity} slots are free; try again, or use a call that waits"
+    )]
+    Full {
+        /// Slots needed.
+        needed: u64,
+        /// Slots of the ring.
+        capacity: u64,
+    },
+    /// The message is longer than one slot holds, or, for a large message, than the whole ring.
+    #[error("a message of {len} bytes is over the limit of {limit} bytes{}", remedy(*.limit))]
+    TooLong {
+        /// Bytes of the message.
+        len: usize,
+        /// Bytes allowed.
+        limit: usize,
+    },
+    /// The consumer was dropped: nobody will ever read.
+    #[error("the consumer is gone; nobody will read what is produced")]
+    ConsumerGone,
+    /// The time limit passed while the ring was full.
+    #[error("the ring was still full after {waited:?}; is the consumer running?")]
+    TimedOut {
+        /// How long the call waited.
+        waited: Duration,
+    },
+    /// The ring's shared memory was overwritten.
+    #[error("the ring's memory is corrupt: its tail is not where a consumer can have put it")]
+    Corrupt,
+}
+
+fn remedy(limit: usize) -> &'static str {
+    if limit == PAYLOAD_SIZE {
+        "; produce_large splits over several slots"
+    } else {
+        "; use a ring with more slots"
+    }
+}
+
+/// Why [`Producer::produce_all`](crate::Producer::produce_all) stopped.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("stopped after {sent} messages: {source}")]
+pub struct ProduceAllError {
+    /// Messages that were published.
+    pub sent: u64,
+    /// What stopped it; the message after those sent was not published.
+    pub source: ProduceError,
+}
+
+/// Why there is no message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConsumeError {
+    /// The producer ended the stream, and everything it published has been consumed.
+    #[error("end of stream")]
+    EndOfStream,
+    /// The time limit passed with no message.
+    #[error("no message within {waited:?}")]
+    TimedOut {
+        /// How long the call waited.
+        waited: Duration,
+    },
+    /// The ring's shared memory holds what no producer writes. It stays so; nothing after it is delivered.
+    #[error("the ring's memory is corrupt: {0}")]
+    Corrupt(#[from] Corruption),
+    /// The stream ended inside a large message. Its parts can be had with `try_consume`.
+    #[error("the stream ended inside a large message, {slots} slots after its start at message {first}")]
+    Truncated {
+        /// The number of the large message's first slot.
+        first: u64,
+        /// Slots that came.
+        slots: u64,
+    },
+}

@@ -1,0 +1,287 @@
+//! The CPU producer.
+
+mod batch;
+mod grant;
+mod large;
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use batch::Batch;
+pub use grant::Grant;
+use perdix_core::{PAYLOAD_SIZE, Producer as Core, Refused};
+
+use crate::buffer::Buffer;
+use crate::counters::Counters;
+use crate::error::{ProduceAllError, ProduceError};
+use crate::shared::Shared;
+use crate::wait::Waiter;
+
+/// Messages staged before [`Producer::produce_all`] publishes them: enough to spread the cost, few enough that the consumer
+/// starts early.
+const PUBLISH_EVERY: u64 = 32;
+
+/// The producing half of a [`Buffer`], for a CPU thread. Dropping it ends the stream.
+///
+/// Calls that begin with `try_` never wait; the others wait while the ring is full, as the buffer's
+/// [`WaitStrategy`](crate::WaitStrategy) says, and can be given a time limit. Every message has a *kind*, a tag of 16 bits for
+/// the user's purposes, 0 unless given.
+#[derive(Debug)]
+pub struct Producer<'a> {
+    shared: Arc<Shared>,
+    /// Borrows the buffer, and (as `Cell` is not `Sync`) keeps the half to one thread at a time.
+    borrow: PhantomData<(&'a mut Buffer, std::cell::Cell<()>)>,
+}
+
+impl Producer<'_> {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, borrow: PhantomData }
+    }
+
+    /// Publishes `message` (up to 240 bytes) if a slot is free.
+    ///
+    /// # Errors
+    /// [`ProduceError::Full`], [`ProduceError::TooLong`], [`ProduceError::ConsumerGone`] or [`ProduceError::Corrupt`].
+    #[inline]
+    pub fn try_produce(&mut self, message: &[u8]) -> Result<(), ProduceError> {
+        self.try_produce_kind(0, message)
+    }
+
+    /// [`try_produce`](Self::try_produce) with a kind.
+    ///
+    /// # Errors
+    /// As [`try_produce`](Self::try_produce).
+    #[inline]
+    pub fn try_produce_kind(&mut self, kind: u16, message: &[u8]) -> Result<(), ProduceError> {
+        let core = self.core();
+        core.push(kind, 0, message).map_err(|refused| explain(refused, core, message.len(), 1))
+    }
+
+    /// Publishes `message` (up to 240 bytes), waiting while the ring is full.
+    ///
+    /// # Errors
+    /// [`ProduceError::TooLong`], [`ProduceError::ConsumerGone`] or [`ProduceError::Corrupt`].
+    #[inline]
+    pub fn produce(&mut self, message: &[u8]) -> Result<(), ProduceError> {
+        self.produce_kind(0, message)
+    }
+
+    /// [`produce`](Self::produce) with a kind.
+    ///
+    /// # Errors
+    /// As [`produce`](Self::produce).
+    #[inline]
+    pub fn produce_kind(&mut self, kind: u16, message: &[u8]) -> Result<(), ProduceError> {
+        match self.core().push(kind, 0, message) {
+            Ok(()) => Ok(()),
+            Err(refused) => self.produce_slowly(refused, kind, message, None),
+        }
+    }
+
+    /// [`produce`](Self::produce), waiting no longer than `limit`.
+    ///
+    /// # Errors
+    /// As [`produce`](Self::produce), and [`ProduceError::TimedOut`].
+    pub fn produce_timeout(&mut self, message: &[u8], limit: Duration) -> Result<(), ProduceError> {
+        match self.core().push(0, 0, message) {
+            Ok(()) => Ok(()),
+            Err(refused) => self.produce_slowly(refused, 0, message, Some(limit)),
+        }
+    }
+
+    /// Publishes `message` if a slot is free; if the ring is full, drops and counts it (see [`Counters`]) and returns `false`.
+    ///
+    /// # Errors
+    /// [`ProduceError::TooLong`], [`ProduceError::ConsumerGone`] or [`ProduceError::Corrupt`].
+    pub fn produce_or_drop(&mut self, message: &[u8]) -> Result<bool, ProduceError> {
+        match self.try_produce(message) {
+            Ok(()) => Ok(true),
+            Err(ProduceError::Full { .. }) => {
+                self.core().count_dropped();
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Publishes every message of an iterator, several under one publication, waiting while the ring is full. Returns how many.
+    ///
+    /// # Errors
+    /// [`ProduceAllError`] says how many were published before the first that could not be.
+    pub fn produce_all<I>(&mut self, messages: I) -> Result<u64, ProduceAllError>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<[u8]>,
+    {
+        self.core().abandon();
+        let mut sent = 0;
+        for message in messages {
+            let message = message.as_ref();
+            while let Err(refused) = self.core().stage(0, 0, message) {
+                sent += self.core().publish();
+                let waited = match refused {
+                    Refused::Full => self.wait_for(1, None),
+                    other => Err(explain(other, self.core(), message.len(), 1)),
+                };
+                waited.map_err(|source| ProduceAllError { sent, source })?;
+            }
+            if self.core().staged() >= PUBLISH_EVERY {
+                sent += self.core().publish();
+            }
+        }
+        Ok(sent + self.core().publish())
+    }
+
+    /// Reserves the next slot for `len` bytes (up to 240), to be written in place, if one is free.
+    ///
+    /// # Errors
+    /// As [`try_produce`](Self::try_produce).
+    #[inline]
+    pub fn try_reserve(&mut self, len: usize) -> Result<Grant<'_>, ProduceError> {
+        self.reserve_within(len, Some(Duration::ZERO)).map_err(|error| match error {
+            ProduceError::TimedOut { .. } => {
+                ProduceError::Full { needed: 1, capacity: self.shared.ring.capacity() }
+            }
+            other => other,
+        })?;
+        Ok(Grant::new(self.core(), len))
+    }
+
+    /// [`try_reserve`](Self::try_reserve), waiting while the ring is full.
+    ///
+    /// # Errors
+    /// As [`produce`](Self::produce).
+    #[inline]
+    pub fn reserve(&mut self, len: usize) -> Result<Grant<'_>, ProduceError> {
+        self.reserve_within(len, None)?;
+        Ok(Grant::new(self.core(), len))
+    }
+
+    /// [`reserve`](Self::reserve), waiting no longer than `limit`.
+    ///
+    /// # Errors
+    /// As [`produce`](Self::produce), and [`ProduceError::TimedOut`].
+    pub fn reserve_timeout(&mut self, len: usize, limit: Duration) -> Result<Grant<'_>, ProduceError> {
+        self.reserve_within(len, Some(limit))?;
+        Ok(Grant::new(self.core(), len))
+    }
+
+    /// Begins a batch of up to `most` messages that are published together; it has as many as are free now, at least one.
+    ///
+    /// # Errors
+    /// [`ProduceError::Full`] if no slot is free (or `most` is 0), [`ProduceError::ConsumerGone`], [`ProduceError::Corrupt`].
+    #[inline]
+    pub fn try_batch(&mut self, most: usize) -> Result<Batch<'_>, ProduceError> {
+        let most = (most as u64).min(self.shared.ring.capacity());
+        let core = self.core();
+        core.abandon();
+        // A short look at the cached credit first; the tail is read only if that is not enough for all.
+        if let Err(refused) = core.ensure(most) {
+            if refused != Refused::Full || core.credit() == 0 {
+                return Err(explain(refused, core, 0, 1));
+            }
+        }
+        match core.credit().min(most) {
+            0 => Err(explain(Refused::Full, core, 0, 1)),
+            room => Ok(Batch::new(core, room)),
+        }
+    }
+
+    /// [`try_batch`](Self::try_batch), waiting until at least one slot is free.
+    ///
+    /// # Errors
+    /// [`ProduceError::ConsumerGone`] or [`ProduceError::Corrupt`]; [`ProduceError::Full`] only if `most` is 0.
+    pub fn batch(&mut self, most: usize) -> Result<Batch<'_>, ProduceError> {
+        self.core().abandon();
+        if most != 0 {
+            self.wait_for(1, None)?;
+        }
+        self.try_batch(most)
+    }
+
+    /// Slots that are free now, read from the consumer's tail.
+    pub fn free_slots(&mut self) -> usize {
+        let core = self.core();
+        core.abandon();
+        // Only the refreshed credit counts here; that it is short of a whole ring is no error.
+        let _ = core.ensure(core.ring().capacity());
+        core.credit() as usize
+    }
+
+    /// Whether the consumer was dropped.
+    pub fn is_consumer_gone(&self) -> bool {
+        // SAFETY: this is the one producer half, and the reference ends here.
+        unsafe { self.shared.producer() }.consumer_gone()
+    }
+
+    /// Ends the stream. Dropping the producer does the same.
+    pub fn finish(self) {}
+
+    /// A handle to the ring's counters.
+    pub fn counters(&self) -> Counters {
+        Counters(Arc::clone(&self.shared))
+    }
+
+    #[inline(always)]
+    fn core(&mut self) -> &mut Core {
+        // SAFETY: this is the one producer half, borrowed mutably for as long as the reference lives.
+        unsafe { self.shared.producer() }
+    }
+
+    #[inline]
+    fn reserve_within(&mut self, len: usize, limit: Option<Duration>) -> Result<(), ProduceError> {
+        if len > PAYLOAD_SIZE {
+            return Err(ProduceError::TooLong { len, limit: PAYLOAD_SIZE });
+        }
+        self.core().abandon();
+        if self.core().credit() != 0 { Ok(()) } else { self.wait_for(1, limit) }
+    }
+
+    #[cold]
+    fn produce_slowly(
+        &mut self,
+        refused: Refused,
+        kind: u16,
+        message: &[u8],
+        limit: Option<Duration>,
+    ) -> Result<(), ProduceError> {
+        if refused == Refused::Full {
+            self.wait_for(1, limit)?;
+        }
+        let core = self.core();
+        core.push(kind, 0, message).map_err(|refused| explain(refused, core, message.len(), 1))
+    }
+
+    /// Waits until `slots` slots are free.
+    #[cold]
+    fn wait_for(&mut self, slots: u64, limit: Option<Duration>) -> Result<(), ProduceError> {
+        let mut waiter = Waiter::new(self.shared.waits.producer, limit);
+        loop {
+            match self.core().ensure(slots) {
+                Ok(()) => return Ok(()),
+                Err(Refused::Full) if limit == Some(Duration::ZERO) => {
+                    return Err(ProduceError::TimedOut { waited: Duration::ZERO });
+                }
+                Err(Refused::Full) => waiter.pause().map_err(|waited| ProduceError::TimedOut { waited })?,
+                Err(other) => return Err(explain(other, self.core(), 0, slots)),
+            }
+        }
+    }
+}
+
+impl Drop for Producer<'_> {
+    fn drop(&mut self) {
+        self.core().finish();
+    }
+}
+
+/// The user's words for a refusal of the protocol.
+fn explain(refused: Refused, core: &Core, len: usize, needed: u64) -> ProduceError {
+    match refused {
+        Refused::Full => ProduceError::Full { needed, capacity: core.ring().capacity() },
+        Refused::ConsumerGone => ProduceError::ConsumerGone,
+        Refused::TooLong => ProduceError::TooLong { len, limit: PAYLOAD_SIZE },
+        Refused::CorruptTail => ProduceError::Corrupt,
+    }
+}

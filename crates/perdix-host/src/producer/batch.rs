@@ -1,0 +1,110 @@
+//! Several messages published together.
+
+use perdix_core::{PAYLOAD_SIZE, Producer as Core};
+
+use super::explain;
+use crate::error::ProduceError;
+
+/// Messages that become visible together, on [`commit`](Self::commit). Dropping (or forgetting) it publishes none.
+///
+/// ```
+/// let mut buffer = perdix_host::Buffer::new(8)?;
+/// let (mut producer, mut consumer) = buffer.split_mut();
+/// let mut batch = producer.batch(3)?;
+/// batch.push(b"one")?;
+/// batch.write(3, 7, |slot| slot.copy_from_slice(b"two"))?;
+/// assert_eq!(batch.commit(), 2);
+/// assert_eq!(consumer.available(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "a batch that is not committed publishes nothing"]
+pub struct Batch<'p> {
+    core: &'p mut Core,
+    room: u64,
+}
+
+impl<'p> Batch<'p> {
+    /// The caller has made sure that `room` slots are free and nothing is staged.
+    pub(super) fn new(core: &'p mut Core, room: u64) -> Self {
+        Self { core, room }
+    }
+
+    /// Adds a message of up to 240 bytes.
+    ///
+    /// # Errors
+    /// [`ProduceError::Full`] when the batch has no room left, [`ProduceError::TooLong`]; what was added before stays.
+    #[inline]
+    pub fn push(&mut self, message: &[u8]) -> Result<(), ProduceError> {
+        self.push_kind(0, message)
+    }
+
+    /// [`push`](Self::push) with a kind.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    #[inline]
+    pub fn push_kind(&mut self, kind: u16, message: &[u8]) -> Result<(), ProduceError> {
+        self.check_room()?;
+        self.core.stage(kind, 0, message).map_err(|refused| explain(refused, self.core, message.len(), 1))
+    }
+
+    /// Adds a message of `len` bytes (up to 240) that `write` fills in place. Until written, the bytes are what an earlier
+    /// message left there.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push); `write` is not called then.
+    #[inline]
+    pub fn write(
+        &mut self,
+        len: usize,
+        kind: u16,
+        write: impl FnOnce(&mut [u8]),
+    ) -> Result<(), ProduceError> {
+        self.check_room()?;
+        if len > PAYLOAD_SIZE {
+            return Err(ProduceError::TooLong { len, limit: PAYLOAD_SIZE });
+        }
+        let number = self.core.vacant().map_err(|refused| explain(refused, self.core, len, 1))?;
+        let start = self.core.ring().slot(number).payload_ptr();
+        // SAFETY: the slot is vacant, so it is the producer's; it is initialised memory, and `len` fits.
+        write(unsafe { std::slice::from_raw_parts_mut(start, len) });
+        self.core.stage_in_place(len, kind, 0).map_err(|refused| explain(refused, self.core, len, 1))
+    }
+
+    /// Messages added so far.
+    pub fn len(&self) -> usize {
+        self.core.staged() as usize
+    }
+
+    /// Whether nothing was added yet.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many more can be added.
+    pub fn room(&self) -> usize {
+        (self.room - self.core.staged()) as usize
+    }
+
+    /// Publishes all messages together, and says how many.
+    #[inline]
+    pub fn commit(self) -> usize {
+        self.core.publish() as usize
+    }
+
+    #[inline]
+    fn check_room(&self) -> Result<(), ProduceError> {
+        if self.core.staged() < self.room {
+            Ok(())
+        } else {
+            Err(ProduceError::Full { needed: self.room + 1, capacity: self.core.ring().capacity() })
+        }
+    }
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        self.core.abandon();
+    }
+}

@@ -1,0 +1,86 @@
+//! What a buffer and its halves own together.
+
+use std::cell::UnsafeCell;
+
+use crossbeam_utils::CachePadded;
+use perdix_core::{Config, Consumer as ConsumerCore, Producer as ProducerCore, Ring};
+
+use crate::error::CreateError;
+use crate::memory::{Heap, MemoryKind};
+use crate::wait::WaitStrategy;
+
+/// The ring, its memory, and the state of both halves.
+///
+/// The state lives here rather than in the halves, so that halves that were dropped or forgotten lose nothing: the next
+/// split goes on where they stopped.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    producer: CachePadded<UnsafeCell<ProducerCore>>,
+    consumer: CachePadded<UnsafeCell<ConsumerCore>>,
+    pub(crate) ring: Ring,
+    pub(crate) waits: Waits,
+    memory: Heap,
+}
+
+/// How each half waits.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Waits {
+    pub(crate) producer: WaitStrategy,
+    pub(crate) consumer: WaitStrategy,
+}
+
+// SAFETY: the cells are reached only through `producer` and `consumer`, whose contracts keep each to one thread at a time.
+unsafe impl Sync for Shared {}
+// SAFETY: nothing in it is bound to a thread.
+unsafe impl Send for Shared {}
+
+impl Shared {
+    pub(crate) fn new(config: Config, waits: Waits, tail_every: Option<u64>) -> Result<Self, CreateError> {
+        let bytes = config.bytes()?;
+        let memory = Heap::new(bytes).ok_or(CreateError::OutOfMemory { slots: config.capacity, bytes })?;
+        // SAFETY: the memory is fresh, ours alone, and `memory` is dropped after all that views it.
+        let ring =
+            unsafe { Ring::init(memory.as_ptr(), memory.len(), config) }.map_err(CreateError::Region)?;
+        // SAFETY: the ring is fresh: this is its only producer.
+        let producer = unsafe { ProducerCore::new(ring) };
+        // SAFETY: and this its only consumer.
+        let mut consumer = unsafe { ConsumerCore::new(ring) };
+        if let Some(messages) = tail_every {
+            consumer = consumer.with_tail_every(messages);
+        }
+        Ok(Self {
+            producer: CachePadded::new(UnsafeCell::new(producer)),
+            consumer: CachePadded::new(UnsafeCell::new(consumer)),
+            ring,
+            waits,
+            memory,
+        })
+    }
+
+    pub(crate) fn memory_kind(&self) -> MemoryKind {
+        let Heap { .. } = self.memory;
+        MemoryKind::Heap
+    }
+
+    /// The producer's state.
+    ///
+    /// # Safety
+    /// The caller is the one live producer half (or the buffer, while there is none), and makes no second reference.
+    #[inline(always)]
+    #[allow(clippy::mut_from_ref)] // the contract makes it unique
+    pub(crate) unsafe fn producer(&self) -> &mut ProducerCore {
+        // SAFETY: unique by the contract.
+        unsafe { &mut *self.producer.get() }
+    }
+
+    /// The consumer's state.
+    ///
+    /// # Safety
+    /// The caller is the one live consumer half (or the buffer, while there is none), and makes no second reference.
+    #[inline(always)]
+    #[allow(clippy::mut_from_ref)] // the contract makes it unique
+    pub(crate) unsafe fn consumer(&self) -> &mut ConsumerCore {
+        // SAFETY: unique by the contract.
+        unsafe { &mut *self.consumer.get() }
+    }
+}
