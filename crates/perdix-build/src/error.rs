@@ -1,5 +1,6 @@
 //! Why a kernel crate could not be turned into PTX.
 
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
@@ -7,7 +8,7 @@ use crate::inspect::InspectError;
 use crate::toolchain::ToolchainError;
 
 /// Why [`Kernels::build`](crate::Kernels::build) failed, and what to do about it.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
     /// There is no crate at the given path.
@@ -64,5 +65,12 @@ impl BuildError {
     pub(crate) fn file(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         |source| Self::File { path, source }
+    }
+}
+
+/// The same text as [`Display`](fmt::Display): a build script whose `main` returns the error shows it by `Debug`.
+impl fmt::Debug for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }

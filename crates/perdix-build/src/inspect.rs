@@ -3,7 +3,7 @@
 //! Refused are:
 //! - functions and variables that are declared but nowhere defined: the driver would not load the PTX;
 //! - non-coherent loads (`ld.global.nc`): the compiler chooses them for a `&T` kernel parameter, and they may
-//!   return what the memory held long ago;
+//!   return what the memory held long ago. Loads from the PTX's own constants (look-up tables) pass;
 //! - read-modify-writes that reach the host (`.sys`): no word of a ring may be updated by both sides, and not every
 //!   link carries them. Compare-exchange is the exception, because the compiler gives it the order that was asked;
 //! - from `sm_70` on, read-modify-writes that name no scope. LLVM 22 writes every `fetch_add`, `swap` and `fetch_max` that
@@ -11,10 +11,12 @@
 //!   broken Release. Write `atom.relaxed.gpu...` as inline assembly (`perdix-gpu` does), or set
 //!   [`Policy::allow_unscoped_atomics`] when every one of them is Relaxed and on device memory.
 
+mod constants;
 mod scan;
 
 use std::fmt;
 
+use constants::Constants;
 use scan::{Declaration, Statement};
 
 /// What [`inspect_with`] lets pass.
@@ -132,7 +134,7 @@ pub fn inspect_with(ptx: &str, policy: Policy) -> Result<Report, InspectError> {
     let mut report = Report { version: String::new(), target: 0, kernels: Vec::new(), functions: Vec::new() };
     let mut function = String::new();
     let mut declared: Vec<(usize, String)> = Vec::new();
-    let mut defined: Vec<String> = Vec::new();
+    let mut constants = Constants::default();
     let mut findings = Vec::new();
 
     for (line, statement) in scan::statements(ptx) {
@@ -142,16 +144,27 @@ pub fn inspect_with(ptx: &str, policy: Policy) -> Result<Report, InspectError> {
             Statement::Declaration(Declaration::Kernel(name)) => {
                 report.kernels.push(name.to_owned());
                 name.clone_into(&mut function);
+                constants.enter_function();
             }
             Statement::Declaration(Declaration::Function(name)) => {
                 report.functions.push(name.to_owned());
                 name.clone_into(&mut function);
+                constants.enter_function();
             }
-            Statement::Declaration(Declaration::Variable(name)) => defined.push(name.to_owned()),
+            Statement::Declaration(Declaration::Variable(name)) => constants.add(name),
             Statement::Declaration(Declaration::Extern(name)) => declared.push((line, name.to_owned())),
             Statement::Instruction(text) => {
-                if let Some(fault) = judge(opcode(text), report.target, policy) {
-                    findings.push(Finding { line, function: function.clone(), text: text.to_owned(), fault });
+                let opcode = opcode(text);
+                constants.follow(opcode, text);
+                let fault = judge(opcode, report.target, policy);
+                let is_harmless = fault == Some(Fault::NonCoherentLoad) && constants.covers(text);
+                if let Some(fault) = fault.filter(|_| !is_harmless) {
+                    findings.push(Finding {
+                        line,
+                        function: function.clone(),
+                        text: text.replace('\t', ""),
+                        fault,
+                    });
                 }
             }
         }
@@ -159,9 +172,8 @@ pub fn inspect_with(ptx: &str, policy: Policy) -> Result<Report, InspectError> {
     if report.version.is_empty() || report.target == 0 {
         return Err(InspectError::NotPtx);
     }
-    declared.retain(|(_, name)| {
-        !is_provided(name) && !report.functions.contains(name) && !defined.contains(name)
-    });
+    declared
+        .retain(|(_, name)| !is_provided(name) && !report.functions.contains(name) && !constants.has(name));
     findings.extend(declared.into_iter().map(|(line, text)| Finding {
         line,
         function: String::new(),

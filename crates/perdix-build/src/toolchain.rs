@@ -76,9 +76,9 @@ impl Toolchain {
                 Err(reason) => tried += &format!("  {}: {reason}\n", folder.display()),
             }
         }
-        Self::active().or_else(|reason| {
+        Self::active().map_err(|reason| {
             tried += &format!("  the active rustc: {reason}\n");
-            Err(ToolchainError::NotFound { tried })
+            ToolchainError::NotFound { tried }
         })
     }
 

@@ -77,6 +77,8 @@ pub struct Consumer<W = AtomicU64> {
     published: u64,
     /// Settled slots that are held back at most.
     tail_every: u64,
+    /// Whether the consumer has left.
+    gone: bool,
     messages: u64,
     bytes: u64,
 }
@@ -89,7 +91,16 @@ impl<W: Word> Consumer<W> {
     pub unsafe fn new(ring: Ring<W>) -> Self {
         let start = ring.config().start;
         let tail_every = (ring.capacity() / 4).clamp(1, 256);
-        Self { ring, next: start, settled: start, published: start, tail_every, messages: 0, bytes: 0 }
+        Self {
+            ring,
+            next: start,
+            settled: start,
+            published: start,
+            tail_every,
+            gone: false,
+            messages: 0,
+            bytes: 0,
+        }
     }
 
     /// The same consumer, publishing its tail every `messages` messages (1 to the capacity).
@@ -178,8 +189,8 @@ impl<W: Word> Consumer<W> {
     #[inline(always)]
     pub fn take(&mut self, count: u64, bytes: u64) {
         self.next = self.next.wrapping_add(count);
-        self.messages += count;
-        self.bytes += bytes;
+        self.messages = self.messages.wrapping_add(count);
+        self.bytes = self.bytes.wrapping_add(bytes);
     }
 
     /// Hands back the slots of everything taken. The caller no longer looks at them.
@@ -203,17 +214,24 @@ impl<W: Word> Consumer<W> {
     /// Publishes the tail now, with the statistics.
     #[inline]
     pub fn publish_tail(&mut self) {
-        self.store_tail(false);
+        let line = &self.ring.control().consumer;
+        line.stats.messages.store(self.messages, Ordering::Relaxed);
+        line.stats.bytes.store(self.bytes, Ordering::Relaxed);
+        // pairs with the Acquire load of tail in Producer::renew
+        line.tail.store(Cursor::new(self.settled, self.gone).word(), Ordering::Release);
+        self.published = self.settled;
     }
 
-    /// Says that nobody will read any more: producers stop. Idempotent.
+    /// Says that nobody will read any more: producers stop. Idempotent, and stays so until [`rejoin`](Self::rejoin).
     pub fn leave(&mut self) {
+        self.gone = true;
         self.settle();
-        self.store_tail(true);
+        self.publish_tail();
     }
 
     /// Takes back [`leave`](Self::leave), to go on with the next message.
     pub fn rejoin(&mut self) {
+        self.gone = false;
         self.settle();
         self.publish_tail();
     }
@@ -243,15 +261,6 @@ impl<W: Word> Consumer<W> {
             Some(distance) if distance <= self.ring.capacity() => Ok(Poll::Empty),
             Some(distance) => Err(Corruption::End { message: self.next, distance }),
         }
-    }
-
-    fn store_tail(&mut self, gone: bool) {
-        let line = &self.ring.control().consumer;
-        line.stats.messages.store(self.messages, Ordering::Relaxed);
-        line.stats.bytes.store(self.bytes, Ordering::Relaxed);
-        // pairs with the Acquire load of tail in Producer::renew
-        line.tail.store(Cursor::new(self.settled, gone).word(), Ordering::Release);
-        self.published = self.settled;
     }
 }
 

@@ -83,6 +83,17 @@ impl<W: Word> Producer<W> {
         }
     }
 
+    /// A producer that goes on with message `head`, which no other has published.
+    ///
+    /// # Safety
+    /// As [`new`](Self::new).
+    pub unsafe fn resume(ring: Ring<W>, head: u64) -> Self {
+        // No credit yet: the first message reads the tail.
+        let tail = head.wrapping_sub(ring.capacity());
+        // SAFETY: the caller's contract.
+        Self { head, tail, ..unsafe { Self::new(ring) } }
+    }
+
     /// The ring.
     #[inline(always)]
     pub fn ring(&self) -> &Ring<W> {
@@ -120,6 +131,29 @@ impl<W: Word> Producer<W> {
         // pairs with the Acquire load of seq in Consumer::ready
         slot.seq.store(number.wrapping_add(1), Ordering::Release);
         self.advance(1, bytes.len() as u64);
+        Ok(())
+    }
+
+    /// Publishes one message of `len` bytes (up to 240) with no fence, as a device does in fence-free mode; `pair` gives
+    /// its 16-byte pairs. Staged messages are given up first.
+    ///
+    /// # Errors
+    /// [`Refused`]; nothing has changed then.
+    #[inline(always)]
+    pub fn push_unordered(
+        &mut self,
+        kind: u16,
+        flags: u8,
+        len: usize,
+        pair: impl Fn(usize) -> [u64; 2],
+    ) -> Result<(), Refused> {
+        if len > PAYLOAD_SIZE {
+            return Err(Refused::TooLong);
+        }
+        self.abandon();
+        self.ensure(1)?;
+        sentinel::publish_pairs(self.ring.slot(self.head), self.head, Meta::new(len, flags, kind), pair);
+        self.advance(1, len as u64);
         Ok(())
     }
 
@@ -236,6 +270,12 @@ impl<W: Word> Producer<W> {
         Err(Refused::Full)
     }
 
+    /// Messages and bytes published by this producer, and how many times it found the ring full.
+    #[inline(always)]
+    pub fn counts(&self) -> (u64, u64, u64) {
+        (self.messages, self.bytes, self.full)
+    }
+
     /// Whether the consumer has said that it will read no more.
     pub fn consumer_gone(&self) -> bool {
         Cursor::from_word(self.ring.control().consumer.tail.load(Ordering::Relaxed)).flag()
@@ -250,7 +290,8 @@ impl<W: Word> Producer<W> {
     /// Ends the stream: the consumer sees the end once it has taken everything published. Idempotent.
     pub fn finish(&mut self) {
         self.abandon();
-        // pairs with the Acquire load of end in Consumer::poll
+        self.store_counts();
+        // pairs with the Acquire load of end in Consumer::until_end
         self.ring.control().producer.end.store(Cursor::new(self.head, true).word(), Ordering::Release);
     }
 
@@ -280,6 +321,14 @@ impl<W: Word> Producer<W> {
         self.head = self.head.wrapping_add(messages);
         self.messages += messages;
         self.bytes += bytes;
+        // Across the link these stores would cost more than the message; a device stores its counts when it finishes.
+        if cfg!(not(target_arch = "nvptx64")) {
+            self.store_counts();
+        }
+    }
+
+    #[inline(always)]
+    fn store_counts(&self) {
         let stats = &self.ring.control().producer.stats;
         stats.messages.store(self.messages, Ordering::Relaxed);
         stats.bytes.store(self.bytes, Ordering::Relaxed);

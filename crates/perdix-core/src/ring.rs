@@ -208,6 +208,20 @@ impl Ring<AtomicU64> {
         unsafe { Self::locate(memory, bytes, needed, config) }
     }
 
+    /// A view of a ring that the caller knows to be one: what a kernel does with the [`DeviceRing`](crate::DeviceRing) that
+    /// its host made, without reading the identity across the link.
+    ///
+    /// # Errors
+    /// [`AttachError`] for an impossible configuration or a misaligned address.
+    ///
+    /// # Safety
+    /// A ring of exactly this configuration lies at `memory`, and outlives every copy of the view.
+    pub unsafe fn assume(memory: *mut u8, config: Config) -> Result<Self, AttachError> {
+        let bytes = config.bytes()?;
+        // SAFETY: the caller vouches for the region.
+        unsafe { Self::locate(memory, bytes, bytes, config) }
+    }
+
     /// Splits a region into control block and slots, if it is aligned and long enough.
     ///
     /// # Safety

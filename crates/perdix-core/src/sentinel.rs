@@ -23,15 +23,34 @@ pub const SENTINEL: u64 = 0xd6e8_feb8_6659_fdff;
 /// `words` holds the payload, zero-padded to whole 16-byte pairs; what exceeds the pairs of `len` is ignored, and
 /// missing words are stored as zero. `meta`'s mask is replaced by the right one.
 pub fn publish_unordered<W: Word>(slot: &Slot<W>, number: u64, meta: Meta, words: &[u64]) {
-    let used = words_of(meta.len());
     let word = |i: usize| words.get(i).copied().unwrap_or(0);
-    let mask = (0..used).fold(0, |mask, i| mask | (u32::from(word(i) == SENTINEL) << i));
-    for (i, pair) in slot.payload.chunks_exact(2).take(used / 2).enumerate() {
-        if let [low, high] = pair {
-            W::store_pair(low, high, [word(2 * i), word(2 * i + 1)]);
+    publish_pairs(slot, number, meta, |pair| [word(2 * pair), word(2 * pair + 1)]);
+}
+
+/// The same with the payload's 16-byte pairs made on the way; `pair` is called once for each pair that `meta`'s length needs.
+#[inline(always)]
+pub fn publish_pairs<W: Word>(slot: &Slot<W>, number: u64, meta: Meta, pair: impl Fn(usize) -> [u64; 2]) {
+    let mut mask = 0;
+    for (i, words) in slot.payload.chunks_exact(2).take(words_of(meta.len()) / 2).enumerate() {
+        if let [low, high] = words {
+            let values = pair(i);
+            mask |= pair_mask(i, values);
+            W::store_pair(low, high, values);
         }
     }
-    W::store_pair(&slot.seq, &slot.meta, [number.wrapping_add(1), meta.with_mask(mask).word()]);
+    publish_header(slot, number, meta.with_mask(mask));
+}
+
+/// The mask bits of payload pair `i`.
+#[inline(always)]
+pub fn pair_mask(i: usize, values: [u64; 2]) -> u32 {
+    (u32::from(values[0] == SENTINEL) | u32::from(values[1] == SENTINEL) << 1) << (2 * i)
+}
+
+/// Stores the header of message `number`, in any order with its payload; `meta` has the right mask.
+#[inline(always)]
+pub fn publish_header<W: Word>(slot: &Slot<W>, number: u64, meta: Meta) {
+    W::store_pair(&slot.seq, &slot.meta, [number.wrapping_add(1), meta.word()]);
 }
 
 /// Whether all payload words of the message that `meta` describes have arrived.

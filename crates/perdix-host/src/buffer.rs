@@ -70,7 +70,12 @@ impl Buffer {
 
     /// What kind of memory the ring lies in.
     pub fn memory(&self) -> MemoryKind {
-        self.shared.memory_kind()
+        self.shared.memory().map_or(MemoryKind::Heap, |memory| memory.kind())
+    }
+
+    /// Why the ring lies in this kind of memory, in words for people.
+    pub fn memory_reason(&self) -> &str {
+        &self.shared.reason
     }
 
     /// A handle to the ring's counters.
@@ -78,8 +83,13 @@ impl Buffer {
         Counters(Arc::clone(&self.shared))
     }
 
-    /// Takes back the end of stream and the "consumer gone" of earlier halves.
-    fn open(&self) {
+    /// Takes back the end of stream and the "consumer gone" of earlier halves. If kernels produce into the ring, waits until they
+    /// have ended.
+    pub(crate) fn open(&self) {
+        if self.shared.liveness.detach() {
+            // SAFETY: the buffer is borrowed mutably or owned here, so no half can be used, and the kernels have ended.
+            unsafe { self.shared.take_over() };
+        }
         // SAFETY: the buffer is borrowed mutably or owned here, so no half exists that could be used.
         let producer = unsafe { self.shared.producer() };
         // SAFETY: as above.

@@ -6,6 +6,7 @@ use perdix_core::{Config, Mode};
 
 use crate::buffer::Buffer;
 use crate::error::CreateError;
+use crate::memory::{Heap, MemoryKind, Region};
 use crate::shared::{Shared, Waits};
 use crate::wait::WaitStrategy;
 
@@ -23,12 +24,22 @@ pub struct Builder {
     config: Config,
     waits: Waits,
     tail_every: Option<u64>,
+    memory: Option<MemoryKind>,
+    #[cfg(feature = "cuda")]
+    gpu: Option<crate::cuda::Gpu>,
 }
 
 impl Builder {
     pub(crate) fn new() -> Self {
         let config = Config { capacity: 4096, mode: Mode::Fenced, start: 0 };
-        Self { config, waits: Waits::default(), tail_every: None }
+        Self {
+            config,
+            waits: Waits::default(),
+            tail_every: None,
+            memory: None,
+            #[cfg(feature = "cuda")]
+            gpu: None,
+        }
     }
 
     /// Slots of 256 bytes: a power of two from 1 to 2^30. 4096 (1 MiB) unless set; a larger ring rides out longer pauses of
@@ -75,11 +86,69 @@ impl Builder {
         self
     }
 
+    /// What kind of memory. Unless set: heap without the feature `cuda` or without a CUDA device; else managed memory where the device
+    /// has `concurrentManagedAccess`, and pinned memory where not. [`Buffer::memory_reason`] tells what was chosen and why.
+    pub fn memory(mut self, kind: MemoryKind) -> Self {
+        self.memory = Some(kind);
+        self
+    }
+
+    /// The GPU whose kernels are to produce; the first one unless set.
+    #[cfg(feature = "cuda")]
+    pub fn gpu(mut self, gpu: &crate::cuda::Gpu) -> Self {
+        self.gpu = Some(gpu.clone());
+        self
+    }
+
     /// Makes the buffer.
     ///
     /// # Errors
-    /// [`CreateError`] for an illegal number of slots, or for lack of memory.
+    /// [`CreateError`] for an illegal number of slots, for lack of memory, or for a kind of memory that this build or machine lacks.
     pub fn build(self) -> Result<Buffer, CreateError> {
-        Ok(Buffer { shared: Arc::new(Shared::new(self.config, self.waits, self.tail_every)?) })
+        let bytes = self.config.bytes()?;
+        let (region, reason) = self.region(bytes)?;
+        let shared = Shared::new(region, reason, self.config, self.waits, self.tail_every)?;
+        Ok(Buffer { shared: Arc::new(shared) })
+    }
+
+    #[cfg(not(feature = "cuda"))]
+    fn region(&self, bytes: usize) -> Result<(Region, String), CreateError> {
+        match self.memory {
+            None => Ok((self.heap(bytes)?, "built without the feature `cuda`: CPU to CPU".into())),
+            Some(MemoryKind::Heap) => Ok((self.heap(bytes)?, "asked for".into())),
+            Some(kind) => Err(CreateError::NoSuchMemory { kind }),
+        }
+    }
+
+    #[cfg(feature = "cuda")]
+    fn region(&self, bytes: usize) -> Result<(Region, String), CreateError> {
+        use crate::cuda::{Gpu, GpuError, Mapped};
+        let gpu = match (&self.gpu, self.memory) {
+            (_, Some(MemoryKind::Heap)) => return Ok((self.heap(bytes)?, "asked for".into())),
+            (Some(gpu), _) => gpu.clone(),
+            (None, Some(_)) => Gpu::open(0)?,
+            (None, None) => match Gpu::open(0) {
+                Ok(gpu) => gpu,
+                Err(GpuError::NoDevice) => {
+                    return Ok((self.heap(bytes)?, "no CUDA device: CPU to CPU".into()));
+                }
+                Err(other) => return Err(other.into()),
+            },
+        };
+        let (kind, reason) = match self.memory {
+            Some(kind) => (kind, "asked for".into()),
+            None if gpu.concurrent_managed_access()? => (
+                MemoryKind::Managed,
+                format!("{} lets CPU and GPU use managed memory at the same time", gpu.name()?),
+            ),
+            None => (MemoryKind::Pinned, format!("{} lacks concurrentManagedAccess", gpu.name()?)),
+        };
+        Ok((Region::Gpu(Mapped::new(&gpu, kind, bytes)?), reason))
+    }
+
+    fn heap(&self, bytes: usize) -> Result<Region, CreateError> {
+        Heap::new(bytes)
+            .map(Region::Heap)
+            .ok_or(CreateError::OutOfMemory { slots: self.config.capacity, bytes })
     }
 }

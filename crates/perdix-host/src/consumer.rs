@@ -7,13 +7,14 @@ mod message;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 pub use batch::MessageBatch;
 pub use iter::Messages;
 pub use large::Large;
 pub use message::{Message, MessageRef, OwnedMessage};
-use perdix_core::{Consumer as Core, Corruption, Meta, Poll};
+use perdix_core::{Consumer as Core, Corruption, Fault, Meta, Poll};
 
 use crate::buffer::Buffer;
 use crate::counters::Counters;
@@ -52,7 +53,8 @@ impl<'a> Consumer<'a> {
     /// The next message, waiting for it.
     ///
     /// # Errors
-    /// [`ConsumeError::EndOfStream`] or [`ConsumeError::Corrupt`].
+    /// [`ConsumeError::EndOfStream`], [`ConsumeError::Corrupt`]; with a GPU producer also [`ConsumeError::ProducerFailed`] and
+    /// [`ConsumeError::ProducerLost`].
     #[inline]
     pub fn consume(&mut self) -> Result<Message<'_>, ConsumeError> {
         let meta = self.wait_for_message(None)?;
@@ -136,11 +138,12 @@ impl<'a> Consumer<'a> {
     /// Whether messages may still come: `Ok` while the stream is open or something is left to read.
     ///
     /// # Errors
-    /// [`ConsumeError::EndOfStream`] if the stream has ended and all is read, [`ConsumeError::Corrupt`].
+    /// [`ConsumeError::EndOfStream`] if the stream has ended and all is read, and the other reasons why nothing will come.
     pub fn status(&mut self) -> Result<(), ConsumeError> {
         match self.poll()? {
-            Poll::Ended => Err(ConsumeError::EndOfStream),
-            Poll::Ready(_) | Poll::Empty => Ok(()),
+            Poll::Ended => Err(self.end()),
+            Poll::Ready(_) => Ok(()),
+            Poll::Empty => self.check_producer(),
         }
     }
 
@@ -177,7 +180,7 @@ impl<'a> Consumer<'a> {
     fn wait_for_message(&mut self, limit: Option<Duration>) -> Result<Meta, ConsumeError> {
         match self.poll()? {
             Poll::Ready(meta) => Ok(meta),
-            Poll::Ended => Err(ConsumeError::EndOfStream),
+            Poll::Ended => Err(self.end()),
             Poll::Empty => self.wait_long(limit),
         }
     }
@@ -188,9 +191,34 @@ impl<'a> Consumer<'a> {
         loop {
             match self.poll()? {
                 Poll::Ready(meta) => return Ok(meta),
-                Poll::Ended => return Err(ConsumeError::EndOfStream),
+                Poll::Ended => return Err(self.end()),
                 Poll::Empty => waiter.pause().map_err(|waited| ConsumeError::TimedOut { waited })?,
             }
+            if waiter.is_time_to_look() {
+                self.check_producer()?;
+            }
+        }
+    }
+
+    /// Why the stream ended.
+    #[cold]
+    fn end(&mut self) -> ConsumeError {
+        let word = self.shared.ring.control().producer.fault.load(Ordering::Relaxed);
+        match Fault::from_word(word) {
+            Some(fault) => ConsumeError::ProducerFailed { fault, first_missing: self.position() },
+            None => ConsumeError::EndOfStream,
+        }
+    }
+
+    /// Asks what has become of the kernels that produce, if any do. Nothing is lost if they have ended: whatever they published
+    /// is visible then, so one more look decides.
+    #[cold]
+    fn check_producer(&mut self) -> Result<(), ConsumeError> {
+        let Some(why) = self.shared.liveness.lost() else { return Ok(()) };
+        match self.poll()? {
+            Poll::Ready(_) => Ok(()),
+            Poll::Ended => Err(self.end()),
+            Poll::Empty => Err(ConsumeError::ProducerLost { first_missing: self.position(), why }),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use perdix_core::{AttachError, ConfigError, Corruption, PAYLOAD_SIZE};
+use perdix_core::{AttachError, ConfigError, Corruption, Fault, PAYLOAD_SIZE};
 
 /// Why a buffer could not be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,9 +19,20 @@ pub enum CreateError {
         /// Bytes needed.
         bytes: usize,
     },
+    /// Memory that a GPU reaches needs the feature `cuda`.
+    #[cfg(not(feature = "cuda"))]
+    #[error("{kind} memory needs the feature `cuda`; build with it, or ask for heap memory")]
+    NoSuchMemory {
+        /// The kind asked for.
+        kind: crate::memory::MemoryKind,
+    },
     /// The memory that was obtained cannot hold a ring.
     #[error("the memory cannot hold the ring: {0}")]
     Region(AttachError),
+    /// The memory was to be reachable by a GPU, and that did not work.
+    #[cfg(feature = "cuda")]
+    #[error(transparent)]
+    Gpu(#[from] crate::cuda::GpuError),
 }
 
 /// Why a message was not produced. Nothing of it was published, and it is still the caller's.
@@ -101,5 +112,21 @@ pub enum ConsumeError {
         first: u64,
         /// Slots that came.
         slots: u64,
+    },
+    /// The device producer gave up and said why. Everything it sent before was delivered.
+    #[error("the device producer gave up before message {first_missing}: {fault}")]
+    ProducerFailed {
+        /// Why.
+        fault: Fault,
+        /// The first message that was not sent.
+        first_missing: u64,
+    },
+    /// The kernels that produced have ended, or faulted, without ending the stream. Everything they published was delivered.
+    #[error("the stream broke off before message {first_missing}: {why}")]
+    ProducerLost {
+        /// The first message that did not come.
+        first_missing: u64,
+        /// What became of the kernel.
+        why: String,
     },
 }

@@ -38,7 +38,10 @@ mod buffer;
 mod builder;
 mod consumer;
 mod counters;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 mod error;
+mod liveness;
 mod memory;
 mod producer;
 mod shared;
@@ -50,6 +53,6 @@ pub use consumer::{Consumer, Large, Message, MessageBatch, MessageRef, Messages,
 pub use counters::{Counters, Snapshot};
 pub use error::{ConsumeError, CreateError, ProduceAllError, ProduceError};
 pub use memory::MemoryKind;
-pub use perdix_core::{Corruption, Mode, PAYLOAD_SIZE, SLOT_SIZE};
+pub use perdix_core::{Corruption, Fault, Mode, PAYLOAD_SIZE, SLOT_SIZE};
 pub use producer::{Batch, Grant, Producer};
 pub use wait::WaitStrategy;

@@ -10,4 +10,52 @@ pub(crate) use heap::Heap;
 pub enum MemoryKind {
     /// Ordinary process memory: CPU to CPU.
     Heap,
+    /// CUDA unified memory that stays with the CPU and is mapped into the GPU. Needs a device with `concurrentManagedAccess`.
+    Managed,
+    /// Pinned host memory, mapped into the GPU's address space.
+    Pinned,
+}
+
+impl std::fmt::Display for MemoryKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Heap => "heap",
+            Self::Managed => "managed",
+            Self::Pinned => "pinned",
+        })
+    }
+}
+
+/// The memory of one ring.
+#[derive(Debug)]
+pub(crate) enum Region {
+    Heap(Heap),
+    #[cfg(feature = "cuda")]
+    Gpu(crate::cuda::Mapped),
+}
+
+impl Region {
+    pub(crate) fn as_ptr(&self) -> *mut u8 {
+        match self {
+            Self::Heap(heap) => heap.as_ptr(),
+            #[cfg(feature = "cuda")]
+            Self::Gpu(mapped) => mapped.as_ptr(),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Heap(heap) => heap.len(),
+            #[cfg(feature = "cuda")]
+            Self::Gpu(mapped) => mapped.len(),
+        }
+    }
+
+    pub(crate) fn kind(&self) -> MemoryKind {
+        match self {
+            Self::Heap(_) => MemoryKind::Heap,
+            #[cfg(feature = "cuda")]
+            Self::Gpu(mapped) => mapped.kind(),
+        }
+    }
 }

@@ -176,11 +176,10 @@ impl Producer<'_> {
         let most = (most as u64).min(self.shared.ring.capacity());
         let core = self.core();
         core.abandon();
-        // A short look at the cached credit first; the tail is read only if that is not enough for all.
-        if let Err(refused) = core.ensure(most) {
-            if refused != Refused::Full || core.credit() == 0 {
-                return Err(explain(refused, core, 0, 1));
-            }
+        // A short look at the cached credit first; the tail is read only if that is not enough for all. One free slot will
+        // do, and is not counted as a full ring.
+        if core.credit() < most {
+            core.renew(1).map_err(|refused| explain(refused, core, 0, 1))?;
         }
         match core.credit().min(most) {
             0 => Err(explain(Refused::Full, core, 0, 1)),
@@ -204,8 +203,9 @@ impl Producer<'_> {
     pub fn free_slots(&mut self) -> usize {
         let core = self.core();
         core.abandon();
-        // Only the refreshed credit counts here; that it is short of a whole ring is no error.
-        let _ = core.ensure(core.ring().capacity());
+        // Only the refreshed credit counts here; that the consumer is gone is no error, and no slots are asked for, so that
+        // a look is not counted as a full ring.
+        let _ = core.renew(0);
         core.credit() as usize
     }
 

@@ -6,7 +6,8 @@ use crossbeam_utils::CachePadded;
 use perdix_core::{Config, Consumer as ConsumerCore, Producer as ProducerCore, Ring};
 
 use crate::error::CreateError;
-use crate::memory::{Heap, MemoryKind};
+use crate::liveness::Liveness;
+use crate::memory::Region;
 use crate::wait::WaitStrategy;
 
 /// The ring, its memory, and the state of both halves.
@@ -19,7 +20,11 @@ pub(crate) struct Shared {
     consumer: CachePadded<UnsafeCell<ConsumerCore>>,
     pub(crate) ring: Ring,
     pub(crate) waits: Waits,
-    memory: Heap,
+    pub(crate) liveness: Liveness,
+    /// Dropped last. `None` once it was leaked because a kernel may still write to it.
+    memory: Option<Region>,
+    /// Why this memory.
+    pub(crate) reason: String,
 }
 
 /// How each half waits.
@@ -35,10 +40,15 @@ unsafe impl Sync for Shared {}
 unsafe impl Send for Shared {}
 
 impl Shared {
-    pub(crate) fn new(config: Config, waits: Waits, tail_every: Option<u64>) -> Result<Self, CreateError> {
-        let bytes = config.bytes()?;
-        let memory = Heap::new(bytes).ok_or(CreateError::OutOfMemory { slots: config.capacity, bytes })?;
-        // SAFETY: the memory is fresh, ours alone, and `memory` is dropped after all that views it.
+    /// A fresh ring in `memory`.
+    pub(crate) fn new(
+        memory: Region,
+        reason: String,
+        config: Config,
+        waits: Waits,
+        tail_every: Option<u64>,
+    ) -> Result<Self, CreateError> {
+        // SAFETY: the memory is fresh, ours alone, and dropped after all that views it.
         let ring =
             unsafe { Ring::init(memory.as_ptr(), memory.len(), config) }.map_err(CreateError::Region)?;
         // SAFETY: the ring is fresh: this is its only producer.
@@ -53,13 +63,32 @@ impl Shared {
             consumer: CachePadded::new(UnsafeCell::new(consumer)),
             ring,
             waits,
-            memory,
+            liveness: Liveness::default(),
+            memory: Some(memory),
+            reason,
         })
     }
 
-    pub(crate) fn memory_kind(&self) -> MemoryKind {
-        let Heap { .. } = self.memory;
-        MemoryKind::Heap
+    /// The ring's memory.
+    pub(crate) fn memory(&self) -> Option<&Region> {
+        self.memory.as_ref()
+    }
+
+    /// Goes on where a device producer stopped: the CPU's state learns how far it came, and slots that it may have left
+    /// half-written or out of reach are made free.
+    ///
+    /// # Safety
+    /// No half is in use, and no kernel runs on the ring.
+    pub(crate) unsafe fn take_over(&self) {
+        // SAFETY: the caller's contract.
+        let consumer = unsafe { self.consumer() };
+        consumer.settle();
+        let head = consumer.next().wrapping_add(consumer.run(u64::MAX));
+        self.ring.clear_free(consumer.next(), head);
+        // SAFETY: the caller's contract.
+        let producer = unsafe { self.producer() };
+        // SAFETY: the one before is replaced, so this is the only producer.
+        *producer = unsafe { ProducerCore::resume(self.ring, head) };
     }
 
     /// The producer's state.
@@ -82,5 +111,14 @@ impl Shared {
     pub(crate) unsafe fn consumer(&self) -> &mut ConsumerCore {
         // SAFETY: unique by the contract.
         unsafe { &mut *self.consumer.get() }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if !self.liveness.ended_within_limit() {
+            // Freed memory that a kernel still writes to would be somebody else's: better lost than corrupted.
+            std::mem::forget(self.memory.take());
+        }
     }
 }

@@ -25,6 +25,8 @@ const LONGEST_SLEEP: Duration = Duration::from_millis(1);
 /// Reading the clock costs as much as many polls, so a spinning wait looks at it only now and then.
 const POLLS_PER_CLOCK: u32 = 64;
 
+const POLLS_PER_LOOK: u32 = 8192;
+
 /// One wait in progress.
 #[derive(Debug)]
 pub(crate) struct Waiter {
@@ -64,6 +66,12 @@ impl Waiter {
         std::thread::sleep(self.sleep.min(left));
         self.sleep = (self.sleep * 2).min(LONGEST_SLEEP);
         Ok(())
+    }
+
+    /// Whether it is time for a look at the producer that costs about a microsecond: every few hundred microseconds.
+    #[inline]
+    pub(crate) fn is_time_to_look(&self) -> bool {
+        self.rounds % POLLS_PER_LOOK == 0 || self.sleep > FIRST_SLEEP
     }
 
     fn check(&self) -> Result<(), Duration> {

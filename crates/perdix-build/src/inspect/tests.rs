@@ -53,6 +53,14 @@ fn non_coherent_loads_are_refused_wherever_they_hide() {
 }
 
 #[test]
+fn the_kernels_own_tables_may_be_read_any_way() {
+    let table = HEAD.replace(".visible", ".global .align 8 .b8 TABLE[16] = {1, 0, 0, 0};\n.visible");
+    let body = "mov.b64 \t%rd13, TABLE;\nadd.s64 \t%rd14, %rd13, %rd12;\nld.global.nc.b64 \t%rd15, [%rd14];\nret;\n}\n";
+    assert!(inspect(&format!("{table}{body}")).is_ok());
+    assert!(inspect(&format!("{table}{}", body.replace(", TABLE", ", %rd1"))).is_err());
+}
+
+#[test]
 fn read_modify_writes_need_a_scope_that_stays_on_the_device() {
     for instruction in [
         "atom.global.add.u64 %rd5, [%rd2], 3;",

@@ -28,6 +28,8 @@ impl Consumer<'_> {
         let (slots, complete) = self.large_run()?;
         if !complete {
             return match self.core().until_end() {
+                // The stream may have ended since the look at its status.
+                Some(0) => Err(ConsumeError::EndOfStream),
                 Some(left) if left == slots => Err(ConsumeError::Truncated { first: self.position(), slots }),
                 _ => Ok(None),
             };
@@ -65,6 +67,7 @@ impl Consumer<'_> {
             if let Some(large) = self.try_consume_large(bytes)? {
                 return Ok(large);
             }
+            // `try_consume_large` has asked after the producer, by `status`.
             waiter.pause().map_err(|waited| ConsumeError::TimedOut { waited })?;
         }
     }

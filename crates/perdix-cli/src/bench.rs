@@ -1,0 +1,85 @@
+//! `perdix bench` and `benchmark`: throughput and round trip.
+
+mod report;
+mod round_trip;
+mod stats;
+mod throughput;
+
+use std::time::Duration;
+
+use clap::Args;
+use perdix_host::{Buffer, CreateError, Mode};
+pub(crate) use round_trip::{Limit, round_trips};
+pub(crate) use stats::Percentiles;
+
+use crate::args::{self, ModeArg, WaitArg, mode_name};
+use crate::error::Error;
+use crate::progress::Progress;
+use crate::report::To;
+use crate::stop;
+use report::{Report, RoundTripRow, ThroughputRow};
+use stats::Spread;
+use throughput::{Method, throughput};
+
+/// Measures throughput and round trip between two threads; every row is repeated, and the report has the median.
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// Time for each row, in seconds
+    #[arg(long, value_name = "N", default_value = "1", value_parser = args::seconds)]
+    seconds: Duration,
+    /// Bytes of each message, 0 to 240
+    #[arg(long, value_name = "BYTES", default_value = "240", value_parser = args::size)]
+    size: usize,
+    /// Repetitions that the time of a row is divided into
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    repetitions: u32,
+    /// Slots of 256 bytes in each ring: a power of two
+    #[arg(long, value_name = "N", default_value_t = 4096)]
+    slots: usize,
+    /// Measure only this publication mode, not both
+    #[arg(long, value_enum)]
+    mode: Option<ModeArg>,
+    /// What a thread does while it waits
+    #[arg(long, value_enum, default_value_t = WaitArg::Yield)]
+    wait: WaitArg,
+    /// Report one JSON object instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+impl BenchArgs {
+    fn ring(&self, mode: Mode) -> Result<Buffer, CreateError> {
+        Buffer::builder().slots(self.slots).mode(mode).wait(self.wait.into()).build()
+    }
+}
+
+/// Runs the command called `name`.
+pub(crate) fn run(name: &'static str, args: &BenchArgs) -> Result<(), Error> {
+    stop::exit_on_ctrl_c(name)?;
+    let report = {
+        let progress = Progress::spinner(true);
+        measure(name, args, &progress)?
+    };
+    if args.json { To::Stdout.json(&report) } else { To::Stdout.print(&report.text()) }
+}
+
+fn measure(name: &'static str, args: &BenchArgs, progress: &Progress) -> Result<Report, Error> {
+    let each = args.seconds / args.repetitions;
+    let mut report = Report::new(name, args);
+    for mode in args::modes(args.mode) {
+        for method in Method::ALL {
+            progress.say(format!("throughput, {}, {}", method.name(), mode_name(mode)));
+            let run = |_| throughput(args.ring(mode)?, method, args.size, each);
+            let rates: Result<Vec<f64>, Error> = (0..args.repetitions).map(run).collect();
+            report.throughput.push(ThroughputRow::new(method, mode, args.size, Spread::of(&rates?)));
+        }
+        progress.say(format!("round trip, {}", mode_name(mode)));
+        let mut samples = Vec::new();
+        for _ in 0..args.repetitions {
+            let limit = Limit { count: usize::MAX, time: each };
+            samples.extend(round_trips(args.ring(mode)?, args.ring(mode)?, args.size, limit)?);
+        }
+        report.round_trip.push(RoundTripRow::new(mode, Percentiles::of(samples)));
+    }
+    Ok(report)
+}

@@ -1,0 +1,5 @@
+//! The command `perdix`.
+
+fn main() -> std::process::ExitCode {
+    perdix_cli::perdix()
+}

@@ -1,0 +1,28 @@
+//! The command `perdix` and its companions `transport_test` and `benchmark`, as one library: the binaries only call it.
+//!
+//! * [`perdix`]: `stream` moves real bytes through a ring, `demo` shows one running, `bench` measures.
+//! * [`transport_test`]: five checks of the transport, a line each.
+//! * [`benchmark`]: all the figures, in one table.
+//!
+//! Every command prints a table for people or, with `--json`, one object for programs. Exit status: 0 for success, 1 for a
+//! failure, 2 for bad arguments, 130 after Ctrl-C, 141 when the reader of the output has gone.
+
+mod args;
+mod bench;
+mod checks;
+mod demo;
+mod digest;
+mod error;
+mod input;
+mod output;
+mod pattern;
+mod producer;
+mod progress;
+mod receive;
+mod report;
+mod run;
+mod stop;
+mod stream;
+mod transfer;
+
+pub use run::{benchmark, perdix, transport_test};

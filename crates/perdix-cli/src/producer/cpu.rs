@@ -1,0 +1,74 @@
+//! A thread of this process as the producer.
+
+use std::time::Instant;
+
+use perdix_host::{PAYLOAD_SIZE, Producer};
+
+use super::{Producing, Until};
+use crate::digest::{Digest, Hasher};
+use crate::error::Error;
+use crate::input::Input;
+use crate::pattern::Pattern;
+use crate::stop::Stop;
+
+/// Bytes read at once: whole messages, and both this and the ring stay in a second-level cache.
+const CHUNK: usize = 1024 * PAYLOAD_SIZE;
+
+/// Messages published together: the fence costs little then, and the consumer starts early.
+const BATCH: usize = 64;
+
+/// The producing half of the ring on the thread that calls.
+#[derive(Debug)]
+pub(crate) struct CpuProducer(pub(crate) Producer<'static>);
+
+impl Producing for CpuProducer {
+    const NAME: &'static str = "cpu";
+
+    fn send_input(mut self, mut input: Input, stop: &Stop) -> Result<Digest, Error> {
+        let mut hasher = Hasher::default();
+        let mut chunk = vec![0; CHUNK];
+        while !stop.is_set() {
+            let count = input.read(&mut chunk)?;
+            let Some(bytes @ [_, ..]) = chunk.get(..count) else { break };
+            hasher.update(bytes);
+            self.send(bytes)?;
+        }
+        Ok(hasher.digest())
+    }
+
+    fn send_pattern(mut self, pattern: Pattern, until: Until, stop: &Stop) -> Result<u64, Error> {
+        let mut sent = 0;
+        while !stop.is_set() {
+            let most = match until {
+                Until::Count(count) => (count - sent).min(BATCH as u64) as usize,
+                Until::Time(end) if Instant::now() < end => BATCH,
+                Until::Time(_) => 0,
+            };
+            if most == 0 {
+                break;
+            }
+            let mut batch = self.0.batch(most)?;
+            for _ in 0..batch.room() {
+                batch.write(pattern.size, Pattern::kind(sent), |slot| Pattern::fill(sent, slot))?;
+                sent += 1;
+            }
+            batch.commit();
+        }
+        Ok(sent)
+    }
+}
+
+impl CpuProducer {
+    /// Sends bytes as messages of 240, the last one shorter.
+    fn send(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let mut messages = bytes.chunks(PAYLOAD_SIZE);
+        while messages.len() > 0 {
+            let mut batch = self.0.batch(messages.len().min(BATCH))?;
+            for message in messages.by_ref().take(batch.room()) {
+                batch.push(message)?;
+            }
+            batch.commit();
+        }
+        Ok(())
+    }
+}

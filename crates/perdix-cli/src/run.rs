@@ -1,0 +1,71 @@
+//! The binaries' entry points: parse, run, turn the outcome into a message and an exit status.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::bench::{self, BenchArgs};
+use crate::checks::{self, CheckArgs};
+use crate::demo::{self, DemoArgs};
+use crate::error::Error;
+use crate::stream::{self, StreamArgs};
+
+/// Moves bytes through a Perdix ring: a lock-free, zero-copy channel from one producer to one consumer thread.
+#[derive(Debug, Parser)]
+#[command(name = "perdix", version, propagate_version = true)]
+struct Perdix {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Stream(StreamArgs),
+    Demo(DemoArgs),
+    Bench(BenchArgs),
+}
+
+/// Checks the transport on this machine: five checks, a line each.
+#[derive(Debug, Parser)]
+#[command(name = "transport_test", version)]
+struct TransportTest {
+    #[command(flatten)]
+    args: CheckArgs,
+}
+
+/// Measures the transport on this machine: throughput and round trip, in one table.
+#[derive(Debug, Parser)]
+#[command(name = "benchmark", version)]
+struct Benchmark {
+    #[command(flatten)]
+    args: BenchArgs,
+}
+
+/// Runs the command `perdix` with the arguments of this process.
+pub fn perdix() -> ExitCode {
+    let outcome = match Perdix::parse().command {
+        Command::Stream(args) => stream::run(&args),
+        Command::Demo(args) => demo::run(&args),
+        Command::Bench(args) => bench::run("bench", &args),
+    };
+    exit("perdix", outcome)
+}
+
+/// Runs the command `transport_test` with the arguments of this process.
+pub fn transport_test() -> ExitCode {
+    exit("transport_test", checks::run(&TransportTest::parse().args))
+}
+
+/// Runs the command `benchmark` with the arguments of this process.
+pub fn benchmark() -> ExitCode {
+    exit("benchmark", bench::run("benchmark", &Benchmark::parse().args))
+}
+
+fn exit(program: &str, outcome: Result<(), Error>) -> ExitCode {
+    let Err(error) = outcome else { return ExitCode::SUCCESS };
+    // Like any program that the closed pipe's signal ends: quietly.
+    if !matches!(error, Error::ClosedPipe) {
+        eprintln!("{program}: {error}");
+    }
+    ExitCode::from(error.status())
+}

@@ -1,0 +1,139 @@
+//! What a kernel gets, and what device producers keep in device memory.
+
+use core::mem::{offset_of, size_of};
+use core::sync::atomic::AtomicU64;
+
+use static_assertions::const_assert_eq;
+
+use crate::mode::Mode;
+use crate::ring::{AttachError, Config, Ring};
+
+/// A ring as a kernel sees it: a small value, passed by value as a kernel parameter. The host makes it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct DeviceRing {
+    /// The device's address of the ring's memory (control block, then slots).
+    pub memory: *mut u8,
+    /// The address, in device memory, of the producers' state.
+    pub state: *mut DeviceState,
+    /// Slots.
+    pub capacity: u64,
+    /// The publication [`Mode`].
+    pub mode: u64,
+    /// The number of the ring's first message.
+    pub start: u64,
+    /// How long a producer waits for a free slot before it gives up, in nanoseconds.
+    pub limit_ns: u64,
+}
+
+const_assert_eq!(size_of::<DeviceRing>(), 48);
+const_assert_eq!(offset_of!(DeviceRing, limit_ns), 40);
+
+// SAFETY: two addresses and numbers; what may be done with them is the business of whoever uses them.
+unsafe impl Send for DeviceRing {}
+// SAFETY: as above.
+unsafe impl Sync for DeviceRing {}
+
+impl DeviceRing {
+    /// A view of the ring, for the device side.
+    ///
+    /// # Errors
+    /// [`AttachError`] if the value was not made by a host for a ring.
+    ///
+    /// # Safety
+    /// The value was made for a ring that outlives every copy of the view.
+    #[inline(always)]
+    pub unsafe fn ring(&self) -> Result<Ring, AttachError> {
+        let mode = Mode::from_word(self.mode).ok_or(AttachError::Mode { found: self.mode })?;
+        let config = Config { capacity: self.capacity, mode, start: self.start };
+        // SAFETY: the caller's contract.
+        unsafe { Ring::assume(self.memory, config) }
+    }
+}
+
+/// What the producers of one ring share, in device memory: nothing of it crosses the link.
+///
+/// It outlives a kernel, so that the next kernel can go on with the stream. Counts are relative to the ring's first message
+/// where that is said, so that they do not wrap.
+#[repr(C, align(128))]
+#[derive(Debug)]
+pub struct DeviceState {
+    /// The next message number to claim. A grid claims with atomic additions; others store it when they pause.
+    pub head: AtomicU64,
+    /// A tail that some producer has read from the ring, for the others to use.
+    pub tail: AtomicU64,
+    /// The first claimed message that was not sent, counted from the ring's first message; `u64::MAX` for none.
+    pub unsent: AtomicU64,
+    /// The [`Fault`] that made a producer give up; 0 for none. Stops the others too.
+    pub fault: AtomicU64,
+    /// Producers of a grid that have finished.
+    pub finished: AtomicU64,
+    /// Messages sent, added up when producers pause or finish.
+    pub messages: AtomicU64,
+    /// Bytes of payload sent, added up likewise.
+    pub bytes: AtomicU64,
+    /// How many times a producer found the ring full, added up likewise.
+    pub full: AtomicU64,
+    /// Not zero once a producer has paused: the kernel left the stream open on purpose.
+    pub paused: AtomicU64,
+}
+
+const_assert_eq!(size_of::<DeviceState>(), 128);
+const_assert_eq!(offset_of!(DeviceState, full), 56);
+const_assert_eq!(offset_of!(DeviceState, paused), 64);
+
+impl DeviceState {
+    /// The state for a ring on which message `head` is next, of which everything below `tail` is released.
+    pub const fn new(head: u64, tail: u64) -> Self {
+        Self {
+            head: AtomicU64::new(head),
+            tail: AtomicU64::new(tail),
+            unsent: AtomicU64::new(u64::MAX),
+            fault: AtomicU64::new(0),
+            finished: AtomicU64::new(0),
+            messages: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            full: AtomicU64::new(0),
+            paused: AtomicU64::new(0),
+        }
+    }
+}
+
+/// Why a device producer gave up, as it stands in the ring's producer line and in [`DeviceState::fault`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u64)]
+#[non_exhaustive]
+pub enum Fault {
+    /// The ring stayed full longer than the time limit.
+    TimedOut = 1,
+    /// The consumer left.
+    ConsumerGone = 2,
+    /// The ring's memory held what no consumer writes.
+    Corrupt = 3,
+    /// A message was longer than 240 bytes.
+    TooLong = 4,
+}
+
+impl Fault {
+    /// The fault of a word, `None` for 0 (no fault) and for words that this version does not know.
+    pub const fn from_word(word: u64) -> Option<Self> {
+        match word {
+            1 => Some(Self::TimedOut),
+            2 => Some(Self::ConsumerGone),
+            3 => Some(Self::Corrupt),
+            4 => Some(Self::TooLong),
+            _ => None,
+        }
+    }
+}
+
+impl core::fmt::Display for Fault {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::TimedOut => "the ring stayed full longer than the producer's time limit",
+            Self::ConsumerGone => "the consumer was gone",
+            Self::Corrupt => "the producer found the ring's memory corrupt",
+            Self::TooLong => "the kernel produced a message of more than 240 bytes",
+        })
+    }
+}

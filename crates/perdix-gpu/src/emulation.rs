@@ -1,0 +1,170 @@
+//! Kernels on a CPU: every lane is a thread, so that device code runs in `cargo test` without a GPU.
+//!
+//! Warp and block operations meet at barriers, as on a device. The emulation is stricter than a device: lanes that come to
+//! different operations, or wait for one that has ended, fault the launch at once, and so does a wait of a minute. It shows
+//! errors of logic and convergence, not speed, and errors of memory order only as far as the CPU has them.
+
+mod meeting;
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use perdix_core::{Config, Consumer, DeviceRing, DeviceState, Mode, Poll, Ring};
+
+use crate::intrinsics::WARP_SIZE;
+
+pub(crate) use meeting::{Call, Meeting, Values};
+
+/// Runs `kernel` on `blocks` blocks of `threads` threads, and waits for all of them. Returns whether no lane faulted.
+pub fn launch(blocks: u32, threads: u32, kernel: impl Fn() + Sync) -> bool {
+    let faulted = Arc::new(AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        for block in 0..blocks {
+            let group = Arc::new(Meeting::new("block", threads, &faulted));
+            for first in (0..threads).step_by(WARP_SIZE as usize) {
+                let lanes = (threads - first).min(WARP_SIZE);
+                let warp = Arc::new(Meeting::new("warp", lanes, &faulted));
+                for thread in first..(first + WARP_SIZE).min(threads) {
+                    let lane = Lane {
+                        thread,
+                        threads,
+                        block,
+                        blocks,
+                        warp: Arc::clone(&warp),
+                        group: Arc::clone(&group),
+                    };
+                    let (kernel, faulted) = (&kernel, Arc::clone(&faulted));
+                    scope.spawn(move || {
+                        LANE.set(Some(lane));
+                        if std::panic::catch_unwind(std::panic::AssertUnwindSafe(kernel)).is_err() {
+                            faulted.store(true, Ordering::Relaxed);
+                        }
+                        // Those who still wait for this lane wait in vain.
+                        drop(LANE.take());
+                    });
+                }
+            }
+        }
+    });
+    !faulted.load(Ordering::Relaxed)
+}
+
+/// A ring on ordinary memory with a device's view of it, for trying kernels out.
+#[derive(Debug)]
+pub struct EmulatedRing {
+    ring: Ring,
+    /// For `received`.
+    consumer: Consumer,
+    state: Box<DeviceState>,
+    memory: Vec<Line>,
+}
+
+#[repr(C, align(256))]
+#[derive(Clone, Debug)]
+struct Line([u8; 256]);
+
+impl EmulatedRing {
+    /// An empty ring of `slots` slots (a power of two) whose producers wait up to ten seconds.
+    ///
+    /// # Panics
+    /// If `slots` is not a legal number.
+    pub fn new(slots: u64, mode: Mode) -> Self {
+        Self::starting_at(slots, mode, 0)
+    }
+
+    /// The same with another first message number.
+    ///
+    /// # Panics
+    /// If `slots` is not a legal number.
+    #[allow(clippy::expect_used)] // a testing aid: a wrong number of slots is a wrong test
+    pub fn starting_at(slots: u64, mode: Mode, start: u64) -> Self {
+        let config = Config { capacity: slots, mode, start };
+        let bytes = config.bytes().expect("a legal number of slots");
+        let mut memory = vec![Line([0; 256]); bytes / 256];
+        // SAFETY: the memory is ours, aligned and long enough, and lives as long as the ring.
+        let ring = unsafe { Ring::init(memory.as_mut_ptr().cast(), bytes, config) }
+            .expect("aligned and long enough");
+        // SAFETY: `received` needs `&mut self`, and whoever takes another consumer promises not to call it.
+        let consumer = unsafe { Consumer::new(ring) };
+        Self { ring, consumer, state: Box::new(DeviceState::new(start, start)), memory }
+    }
+
+    /// What a kernel gets.
+    pub fn handle(&self) -> DeviceRing {
+        let Config { capacity, mode, start } = self.ring.config();
+        DeviceRing {
+            memory: self.memory.as_ptr().cast_mut().cast(),
+            state: std::ptr::from_ref(&*self.state).cast_mut(),
+            capacity,
+            mode: mode as u64,
+            start,
+            limit_ns: 10_000_000_000,
+        }
+    }
+
+    /// The ring.
+    pub fn ring(&self) -> Ring {
+        self.ring
+    }
+
+    /// The producers' state.
+    pub fn state(&self) -> &DeviceState {
+        &self.state
+    }
+
+    /// A consumer of the ring, from its first message.
+    ///
+    /// # Safety
+    /// It is the only one, and [`received`](Self::received) is not called.
+    pub unsafe fn consumer(&self) -> Consumer {
+        // SAFETY: the caller's contract.
+        unsafe { Consumer::new(self.ring) }
+    }
+
+    /// Takes all messages that are there now, as (kind, payload), and gives their slots back.
+    pub fn received(&mut self) -> Vec<(u16, Vec<u8>)> {
+        let consumer = &mut self.consumer;
+        let mut all = Vec::new();
+        while let Ok(Poll::Ready(meta)) = consumer.poll() {
+            let mut bytes = vec![0; meta.len()];
+            consumer.copy_next(meta, &mut bytes);
+            consumer.take(1, meta.len() as u64);
+            consumer.settle();
+            all.push((meta.kind(), bytes));
+        }
+        all
+    }
+}
+
+thread_local! {
+    static LANE: RefCell<Option<Lane>> = const { RefCell::new(None) };
+}
+
+/// Who a thread is.
+pub(crate) struct Lane {
+    pub(crate) thread: u32,
+    pub(crate) threads: u32,
+    pub(crate) block: u32,
+    pub(crate) blocks: u32,
+    pub(crate) warp: Arc<Meeting>,
+    pub(crate) group: Arc<Meeting>,
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        self.warp.leave();
+        self.group.leave();
+    }
+}
+
+/// Asks the lane that runs on this thread. A thread that `launch` did not start is a whole launch of one thread.
+pub(crate) fn current<R>(ask: impl FnOnce(&Lane) -> R) -> R {
+    LANE.with_borrow_mut(|lane| {
+        let lane = lane.get_or_insert_with(|| {
+            let alone = Arc::new(Meeting::new("launch", 1, &Arc::new(AtomicBool::new(false))));
+            Lane { thread: 0, threads: 1, block: 0, blocks: 1, warp: Arc::clone(&alone), group: alone }
+        });
+        ask(lane)
+    })
+}

@@ -1,0 +1,69 @@
+//! The few things that only a GPU has, with an emulation on CPUs.
+//!
+//! Names follow `cuda_std` where it has a counterpart. Functions that say *converged* must be called by all lanes of the warp
+//! (or all threads of the block) together.
+
+#[cfg(target_arch = "nvptx64")]
+#[path = "intrinsics/device.rs"]
+mod target;
+#[cfg(not(target_arch = "nvptx64"))]
+#[path = "intrinsics/emulated.rs"]
+mod target;
+
+pub use target::*;
+
+/// Lanes of a warp, on every NVIDIA GPU so far.
+pub const WARP_SIZE: u32 = 32;
+
+/// This thread's number in its block: x fastest, then y, then z.
+#[inline(always)]
+pub fn thread_rank() -> u32 {
+    let ([x, y, z], [width, height, _]) = (thread_idx(), block_dim());
+    x + width * (y + height * z)
+}
+
+/// Threads of the block.
+#[inline(always)]
+pub fn threads_per_block() -> u32 {
+    let [x, y, z] = block_dim();
+    x * y * z
+}
+
+/// This thread's lane in its warp, 0 to 31.
+#[inline(always)]
+pub fn lane_id() -> u32 {
+    thread_rank() % WARP_SIZE
+}
+
+/// This warp's number in its block.
+#[inline(always)]
+pub fn warp_id() -> u32 {
+    thread_rank() / WARP_SIZE
+}
+
+/// Warps of the block, the last one perhaps not full.
+#[inline(always)]
+pub fn warps_per_block() -> u32 {
+    threads_per_block().div_ceil(WARP_SIZE)
+}
+
+/// This block's number in the grid: x fastest.
+#[inline(always)]
+pub fn block_rank() -> u64 {
+    let ([x, y, z], [width, height, _]) = (block_idx(), grid_dim());
+    u64::from(x) + u64::from(width) * (u64::from(y) + u64::from(height) * u64::from(z))
+}
+
+/// Blocks of the grid.
+#[inline(always)]
+pub fn blocks() -> u64 {
+    let [x, y, z] = grid_dim();
+    u64::from(x) * u64::from(y) * u64::from(z)
+}
+
+/// The value that lane `lane` has. Converged.
+#[inline(always)]
+pub fn shuffle_u64(value: u64, lane: u32) -> u64 {
+    let (low, high) = (shuffle(value as u32, lane), shuffle((value >> 32) as u32, lane));
+    u64::from(low) | u64::from(high) << 32
+}

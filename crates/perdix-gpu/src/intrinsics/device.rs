@@ -1,0 +1,160 @@
+//! The intrinsics as PTX instructions.
+//!
+//! Barriers, shuffles and votes come from LLVM's intrinsics, which are convergent; inline assembly is not, and serves only what
+//! needs no convergence. The PTX that each becomes is named beside it.
+
+use core::arch::{asm, nvptx};
+use core::sync::atomic::AtomicU64;
+
+unsafe extern "C" {
+    #[link_name = "llvm.nvvm.bar.warp.sync"]
+    fn bar_warp_sync(mask: u32);
+    #[link_name = "llvm.nvvm.shfl.sync.idx.i32"]
+    fn shfl_sync_idx(mask: u32, value: u32, lane: u32, clamp: u32) -> u32;
+    #[link_name = "llvm.nvvm.vote.ballot.sync"]
+    fn vote_ballot_sync(mask: u32, predicate: bool) -> u32;
+    #[link_name = "llvm.nvvm.barrier0.and"]
+    fn barrier0_and(predicate: i32) -> i32;
+    #[link_name = "llvm.nvvm.nanosleep"]
+    fn nanosleep(nanoseconds: u32);
+    #[link_name = "llvm.nvvm.read.ptx.sreg.globaltimer"]
+    fn globaltimer() -> u64;
+}
+
+const ALL: u32 = u32::MAX;
+
+macro_rules! special_register {
+    ($name:ident) => {
+        // SAFETY: reads a special register.
+        unsafe { nvptx::$name() as u32 }
+    };
+}
+
+/// This thread's index in its block. (`%tid`)
+#[inline(always)]
+pub fn thread_idx() -> [u32; 3] {
+    [special_register!(_thread_idx_x), special_register!(_thread_idx_y), special_register!(_thread_idx_z)]
+}
+
+/// The block's size. (`%ntid`)
+#[inline(always)]
+pub fn block_dim() -> [u32; 3] {
+    [special_register!(_block_dim_x), special_register!(_block_dim_y), special_register!(_block_dim_z)]
+}
+
+/// This block's index in the grid. (`%ctaid`)
+#[inline(always)]
+pub fn block_idx() -> [u32; 3] {
+    [special_register!(_block_idx_x), special_register!(_block_idx_y), special_register!(_block_idx_z)]
+}
+
+/// The grid's size. (`%nctaid`)
+#[inline(always)]
+pub fn grid_dim() -> [u32; 3] {
+    [special_register!(_grid_dim_x), special_register!(_grid_dim_y), special_register!(_grid_dim_z)]
+}
+
+/// Waits for all lanes of the warp, and makes their earlier writes visible to each other. Converged. (`bar.warp.sync`)
+#[inline(always)]
+pub fn sync_warp() {
+    // SAFETY: called by the whole warp.
+    unsafe { bar_warp_sync(ALL) }
+}
+
+/// The value that lane `lane` has. Converged. (`shfl.sync.idx.b32`)
+#[inline(always)]
+pub fn shuffle(value: u32, lane: u32) -> u32 {
+    // SAFETY: called by the whole warp.
+    unsafe { shfl_sync_idx(ALL, value, lane, 31) }
+}
+
+/// Which lanes say yes: bit `i` for lane `i`. Converged. (`vote.sync.ballot.b32`)
+#[inline(always)]
+pub fn ballot(yes: bool) -> u32 {
+    // SAFETY: called by the whole warp.
+    unsafe { vote_ballot_sync(ALL, yes) }
+}
+
+/// Waits for all threads of the block, and makes their earlier writes visible to each other. Converged. (`bar.sync`)
+#[inline(always)]
+pub fn sync_threads() {
+    // SAFETY: called by the whole block.
+    unsafe { nvptx::_syncthreads() }
+}
+
+/// [`sync_threads`], and whether all threads say yes. Converged. (`bar.red.and`)
+#[inline(always)]
+pub fn sync_threads_and(yes: bool) -> bool {
+    // SAFETY: called by the whole block.
+    unsafe { barrier0_and(i32::from(yes)) != 0 }
+}
+
+/// The GPU's clock in nanoseconds, common to all its multiprocessors; it moves in steps (32 ns on an H200). (`%globaltimer`)
+#[inline(always)]
+pub fn now_ns() -> u64 {
+    // SAFETY: reads a special register.
+    unsafe { globaltimer() }
+}
+
+/// Sleeps for about that time, at most 1 ms. (`nanosleep.u32`)
+#[inline(always)]
+pub fn sleep_ns(nanoseconds: u32) {
+    // SAFETY: no memory is touched.
+    unsafe { nanosleep(nanoseconds) }
+}
+
+/// Ends the kernel with a fault.
+#[inline(always)]
+pub fn trap() -> ! {
+    // SAFETY: does not return.
+    unsafe { nvptx::trap() }
+}
+
+/// Adds to a word in device memory and returns what it was; no order. (`atom.relaxed.gpu.add.u64`)
+#[inline(always)]
+pub fn device_add(word: &AtomicU64, value: u64) -> u64 {
+    let before;
+    // SAFETY: an atomic access to an atomic word.
+    unsafe {
+        asm!("atom.relaxed.gpu.add.u64 {}, [{}], {};", out(reg64) before, in(reg64) word.as_ptr(), in(reg64) value,
+             options(nostack, preserves_flags));
+    }
+    before
+}
+
+/// Lowers a word in device memory to `value` if that is less; no order. (`atom.relaxed.gpu.min.u64`)
+#[inline(always)]
+pub fn device_min(word: &AtomicU64, value: u64) {
+    // SAFETY: an atomic access to an atomic word.
+    unsafe {
+        asm!("{{ .reg .u64 %before; atom.relaxed.gpu.min.u64 %before, [{}], {}; }}", in(reg64) word.as_ptr(), in(reg64) value,
+             options(nostack, preserves_flags));
+    }
+}
+
+/// Loads a word in device memory; orders what follows after it, among the GPU's threads. (`ld.acquire.gpu`)
+#[inline(always)]
+pub fn device_load_acquire(word: &AtomicU64) -> u64 {
+    let value;
+    // SAFETY: an atomic access to an atomic word.
+    unsafe {
+        asm!("ld.acquire.gpu.u64 {}, [{}];", out(reg64) value, in(reg64) word.as_ptr(), options(nostack, preserves_flags));
+    }
+    value
+}
+
+/// Stores a word in device memory after all that came before, among the GPU's threads. (`st.release.gpu`)
+#[inline(always)]
+pub fn device_store_release(word: &AtomicU64, value: u64) {
+    // SAFETY: an atomic access to an atomic word.
+    unsafe {
+        asm!("st.release.gpu.u64 [{}], {};", in(reg64) word.as_ptr(), in(reg64) value, options(nostack, preserves_flags));
+    }
+}
+
+/// Orders this thread's accesses before and after, among the GPU's threads. (`fence.acq_rel.gpu`)
+#[inline(always)]
+pub fn device_fence() {
+    // SAFETY: no memory is touched.
+    unsafe { asm!("fence.acq_rel.gpu;", options(nostack, preserves_flags)) }
+}

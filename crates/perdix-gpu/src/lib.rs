@@ -1,0 +1,63 @@
+//! Device-side producers: messages leave a CUDA kernel while it runs.
+//!
+//! A kernel gets a [`DeviceRing`] by value and makes one producer of it, by the granularity that fits:
+//!
+//! | producer | who calls it | order of messages |
+//! |---|---|---|
+//! | [`ThreadProducer`] | one thread | the order of the calls |
+//! | [`WarpProducer`] | all 32 lanes of one warp together | the order of the calls |
+//! | [`BlockProducer`] | all threads of one block together | the order of the calls |
+//! | [`GridProducer`] | any number of warps, each by itself | each warp's own order; warps interleave |
+//!
+//! Only one producer (or one grid of them) uses a ring at a time. Every wait ends: after the ring's time limit, or when the
+//! consumer is gone. What a producer keeps between messages stays on the device; across the link go payload, sequence words
+//! and, when the credit is spent, one read of the consumer's tail.
+//!
+//! On a GPU the crate needs a compiler that knows the PTX target; `perdix-build` finds and drives one. Compiled for a CPU, the
+//! same code runs on [emulated lanes](emulation), so that kernels can be tested without a GPU:
+//!
+//! ```
+//! use perdix_gpu::{DeviceRing, WarpProducer, emulation};
+//! # use perdix_gpu::emulation::EmulatedRing;
+//!
+//! perdix_gpu::kernel! {
+//!     /// Sends 100 messages of 16 bytes.
+//!     pub unsafe fn hundred(ring: DeviceRing) {
+//!         // SAFETY: the host launches one warp on this ring.
+//!         let Ok(mut producer) = (unsafe { WarpProducer::new(ring) }) else { return };
+//!         for i in 0..100 {
+//!             if producer.produce(0, 16, |_piece| [i, i * i]).is_err() {
+//!                 break;
+//!             }
+//!         }
+//!         producer.finish();
+//!     }
+//! }
+//!
+//! let mut ring = EmulatedRing::new(128, perdix_core::Mode::Fenced);
+//! // SAFETY: one warp, and the ring outlives the launch.
+//! emulation::launch(1, 32, || unsafe { hundred(ring.handle()) });
+//! assert_eq!(ring.received().len(), 100);
+//! ```
+#![cfg_attr(target_arch = "nvptx64", no_std)]
+#![cfg_attr(
+    target_arch = "nvptx64",
+    feature(abi_ptx, asm_experimental_arch, link_llvm_intrinsics, stdarch_nvptx),
+    allow(internal_features)
+)]
+
+mod error;
+pub mod intrinsics;
+mod kernel;
+mod link;
+mod producers;
+mod source;
+mod write;
+
+#[cfg(not(target_arch = "nvptx64"))]
+pub mod emulation;
+
+pub use error::{Error, Partial};
+pub use perdix_core::{DeviceRing, DeviceState, Fault, Mode, PAYLOAD_SIZE};
+pub use producers::{BlockProducer, GridProducer, ThreadProducer, WarpProducer};
+pub use source::{Bytes, Made, Source};

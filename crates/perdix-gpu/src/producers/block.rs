@@ -1,0 +1,143 @@
+//! One block.
+
+use core::sync::atomic::Ordering;
+
+use perdix_core::{DeviceRing, PAYLOAD_SIZE};
+
+use super::{check_launch, chunk};
+use crate::error::Error;
+use crate::intrinsics::{lane_id, sync_threads, sync_threads_and, thread_rank, warp_id, warps_per_block};
+use crate::link::Link;
+use crate::source::Source;
+use crate::write::{fitting, publish};
+
+/// Sends messages from one block, whose threads call every method together with the same arguments.
+///
+/// A batch is dealt out to the warps, 32 messages each, which publish them side by side; the consumer sees them in the batch's
+/// order. Warps do not wait for each other. Should one give up (time limit, consumer gone), the stream ends before its first
+/// unsent message.
+#[derive(Debug)]
+pub struct BlockProducer {
+    link: Link,
+    head: u64,
+    /// Chunks of 32 dealt so far, so that successive batches begin with the next warp.
+    dealt: u64,
+}
+
+impl BlockProducer {
+    /// The producer of a ring, going on where the one before paused.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if the handle is none that a host made, [`Error::Launch`] if the block is not made of whole warps.
+    ///
+    /// # Safety
+    /// The handle is a host's, for a ring that outlives the kernel; this block's producer is the ring's only one now, and all
+    /// its threads call all methods together.
+    #[inline(always)]
+    pub unsafe fn new(handle: DeviceRing) -> Result<Self, Error> {
+        check_launch(u32::MAX)?;
+        // SAFETY: the caller's contract.
+        let link = unsafe { Link::new(&handle) }?;
+        let head = link.head();
+        Ok(Self { link, head, dealt: 0 })
+    }
+
+    /// Sends the first `count` messages of `source`, waiting up to the ring's time limit.
+    ///
+    /// # Errors
+    /// This thread's warp could not send its part. The error may differ between warps, and the stream is broken at the first
+    /// message that was not sent: call [`finish`](Self::finish), which tells the consumer.
+    #[inline(always)]
+    pub fn produce_batch(&mut self, count: u64, source: &impl Source) -> Result<(), Error> {
+        self.produce_batch_within(count, source, self.link.limit_ns())
+    }
+
+    /// [`produce_batch`](Self::produce_batch) with another time limit for each warp's wait.
+    ///
+    /// # Errors
+    /// As [`produce_batch`](Self::produce_batch).
+    #[inline(always)]
+    pub fn produce_batch_within(
+        &mut self,
+        count: u64,
+        source: &impl Source,
+        limit_ns: u64,
+    ) -> Result<(), Error> {
+        let (chunk, warps) = (u64::from(chunk(&self.link)), u64::from(warps_per_block()));
+        let (first, dealt) = (self.head, self.dealt);
+        // The whole batch counts as claimed, sent or not, so that all warps agree on the head.
+        self.head = first.wrapping_add(count);
+        self.dealt = dealt + count.div_ceil(chunk);
+        let mut index = (u64::from(warp_id()) + warps - dealt % warps) % warps * chunk;
+        while index < count {
+            let left = count - index;
+            let asked = if left < chunk { left as u32 } else { chunk as u32 };
+            let number = first.wrapping_add(index);
+            let some = fitting(source, index, asked);
+            let result = self.link.wait_warp(number.wrapping_add(u64::from(some)), limit_ns);
+            if let Err(error) = result {
+                return self.stop(number, error);
+            }
+            let (messages, bytes) = publish(&self.link.ring, number, some, source, index);
+            self.link.count(messages, bytes, 0);
+            if some < asked {
+                return self.stop(number.wrapping_add(u64::from(some)), Error::TooLong);
+            }
+            index += chunk * warps;
+        }
+        Ok(())
+    }
+
+    /// Sends all `count` messages if their slots are free now, or none: the block agrees first.
+    ///
+    /// # Errors
+    /// [`Error::Full`], also if `count` exceeds the ring, and [`Error::TooLong`]; nothing was sent then and the stream goes on.
+    /// Otherwise as [`produce_batch`](Self::produce_batch).
+    #[inline(always)]
+    pub fn try_produce_batch(&mut self, count: u64, source: &impl Source) -> Result<(), Error> {
+        if !sync_threads_and((0..count).all(|i| source.len(i) <= PAYLOAD_SIZE)) {
+            return Err(Error::TooLong);
+        }
+        let free = count <= self.link.ring.capacity()
+            && self.link.wait_warp(self.head.wrapping_add(count), 0).is_ok();
+        if !sync_threads_and(free) {
+            return Err(Error::Full);
+        }
+        self.produce_batch_within(count, source, 0)
+    }
+
+    /// Leaves the stream open for a later kernel.
+    #[inline(always)]
+    pub fn pause(mut self) {
+        self.settle();
+        if thread_rank() == 0 {
+            self.link.leave_open();
+        }
+    }
+
+    /// Ends the stream; if some warp gave up, before the first message that was not sent, and with the reason.
+    #[inline(always)]
+    pub fn finish(mut self) {
+        self.settle();
+        if thread_rank() == 0 {
+            self.link.close();
+        }
+    }
+
+    #[inline(always)]
+    fn stop(&mut self, number: u64, error: Error) -> Result<(), Error> {
+        if lane_id() == 0 {
+            self.link.give_up(number, error);
+        }
+        Err(error)
+    }
+
+    #[inline(always)]
+    fn settle(&mut self) {
+        self.link.settle_counts();
+        if thread_rank() == 0 {
+            self.link.state().head.store(self.head, Ordering::Relaxed);
+        }
+        sync_threads();
+    }
+}

@@ -1,0 +1,183 @@
+//! A whole grid.
+
+use core::sync::atomic::Ordering;
+
+use perdix_core::{DeviceRing, PAYLOAD_SIZE};
+
+use super::{check_launch, chunk};
+use crate::error::{Error, Partial};
+use crate::intrinsics::{
+    WARP_SIZE, blocks, device_add, device_fence, lane_id, shuffle, shuffle_u64, sync_warp, warps_per_block,
+};
+use crate::link::Link;
+use crate::source::{Made, Source};
+use crate::write::{fitting, publish};
+
+/// Sends messages from any number of warps at once, each warp with a producer of its own whose methods its 32 lanes call
+/// together.
+///
+/// Warps claim message numbers from a ticket in device memory, so their messages interleave; a batch of up to 32 stays together.
+/// A claimed number must be sent, or everything after it is lost: should a warp give up, the stream ends there.
+#[derive(Debug)]
+pub struct GridProducer {
+    link: Link,
+    /// Warps that must finish before the stream ends.
+    warps: u64,
+}
+
+impl GridProducer {
+    /// This warp's producer. All warps of the launch make one, and each calls [`finish`](Self::finish) (or [`pause`](Self::pause)).
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if the handle is none that a host made, [`Error::Launch`] if blocks are not made of whole warps.
+    ///
+    /// # Safety
+    /// The handle is a host's, for a ring that outlives the kernel; only this launch's grid producers use the ring now, and all
+    /// lanes of a warp call all methods together.
+    #[inline(always)]
+    pub unsafe fn new(handle: DeviceRing) -> Result<Self, Error> {
+        check_launch(u32::MAX)?;
+        // SAFETY: the caller's contract.
+        let link = unsafe { Link::new(&handle) }?;
+        Ok(Self { link, warps: blocks() * u64::from(warps_per_block()) })
+    }
+
+    /// Sends one message of `len` bytes (up to 240), waiting up to the ring's time limit; the lane that stores bytes `16 * piece`
+    /// to `16 * piece + 16` calls `make(piece)` for them.
+    ///
+    /// # Errors
+    /// [`Error::TooLong`]: nothing was claimed. [`Error::TimedOut`], [`Error::ConsumerGone`], [`Error::Corrupt`] or
+    /// [`Error::Stopped`]: the stream ends before this message, for all warps.
+    #[inline(always)]
+    pub fn produce(&mut self, kind: u16, len: usize, make: impl Fn(usize) -> [u64; 2]) -> Result<(), Error> {
+        if len > PAYLOAD_SIZE {
+            return Err(Error::TooLong);
+        }
+        let source = Made::new(len, kind, |_, piece| make(piece));
+        self.send(1, &source, 0, self.link.limit_ns())
+    }
+
+    /// Sends one message if a slot is free.
+    ///
+    /// # Errors
+    /// [`Error::Full`], [`Error::TooLong`], [`Error::ConsumerGone`] or [`Error::Corrupt`]; nothing was claimed, and the stream
+    /// goes on.
+    #[inline(always)]
+    pub fn try_produce(
+        &mut self,
+        kind: u16,
+        len: usize,
+        make: impl Fn(usize) -> [u64; 2],
+    ) -> Result<(), Error> {
+        if len > PAYLOAD_SIZE {
+            return Err(Error::TooLong);
+        }
+        let number = self.claim_free()?;
+        self.publish(number, 1, &Made::new(len, kind, |_, piece| make(piece)), 0);
+        Ok(())
+    }
+
+    /// Sends the first `count` messages of `source`, 32 (one claim, one fence) at a time.
+    ///
+    /// # Errors
+    /// [`Partial`] with the messages that were sent. After [`Error::TooLong`] the stream goes on; after others it has ended.
+    #[inline(always)]
+    pub fn produce_batch(&mut self, count: u64, source: &impl Source) -> Result<(), Partial> {
+        let chunk = chunk(&self.link);
+        let mut sent = 0;
+        while sent < count {
+            let left = count - sent;
+            let asked = if left < u64::from(chunk) { left as u32 } else { chunk };
+            let some = fitting(source, sent, asked);
+            self.send(some, source, sent, self.link.limit_ns()).map_err(|error| Partial { sent, error })?;
+            sent += u64::from(some);
+            if some < asked {
+                return Err(Partial { sent, error: Error::TooLong });
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves the stream open for a later kernel. Every warp calls this or [`finish`](Self::finish).
+    #[inline(always)]
+    pub fn pause(mut self) {
+        self.link.settle_counts();
+        if lane_id() == 0 {
+            self.link.leave_open();
+        }
+    }
+
+    /// This warp has sent all its messages; when every warp of the launch has, the stream ends.
+    #[inline(always)]
+    pub fn finish(mut self) {
+        self.link.settle_counts();
+        sync_warp();
+        if lane_id() == 0 {
+            // Everything that this warp claimed and counted comes before its being counted as finished.
+            device_fence();
+            if device_add(&self.link.state().finished, 1) + 1 == self.warps {
+                self.link.close();
+                // The next launch counts afresh.
+                self.link.state().finished.store(0, Ordering::Relaxed);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn send(&mut self, count: u32, source: &impl Source, index: u64, limit_ns: u64) -> Result<(), Error> {
+        if count == 0 {
+            return Ok(());
+        }
+        let number = self.claim(count)?;
+        if let Err(error) = self.link.wait_warp(number.wrapping_add(u64::from(count)), limit_ns) {
+            if lane_id() == 0 {
+                self.link.give_up(number, error);
+            }
+            return Err(error);
+        }
+        self.publish(number, count, source, index);
+        Ok(())
+    }
+
+    /// Claims `count` numbers, unless some warp has given up. Converged.
+    #[inline(always)]
+    fn claim(&mut self, count: u32) -> Result<u64, Error> {
+        let (mut number, mut code) = (0, 0);
+        if lane_id() == 0 {
+            if self.link.state().fault.load(Ordering::Relaxed) != 0 {
+                code = Error::Stopped as u32;
+            } else {
+                number = device_add(&self.link.state().head, u64::from(count));
+            }
+        }
+        Error::from_code(shuffle(code, 0))?;
+        Ok(shuffle_u64(number, 0))
+    }
+
+    /// Claims one number whose slot is free. Converged.
+    #[inline(always)]
+    fn claim_free(&mut self) -> Result<u64, Error> {
+        loop {
+            let number = shuffle_u64(self.link.head(), 0);
+            self.link.wait_warp(number.wrapping_add(1), 0)?;
+            let mut won = 0;
+            if lane_id() == 0 {
+                let next = number.wrapping_add(1);
+                let head = &self.link.state().head;
+                won = u32::from(
+                    head.compare_exchange(number, next, Ordering::Relaxed, Ordering::Relaxed).is_ok(),
+                );
+            }
+            if shuffle(won, 0) != 0 {
+                return Ok(number);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn publish(&mut self, number: u64, count: u32, source: &impl Source, index: u64) {
+        debug_assert!(count <= WARP_SIZE);
+        let (messages, bytes) = publish(&self.link.ring, number, count, source, index);
+        self.link.count(messages, bytes, 0);
+    }
+}

@@ -1,0 +1,146 @@
+//! One thread.
+
+use core::sync::atomic::Ordering;
+
+use perdix_core::{DeviceRing, Mode, Producer as Core, Refused};
+
+use crate::error::Error;
+use crate::intrinsics::{now_ns, sleep_ns};
+use crate::link::Link;
+use crate::source::read_piece;
+
+/// Sends messages from one thread: simplest, slowest (about a microsecond per message in fenced mode).
+///
+/// The thread drives the same protocol code as a CPU producer.
+#[derive(Debug)]
+pub struct ThreadProducer {
+    core: Core,
+    link: Link,
+}
+
+impl ThreadProducer {
+    /// The producer of a ring, going on where the one before paused.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if the handle is none that a host made.
+    ///
+    /// # Safety
+    /// The handle is a host's, for a ring that outlives the kernel; this thread's producer is the ring's only one now.
+    #[inline(always)]
+    pub unsafe fn new(handle: DeviceRing) -> Result<Self, Error> {
+        // SAFETY: the caller's contract.
+        let link = unsafe { Link::new(&handle) }?;
+        // SAFETY: the caller's contract.
+        let core = unsafe { Core::resume(link.ring, link.head()) };
+        Ok(Self { core, link })
+    }
+
+    /// Sends `message` (up to 240 bytes) if a slot is free.
+    ///
+    /// # Errors
+    /// [`Error::Full`], [`Error::ConsumerGone`], [`Error::TooLong`] or [`Error::Corrupt`]; nothing was sent then.
+    #[inline(always)]
+    pub fn try_produce(&mut self, kind: u16, message: &[u8]) -> Result<(), Error> {
+        self.produce_within(kind, message, 0)
+    }
+
+    /// Sends `message`, waiting while the ring is full, up to the ring's time limit.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`], [`Error::ConsumerGone`], [`Error::TooLong`] or [`Error::Corrupt`]; nothing was sent then.
+    #[inline(always)]
+    pub fn produce(&mut self, kind: u16, message: &[u8]) -> Result<(), Error> {
+        self.produce_within(kind, message, self.link.limit_ns())
+    }
+
+    /// [`produce`](Self::produce) with another time limit.
+    ///
+    /// # Errors
+    /// As [`produce`](Self::produce); [`Error::Full`] if the limit is 0.
+    #[inline(always)]
+    pub fn produce_within(&mut self, kind: u16, message: &[u8], limit_ns: u64) -> Result<(), Error> {
+        match self.push(kind, message) {
+            Err(Refused::Full) => self.wait(limit_ns)?,
+            other => return other.map_err(Error::from),
+        }
+        self.push(kind, message).map_err(Error::from)
+    }
+
+    /// Copies a message into the next slot without publishing it: [`publish`](Self::publish) then makes all staged messages
+    /// visible under one fence. For fenced rings; on a fence-free ring it sends at once.
+    ///
+    /// # Errors
+    /// As [`try_produce`](Self::try_produce).
+    #[inline(always)]
+    pub fn stage(&mut self, kind: u16, message: &[u8]) -> Result<(), Error> {
+        match self.link.ring.mode() {
+            Mode::Fenced => self.core.stage(kind, 0, message).map_err(Error::from),
+            Mode::FenceFree => self.push(kind, message).map_err(Error::from),
+        }
+    }
+
+    /// Publishes what is staged, and says how many messages that were.
+    #[inline(always)]
+    pub fn publish(&mut self) -> u64 {
+        self.core.publish()
+    }
+
+    /// Leaves the stream open for a later kernel.
+    #[inline(always)]
+    pub fn pause(mut self) {
+        self.settle();
+        self.link.leave_open();
+    }
+
+    /// Ends the stream.
+    #[inline(always)]
+    pub fn finish(mut self) {
+        self.settle();
+        self.link.close();
+    }
+
+    /// Ends the stream and tells the consumer why it ends early.
+    #[inline(always)]
+    pub fn fail(mut self, error: Error) {
+        self.settle();
+        self.link.give_up(self.core.head(), error);
+        self.link.close();
+    }
+
+    #[inline(always)]
+    fn push(&mut self, kind: u16, message: &[u8]) -> Result<(), Refused> {
+        match self.link.ring.mode() {
+            Mode::Fenced => self.core.push(kind, 0, message),
+            Mode::FenceFree => self.core.push_unordered(kind, 0, message.len(), |pair| {
+                let (offset, len) = (16 * pair, message.len());
+                let left = if len - offset < 16 { len - offset } else { 16 };
+                // SAFETY: the protocol asks only for pairs that the message has.
+                unsafe { read_piece(message.as_ptr().wrapping_add(offset), left) }
+            }),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wait(&mut self, limit_ns: u64) -> Result<(), Error> {
+        let begun = now_ns();
+        loop {
+            match self.core.ensure(1) {
+                Err(Refused::Full) if limit_ns == 0 => return Err(Error::Full),
+                Err(Refused::Full) if now_ns().wrapping_sub(begun) >= limit_ns => {
+                    return Err(Error::TimedOut);
+                }
+                Err(Refused::Full) => sleep_ns(500),
+                other => return other.map_err(Error::from),
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn settle(&mut self) {
+        let (messages, bytes, full) = self.core.counts();
+        self.link.count(messages, bytes, full);
+        self.link.settle_counts();
+        self.link.state().head.store(self.core.head(), Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,119 @@
+//! Where the messages of a batch come from.
+
+use perdix_core::PAYLOAD_SIZE;
+
+/// Messages for a batch, asked for in 16-byte pieces, each by the lane that will store it.
+///
+/// Methods are called by many lanes, in any order, more than once: they must not depend on who calls.
+pub trait Source {
+    /// Bytes of message `index` of the batch; at most 240.
+    fn len(&self, index: u64) -> usize;
+
+    /// The tag of message `index`.
+    fn kind(&self, index: u64) -> u16;
+
+    /// Bytes `16 * piece` to `16 * piece + 16` of message `index`, little-endian; what lies beyond its length is ignored.
+    fn piece(&self, index: u64, piece: usize) -> [u64; 2];
+}
+
+/// A run of bytes cut into messages of 240; the last one may be shorter.
+#[derive(Clone, Copy, Debug)]
+pub struct Bytes {
+    start: *const u8,
+    len: u64,
+    kind: u16,
+}
+
+impl Bytes {
+    /// `len` bytes at `start`, in any memory the device can read; fastest when aligned to 16.
+    ///
+    /// # Safety
+    /// The bytes are readable and do not change until the batch is sent.
+    #[inline(always)]
+    pub unsafe fn new(start: *const u8, len: u64, kind: u16) -> Self {
+        Self { start, len, kind }
+    }
+
+    /// How many messages that makes.
+    #[inline(always)]
+    pub fn messages(&self) -> u64 {
+        self.len.div_ceil(PAYLOAD_SIZE as u64)
+    }
+}
+
+impl Source for Bytes {
+    #[inline(always)]
+    fn len(&self, index: u64) -> usize {
+        let left = self.len.saturating_sub(index * PAYLOAD_SIZE as u64);
+        if left > PAYLOAD_SIZE as u64 { PAYLOAD_SIZE } else { left as usize }
+    }
+
+    #[inline(always)]
+    fn kind(&self, _index: u64) -> u16 {
+        self.kind
+    }
+
+    #[inline(always)]
+    fn piece(&self, index: u64, piece: usize) -> [u64; 2] {
+        let offset = index * PAYLOAD_SIZE as u64 + 16 * piece as u64;
+        let left = self.len.saturating_sub(offset);
+        // SAFETY: `offset + left` is at most the length, by the contract of `new`.
+        unsafe {
+            read_piece(self.start.wrapping_add(offset as usize), if left > 16 { 16 } else { left as usize })
+        }
+    }
+}
+
+/// Up to 16 bytes at `start`, zero-padded.
+///
+/// # Safety
+/// `len` bytes at `start` are readable.
+#[inline(always)]
+pub(crate) unsafe fn read_piece(start: *const u8, len: usize) -> [u64; 2] {
+    if len == 16 && start as usize % 16 == 0 {
+        // SAFETY: 16 aligned, readable bytes.
+        let value = unsafe { *start.cast::<u128>() };
+        return [value as u64, (value >> 64) as u64];
+    }
+    let mut value = [0; 2];
+    for i in 0..len {
+        // SAFETY: inside the readable bytes.
+        let byte = unsafe { *start.wrapping_add(i) };
+        let shifted = u64::from(byte) << (8 * (i % 8));
+        if i < 8 { value[0] |= shifted } else { value[1] |= shifted }
+    }
+    value
+}
+
+/// Messages of one length and kind whose pieces a closure makes.
+#[derive(Clone, Copy, Debug)]
+pub struct Made<F> {
+    len: usize,
+    kind: u16,
+    make: F,
+}
+
+impl<F: Fn(u64, usize) -> [u64; 2]> Made<F> {
+    /// Messages of `len` bytes; `make(index, piece)` returns 16 bytes of message `index` of the batch.
+    #[inline(always)]
+    pub fn new(len: usize, kind: u16, make: F) -> Self {
+        Self { len, kind, make }
+    }
+}
+
+impl<F: Fn(u64, usize) -> [u64; 2]> Source for Made<F> {
+    #[inline(always)]
+    fn len(&self, _index: u64) -> usize {
+        self.len
+    }
+
+    #[inline(always)]
+    fn kind(&self, _index: u64) -> u16 {
+        self.kind
+    }
+
+    #[inline(always)]
+    fn piece(&self, index: u64, piece: usize) -> [u64; 2] {
+        (self.make)(index, piece)
+    }
+}

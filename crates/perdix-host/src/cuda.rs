@@ -1,0 +1,41 @@
+//! GPU producers: memory that both sides see, kernels, and their life (feature `cuda`).
+//!
+//! ```no_run
+//! use perdix_host::Buffer;
+//! use perdix_host::cuda::Gpu;
+//!
+//! # const PTX: &str = "";
+//! let gpu = Gpu::open(0)?;
+//! let kernels = gpu.load(PTX)?; // made by `perdix-build` from a crate that uses `perdix-gpu`
+//! let mut buffer = Buffer::builder().slots(65536).gpu(&gpu).build()?;
+//! let (producer, mut consumer) = buffer.split_gpu()?;
+//! let launch = kernels.launch("my_kernel")?.grid(1).block(256).arg(producer.ring()).arg(1000_u64);
+//! // SAFETY: the arguments are those of `my_kernel`, which uses one block and this ring alone.
+//! unsafe { launch.start(&producer) }?;
+//! let messages = consumer.for_each(|message| println!("{message:?}"))?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! * The kernel writes while the consumer reads: nothing waits for the kernel to end.
+//! * A consumer that waits notices when the kernel has ended or faulted without ending the stream
+//!   ([`ConsumeError::ProducerLost`](crate::ConsumeError::ProducerLost)).
+//! * Dropping the consumer makes the kernel's producers stop; dropping the last part of a buffer waits for the launches attached
+//!   to it, a bounded time, and rather leaks the memory than frees what a kernel may still write to.
+//! * Programs with their own context, streams or module loader pass raw handles: [`Gpu::from_context`],
+//!   [`DeviceProducer::attach`].
+
+mod error;
+mod gpu;
+mod kernels;
+mod liveness;
+mod memory;
+mod producer;
+
+pub use cust::sys;
+pub use error::GpuError;
+pub use gpu::{Current, Gpu};
+pub use kernels::{Kernels, Launch};
+pub(crate) use liveness::Liveness;
+pub use memory::{DeviceBytes, Mapped};
+pub use perdix_core::DeviceRing;
+pub use producer::DeviceProducer;

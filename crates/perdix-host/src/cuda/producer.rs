@@ -1,0 +1,162 @@
+//! The host's end of a device producer.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use cust::sys::{self, CUstream};
+use perdix_core::DeviceRing;
+
+use super::error::{GpuError, check};
+use super::gpu::Gpu;
+use super::liveness::Session;
+use crate::buffer::Buffer;
+use crate::consumer::Consumer;
+use crate::counters::Counters;
+use crate::memory::Region;
+use crate::shared::Shared;
+
+/// How long device producers wait for a free slot unless told otherwise.
+const DEFAULT_LIMIT: Duration = Duration::from_secs(10);
+
+impl Buffer {
+    /// The two halves, the producer being kernels: borrowed. Messages that are still in the ring come first.
+    ///
+    /// # Errors
+    /// [`GpuError::NotReachable`] if the ring lies in heap memory, [`GpuError::Driver`].
+    pub fn split_gpu(&mut self) -> Result<(DeviceProducer<'_>, Consumer<'_>), GpuError> {
+        Ok((DeviceProducer::new(&self.shared, self)?, Consumer::new(Arc::clone(&self.shared))))
+    }
+
+    /// The two halves, the producer being kernels: owned, to move into threads.
+    ///
+    /// # Errors
+    /// As [`split_gpu`](Self::split_gpu).
+    pub fn into_gpu(self) -> Result<(DeviceProducer<'static>, Consumer<'static>), GpuError> {
+        Ok((DeviceProducer::new(&self.shared, &self)?, Consumer::new(Arc::clone(&self.shared))))
+    }
+}
+
+/// The host's end of a ring whose producers are kernels: gives them their handle, and knows when they have ended.
+///
+/// Dropping it says that nothing more will be launched; it does not wait.
+#[derive(Debug)]
+pub struct DeviceProducer<'a> {
+    shared: Arc<Shared>,
+    session: Arc<Session>,
+    gpu: Gpu,
+    stream: CUstream,
+    ring: DeviceRing,
+    borrow: PhantomData<&'a mut Buffer>,
+}
+
+// SAFETY: a stream may be used from any thread with its context current, which every use sees to.
+unsafe impl Send for DeviceProducer<'_> {}
+
+impl DeviceProducer<'_> {
+    fn new(shared: &Arc<Shared>, buffer: &Buffer) -> Result<Self, GpuError> {
+        let Some(Region::Gpu(memory)) = shared.memory() else { return Err(GpuError::NotReachable) };
+        let gpu = memory.gpu().clone();
+        buffer.open();
+        // SAFETY: the buffer is borrowed mutably or owned, so no half is in use, and `open` has seen earlier kernels end.
+        unsafe { shared.take_over() };
+        // SAFETY: as above.
+        let head = unsafe { shared.producer() }.head();
+        // SAFETY: as above.
+        let tail = unsafe { shared.consumer() }.next();
+        let session = Arc::new(Session::new(&gpu, head, tail, DEFAULT_LIMIT)?);
+        let config = shared.ring.config();
+        let ring = DeviceRing {
+            memory: memory.device_ptr() as *mut u8,
+            state: session.state_ptr(),
+            capacity: config.capacity,
+            mode: config.mode as u64,
+            start: config.start,
+            limit_ns: DEFAULT_LIMIT.as_nanos() as u64,
+        };
+        let stream = stream(&gpu)?;
+        shared.liveness.attach(Arc::clone(&session));
+        Ok(Self { shared: Arc::clone(shared), session, gpu, stream, ring, borrow: PhantomData })
+    }
+
+    /// What kernels get: pass it by value.
+    pub fn ring(&self) -> DeviceRing {
+        self.ring
+    }
+
+    /// Sets how long device producers wait for a free slot before they give up; 10 s unless set. Only handles taken afterwards
+    /// carry it.
+    pub fn set_limit(&mut self, limit: Duration) {
+        self.ring.limit_ns = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+    }
+
+    /// Attaches all that is in `stream` now to the ring's life: for kernels that were launched by other means. The ring's memory
+    /// is not freed while they run, and a waiting consumer notices when they have ended.
+    ///
+    /// # Errors
+    /// [`GpuError::Driver`].
+    ///
+    /// # Safety
+    /// The stream is alive and belongs to the ring's context.
+    pub unsafe fn attach(&self, stream: CUstream) -> Result<(), GpuError> {
+        // SAFETY: the caller's contract.
+        unsafe { self.session.attach(stream) }
+    }
+
+    /// Waits until all attached launches have ended, faulted ones included.
+    ///
+    /// # Errors
+    /// [`GpuError::StillRunning`] after `limit`.
+    pub fn wait(&self, limit: Duration) -> Result<(), GpuError> {
+        self.session.wait(limit)
+    }
+
+    /// Whether attached launches still run.
+    ///
+    /// # Errors
+    /// What the driver says if one has faulted.
+    pub fn is_running(&self) -> Result<bool, GpuError> {
+        self.session.running().transpose().map(|running| running.is_some())
+    }
+
+    /// Forgets that earlier kernels paused, since another is about to start: it has to pause or finish too.
+    pub(super) fn expect_more(&self) -> Result<(), GpuError> {
+        self.session.expect_more()
+    }
+
+    /// The stream on which [`Launch::start`](super::Launch::start) starts kernels.
+    pub fn raw_stream(&self) -> CUstream {
+        self.stream
+    }
+
+    /// The device.
+    pub fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
+    /// A handle to the ring's counters. A device producer's are there once it has finished.
+    pub fn counters(&self) -> Counters {
+        Counters(Arc::clone(&self.shared))
+    }
+}
+
+impl Drop for DeviceProducer<'_> {
+    fn drop(&mut self) {
+        self.session.closed.store(true, Ordering::Release);
+        if let Ok(_current) = self.gpu.enter() {
+            // SAFETY: created in `new`; the driver lets what is in it run on.
+            unsafe { sys::cuStreamDestroy_v2(self.stream) };
+        }
+    }
+}
+
+/// A stream that does not wait for the default stream.
+fn stream(gpu: &Gpu) -> Result<CUstream, GpuError> {
+    let _current = gpu.enter()?;
+    let mut stream = std::ptr::null_mut();
+    let flags = sys::CUstream_flags_enum::CU_STREAM_NON_BLOCKING as u32;
+    // SAFETY: the pointer is valid for writing, and a context is current.
+    check("cuStreamCreate", unsafe { sys::cuStreamCreate(&mut stream, flags) })?;
+    Ok(stream)
+}

@@ -1,0 +1,29 @@
+//! What has become of the kernels that produce.
+//!
+//! Without the feature `cuda` there are none, and nothing to ask.
+
+#[cfg(feature = "cuda")]
+pub(crate) use crate::cuda::Liveness;
+
+/// The kernels of a ring that has none.
+#[cfg(not(feature = "cuda"))]
+#[derive(Debug, Default)]
+pub(crate) struct Liveness;
+
+#[cfg(not(feature = "cuda"))]
+impl Liveness {
+    /// Why no more messages will come although the stream has not ended; `None` while some may.
+    pub(crate) fn lost(&self) -> Option<String> {
+        None
+    }
+
+    /// Waits until all kernels have ended and forgets them; whether there were any.
+    pub(crate) fn detach(&self) -> bool {
+        false
+    }
+
+    /// Waits, bounded, until all kernels have ended; whether they have.
+    pub(crate) fn ended_within_limit(&self) -> bool {
+        true
+    }
+}

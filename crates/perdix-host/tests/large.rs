@@ -1,0 +1,261 @@
+//! Proves that messages of several slots arrive whole, are published all or nothing, and mix with small ones.
+//!
+//! [`ConsumeError::Truncated`](perdix_host::ConsumeError::Truncated) cannot be had here: a CPU producer publishes all slots of
+//! a large message together.
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests may fail a test
+
+mod common;
+
+use std::mem::forget;
+use std::thread;
+use std::time::Duration;
+
+use common::{MODES, fill, holds};
+use perdix_host::{Buffer, Large, Mode, ProduceError};
+
+fn ring(slots: usize, mode: Mode) -> Buffer {
+    common::watch_process();
+    Buffer::builder().slots(slots).mode(mode).release_every(1).build().unwrap()
+}
+
+fn bytes(index: u64, len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    fill(index, 0, &mut bytes);
+    bytes
+}
+
+#[test]
+fn every_length_up_to_the_limit_arrives_whole() {
+    for mode in MODES {
+        for slots in [1, 2, 4, 64] {
+            let mut buffer = ring(slots, mode);
+            let (mut producer, mut consumer) = buffer.split_mut();
+            let limit = producer.large_limit();
+            assert_eq!(limit, slots * 240);
+            let mut got = b"rubbish of before".to_vec();
+            let mut number = 0;
+            for len in [0, 1, 239, 240, 241, 479, 480, 481, 720, limit - 1, limit] {
+                if len > limit {
+                    continue;
+                }
+                let sent = bytes(number, len);
+                producer.try_produce_large(len as u16, &sent).unwrap();
+                let used = len.div_ceil(240).max(1) as u64;
+                assert_eq!(consumer.available() as u64, used);
+                let large = consumer.try_consume_large(&mut got).unwrap();
+                assert_eq!(large, Some(Large { kind: len as u16, number, slots: used }));
+                assert!(got == sent, "{mode:?}, {slots} slots, {len} bytes");
+                number += used;
+                assert_eq!(consumer.try_consume_large(&mut got), Ok(None));
+                assert_eq!((consumer.position(), producer.free_slots()), (number, slots));
+            }
+            let now = producer.counters().read();
+            assert_eq!((now.sent, now.received, now.sent_bytes), (number, number, now.received_bytes));
+        }
+    }
+}
+
+#[test]
+fn over_the_limit_is_an_error_that_names_it() {
+    for slots in [1, 4] {
+        let mut buffer = ring(slots, Mode::Fenced);
+        let (mut producer, mut consumer) = buffer.split_mut();
+        let long = bytes(0, slots * 240 + 1);
+        let error = ProduceError::TooLong { len: slots * 240 + 1, limit: slots * 240 };
+        assert_eq!(producer.try_produce_large(1, &long), Err(error.clone()));
+        assert_eq!(producer.produce_large(1, &long), Err(error.clone()));
+        assert_eq!(producer.produce_large_timeout(1, &long, Duration::MAX), Err(error.clone()));
+        assert!(error.to_string().contains(&format!("limit of {} bytes", slots * 240)), "{error}");
+        if slots > 1 {
+            assert!(error.to_string().ends_with("use a ring with more slots"), "{error}");
+        }
+        assert_eq!((consumer.available(), producer.free_slots()), (0, slots));
+    }
+}
+
+#[test]
+fn without_room_for_all_of_it_nothing_is_published() {
+    for mode in MODES {
+        let mut buffer = ring(4, mode);
+        let (mut producer, mut consumer) = buffer.split_mut();
+        producer.produce_all([b"a", b"b"]).unwrap();
+        let three = bytes(3, 700);
+        assert_eq!(producer.try_produce_large(1, &three), Err(ProduceError::Full { needed: 3, capacity: 4 }));
+        for limit in [Duration::ZERO, Duration::from_millis(3)] {
+            let outcome = producer.produce_large_timeout(1, &three, limit);
+            assert!(
+                matches!(outcome, Err(ProduceError::TimedOut { waited }) if waited >= limit),
+                "{outcome:?}"
+            );
+        }
+        assert_eq!((consumer.available(), producer.free_slots()), (2, 2));
+        // The free slots are still good for what fits.
+        producer.try_produce_large(2, &bytes(9, 480)).unwrap();
+        let mut got = Vec::new();
+        for want in [&b"a"[..], b"b", &bytes(9, 480)] {
+            consumer.consume_large(&mut got).unwrap();
+            assert!(got == want);
+        }
+        producer.try_produce_large(1, &three).unwrap();
+        assert_eq!(consumer.consume_large(&mut got).unwrap().slots, 3);
+        assert!(got == three);
+    }
+}
+
+#[test]
+fn single_consumes_see_the_parts() {
+    for mode in MODES {
+        let mut buffer = ring(8, mode);
+        let (mut producer, mut consumer) = buffer.split_mut();
+        producer.try_produce_kind(1, b"before").unwrap();
+        producer.try_produce_large(2, &bytes(5, 500)).unwrap();
+        producer.try_produce_kind(3, b"after").unwrap();
+        let batch = consumer.try_consume_batch(9).unwrap();
+        let parts: Vec<_> = batch.iter().map(|part| (part.kind(), part.len(), part.has_more())).collect();
+        let want = [(1, 6, false), (2, 240, true), (2, 240, true), (2, 20, false), (3, 5, false)];
+        assert_eq!(parts, want, "{mode:?}");
+        drop(batch);
+
+        producer.try_produce_large(2, &bytes(6, 500)).unwrap();
+        let mut offset = 0;
+        for more in [true, true, false] {
+            let part = consumer.consume().unwrap();
+            assert!(part.has_more() == more && part.to_owned().has_more() == more);
+            assert!(holds(6, offset, &part));
+            offset += part.len();
+        }
+        assert_eq!(offset, 500);
+
+        // What is left of a message whose first part was taken comes as one.
+        producer.try_produce_large(2, &bytes(7, 500)).unwrap();
+        forget(consumer.consume().unwrap());
+        let mut rest = Vec::new();
+        let large = consumer.consume_large(&mut rest).unwrap();
+        assert_eq!((large.kind, large.slots, rest.len()), (2, 2, 260));
+        assert!(holds(7, 240, &rest));
+    }
+}
+
+#[test]
+fn a_reader_of_large_messages_keeps_the_slots_of_others_apart() {
+    for mode in MODES {
+        for slots in [1, 2, 4, 16] {
+            let mut buffer = ring(slots, mode);
+            let (mut producer, mut consumer) = buffer.split_mut();
+            let mut got = Vec::new();
+            for index in 0..300 {
+                let len = common::len_of(index, slots * 240);
+                let sent = bytes(index, len);
+                // A message given up in between leaves nothing behind.
+                let mut batch = producer.try_batch(slots).unwrap();
+                while batch.push(&[1; 240]).is_ok() {}
+                if index % 2 == 0 {
+                    forget(batch);
+                } else {
+                    drop(batch);
+                }
+                producer.try_produce_large(index as u16, &sent).unwrap();
+                let small = producer.try_produce_kind(7, b"small").is_ok();
+                let large = consumer.consume_large(&mut got).unwrap();
+                assert_eq!((large.kind, got.len()), (index as u16, len));
+                assert!(got == sent);
+                if small {
+                    assert_eq!(consumer.consume_large_timeout(&mut got, Duration::ZERO).unwrap().slots, 1);
+                    assert_eq!(got, b"small");
+                }
+                assert_eq!(consumer.try_consume_large(&mut got), Ok(None));
+            }
+        }
+    }
+}
+
+#[test]
+fn numbers_wrap_inside_a_large_message() {
+    for mode in MODES {
+        for start in [u64::MAX - 3, (1 << 63) - 2] {
+            let mut buffer = Buffer::builder().slots(8).mode(mode).first_message(start).build().unwrap();
+            let (mut producer, mut consumer) = buffer.split_mut();
+            let mut got = Vec::new();
+            for index in 0..5u64 {
+                producer.try_produce_large(0, &bytes(index, 8 * 240)).unwrap();
+                let large = consumer.try_consume_large(&mut got).unwrap().unwrap();
+                assert_eq!((large.number, large.slots), (start.wrapping_add(8 * index), 8));
+                assert!(got.len() == 8 * 240 && holds(index, 0, &got));
+                assert_eq!(consumer.try_consume_large(&mut got), Ok(None));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_message_as_long_as_the_ring_waits_for_all_of_it() {
+    common::watch_process();
+    for mode in MODES {
+        for slots in [1, 2, 8] {
+            let (mut producer, mut consumer) =
+                Buffer::builder().slots(slots).mode(mode).release_every(slots).build().unwrap().split();
+            let writer = thread::spawn(move || {
+                for index in 0..200 {
+                    producer.produce(b"small").unwrap();
+                    producer.produce_large(index as u16, &bytes(index, slots * 240)).unwrap();
+                    producer.produce_large_timeout(1, &bytes(index, 100), Duration::MAX).unwrap();
+                }
+            });
+            let mut got = Vec::new();
+            for index in 0..200 {
+                forget(consumer.consume().unwrap());
+                assert_eq!(consumer.consume_large(&mut got).unwrap().kind, index as u16);
+                assert!(got == bytes(index, slots * 240));
+                consumer.consume_large_timeout(&mut got, Duration::from_secs(30)).unwrap();
+                assert!(got == bytes(index, 100));
+            }
+            writer.join().unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_waiting_large_message_ends_when_the_consumer_goes() {
+    for limit in [None, Some(Duration::MAX)] {
+        let (mut producer, consumer) = ring(4, Mode::Fenced).split();
+        producer.try_produce(b"x").unwrap();
+        let message = bytes(0, 4 * 240);
+        let blocked = thread::spawn(move || match limit {
+            None => producer.produce_large(0, &message),
+            Some(limit) => producer.produce_large_timeout(0, &message, limit),
+        });
+        thread::sleep(Duration::from_millis(5));
+        assert!(!blocked.is_finished());
+        drop(consumer);
+        assert_eq!(blocked.join().unwrap(), Err(ProduceError::ConsumerGone));
+    }
+}
+
+#[test]
+fn an_end_that_comes_while_looking_is_the_end() {
+    let _watchdog = common::watchdog("ends while looking", 60);
+    let rounds = if cfg!(debug_assertions) { 1_000 } else { 10_000 };
+    let (start, started) = std::sync::mpsc::channel::<perdix_host::Producer<'static>>();
+    let writer = thread::spawn(move || {
+        for (round, producer) in started.into_iter().enumerate() {
+            (0..round % 500).for_each(|_| std::hint::spin_loop());
+            drop(producer);
+        }
+    });
+    let mut got = Vec::new();
+    for round in 0..rounds {
+        let (mut producer, mut consumer) = ring(2, MODES[round % 2]).split();
+        producer.try_produce_large(0, &bytes(0, 480)).unwrap();
+        assert_eq!(consumer.consume_large(&mut got).unwrap().slots, 2);
+        start.send(producer).unwrap();
+        let end = loop {
+            match consumer.try_consume_large(&mut got) {
+                Ok(large) => assert_eq!(large, None),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(end, perdix_host::ConsumeError::EndOfStream, "round {round}");
+    }
+    drop(start);
+    writer.join().unwrap();
+}

@@ -1,0 +1,106 @@
+//! The consumer's operations on the ring and on the model.
+
+use std::mem::forget;
+use std::time::Duration;
+
+use perdix_host::{ConsumeError, Consumer, Message, MessageBatch, Producer};
+
+use crate::ops::{Fate, Make, Take};
+use crate::produce;
+use crate::queue::Queue;
+
+pub(crate) fn run(producer: &mut Producer<'_>, consumer: &mut Consumer<'_>, queue: &mut Queue, take: Take) {
+    match take {
+        Take::One { during, fate } => {
+            queue.look();
+            match consumer.try_consume() {
+                None => assert!(queue.there.is_empty()),
+                Some(message) => one(producer, queue, message, during, fate),
+            }
+        }
+        Take::Timeout => {
+            queue.look();
+            match consumer.consume_timeout(Duration::ZERO) {
+                Ok(message) => one(producer, queue, message, Vec::new(), Fate::Drop),
+                Err(error) => {
+                    assert!(matches!(error, ConsumeError::TimedOut { .. }) && queue.there.is_empty());
+                }
+            }
+        }
+        Take::Batch { most, during, fate } => {
+            queue.look();
+            let there = queue.there.len();
+            match consumer.try_consume_batch(most) {
+                None => assert_eq!(most.min(there), 0),
+                Some(batch) => {
+                    assert_eq!(batch.len(), most.min(there));
+                    several(producer, queue, batch, during, fate);
+                }
+            }
+        }
+        Take::Drain => {
+            let there = queue.there.len();
+            let count = consumer.drain(|got| queue.take(got.number(), got.kind(), got.has_more(), &got));
+            assert_eq!(count, there);
+            queue.settle();
+            queue.look();
+        }
+        Take::Status => {
+            queue.look();
+            assert_eq!(consumer.status(), Ok(()));
+        }
+        Take::Large => {
+            queue.look();
+            let mut bytes = b"rubbish".to_vec();
+            let large = consumer.try_consume_large(&mut bytes).unwrap();
+            let Some((kind, slots, want)) = queue.whole() else { return assert_eq!(large, None) };
+            let large = large.unwrap();
+            assert_eq!((large.kind, large.number, large.slots), (kind, queue.next, slots));
+            assert_eq!(bytes, want);
+            queue.take_whole(slots);
+            queue.settle();
+        }
+    }
+}
+
+/// Checks a message, lets the producer work while it is held, and checks it again.
+fn one(producer: &mut Producer<'_>, queue: &mut Queue, message: Message<'_>, during: Vec<Make>, fate: Fate) {
+    let before = message.to_vec();
+    queue.take(message.number(), message.kind(), message.has_more(), &message);
+    for make in during {
+        produce::run(producer, queue, make);
+    }
+    assert_eq!(message[..], before, "overwritten while borrowed");
+    match fate {
+        Fate::Drop => {
+            drop(message);
+            queue.settle();
+        }
+        Fate::Forget => forget(message),
+    }
+}
+
+/// The same with a batch.
+fn several(
+    producer: &mut Producer<'_>,
+    queue: &mut Queue,
+    batch: MessageBatch<'_>,
+    during: Vec<Make>,
+    fate: Fate,
+) {
+    let before: Vec<Vec<u8>> = batch.iter().map(|got| got.to_vec()).collect();
+    batch.iter().for_each(|got| queue.take(got.number(), got.kind(), got.has_more(), &got));
+    for make in during {
+        produce::run(producer, queue, make);
+    }
+    for (index, before) in before.iter().enumerate() {
+        assert_eq!(&batch.get(index).unwrap()[..], before, "overwritten while borrowed");
+    }
+    match fate {
+        Fate::Drop => {
+            drop(batch);
+            queue.settle();
+        }
+        Fate::Forget => forget(batch),
+    }
+}

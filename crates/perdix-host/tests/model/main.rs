@@ -1,0 +1,100 @@
+//! Proves that random interleavings of every operation of both halves do what a queue would do: same messages, same order,
+//! refused exactly when there is no room, whatever is forgotten, given up, split again or left behind.
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests may fail a test
+#![allow(clippy::forget_non_drop)] // whether a guard needs Drop is its own business
+
+mod consume;
+mod ops;
+mod produce;
+mod queue;
+
+use ops::{Op, plan};
+use perdix_host::{Buffer, ConsumeError, Consumer, Producer};
+use proptest::prelude::*;
+use queue::Queue;
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(CASES) })]
+
+    #[test]
+    fn the_ring_does_what_a_queue_does(plan in plan()) {
+        let mut builder = Buffer::builder().slots(plan.slots).mode(plan.mode).first_message(plan.start);
+        if let Some(every) = plan.release_every {
+            builder = builder.release_every(every);
+        }
+        let mut buffer = builder.build().unwrap();
+        let mut queue = Queue::new(plan.slots, plan.start, plan.release_every);
+        let mut ops = plan.ops.into_iter();
+        while !session(&mut buffer, &mut queue, &mut ops) {}
+        let (producer, consumer) = buffer.split_mut();
+        queue.split();
+        end(producer, consumer, &mut queue);
+    }
+}
+
+const CASES: u32 = if cfg!(debug_assertions) { 400 } else { 20_000 };
+
+/// Runs the operations up to the next split; `true` when none is left.
+fn session(buffer: &mut Buffer, queue: &mut Queue, ops: &mut impl Iterator<Item = Op>) -> bool {
+    let (mut producer, mut consumer) = buffer.split_mut();
+    queue.split();
+    assert!(!producer.is_consumer_gone());
+    assert_eq!(consumer.status(), Ok(()));
+    queue.look();
+    for op in ops {
+        match op {
+            Op::Produce(make) => produce::run(&mut producer, queue, make),
+            Op::Consume(take) => consume::run(&mut producer, &mut consumer, queue, take),
+            Op::Split { forget_producer, forget_consumer } => {
+                if forget_producer {
+                    std::mem::forget(producer);
+                } else {
+                    drop(producer);
+                }
+                if forget_consumer {
+                    std::mem::forget(consumer);
+                } else {
+                    drop(consumer);
+                }
+                return false;
+            }
+            Op::End => {
+                end(producer, consumer, queue);
+                return false;
+            }
+            Op::Leave(make) => {
+                drop(consumer);
+                queue.settle();
+                assert!(producer.is_consumer_gone());
+                queue.gone = true;
+                for make in make {
+                    produce::run(&mut producer, queue, make);
+                }
+                return false;
+            }
+        }
+        assert_eq!(consumer.position(), queue.next);
+        assert_eq!(consumer.available(), queue.there.len());
+    }
+    true
+}
+
+/// Ends the stream: the consumer gets all that is left, then the end.
+fn end(producer: Producer<'_>, mut consumer: Consumer<'_>, queue: &mut Queue) {
+    let counters = producer.counters();
+    producer.finish();
+    for message in consumer.messages() {
+        let message = message.unwrap();
+        queue.take(message.number(), message.kind(), message.has_more(), &message);
+    }
+    assert!(queue.there.is_empty(), "{} messages are lost", queue.there.len());
+    assert_eq!(consumer.status(), Err(ConsumeError::EndOfStream));
+    assert_eq!(consumer.consume().err(), Some(ConsumeError::EndOfStream));
+    drop(consumer);
+    queue.settle();
+    let now = counters.read();
+    assert_eq!((now.sent, now.received), (queue.sent, queue.sent));
+    assert_eq!((now.sent_bytes, now.received_bytes), (queue.sent_bytes, queue.sent_bytes));
+    assert_eq!(now.dropped, queue.dropped);
+    assert!(now.highest_fill <= now.capacity);
+}

@@ -1,0 +1,164 @@
+//! The producer's operations on the ring and on the model.
+
+use std::mem::forget;
+use std::time::Duration;
+
+use perdix_host::{PAYLOAD_SIZE, ProduceError, Producer};
+
+use crate::ops::{Fate, Item, Make};
+use crate::queue::{Queue, Room};
+
+pub(crate) fn run(producer: &mut Producer<'_>, queue: &mut Queue, make: Make) {
+    match make {
+        Make::Try(Item { kind, bytes }) => {
+            let outcome = producer.try_produce_kind(kind, &bytes);
+            if allowed(queue, 1, bytes.len(), PAYLOAD_SIZE, &outcome) {
+                queue.publish(kind, false, &bytes);
+            }
+        }
+        Make::Timeout(Item { bytes, .. }) => {
+            let outcome = producer.produce_timeout(&bytes, Duration::ZERO);
+            if allowed(queue, 1, bytes.len(), PAYLOAD_SIZE, &outcome) {
+                queue.publish(0, false, &bytes);
+            }
+        }
+        Make::OrDrop(Item { bytes, .. }) => match producer.produce_or_drop(&bytes) {
+            Ok(false) => {
+                assert!(!queue.gone && bytes.len() <= PAYLOAD_SIZE);
+                queue.check_room(1, false);
+                queue.dropped += 1;
+            }
+            outcome => {
+                if allowed(queue, 1, bytes.len(), PAYLOAD_SIZE, &outcome) {
+                    queue.publish(0, false, &bytes);
+                }
+            }
+        },
+        Make::Grant { item: Item { kind, bytes }, more, commit, fate } => {
+            let len = (bytes.len() + more).min(PAYLOAD_SIZE);
+            let outcome = producer.try_reserve(len);
+            let fits = allowed(queue, 1, len, PAYLOAD_SIZE, &outcome);
+            let Ok(mut grant) = outcome else { return assert!(!fits) };
+            grant.fill(0xaa);
+            grant[..bytes.len()].copy_from_slice(&bytes);
+            match (commit, fate) {
+                (true, _) => {
+                    grant.set_kind(kind);
+                    grant.commit_len(bytes.len());
+                    queue.publish(kind, false, &bytes);
+                }
+                (false, Fate::Drop) => drop(grant),
+                (false, Fate::Forget) => forget(grant),
+            }
+        }
+        Make::Batch { most, items, commit, fate } => batch(producer, queue, most, items, commit, fate),
+        Make::All(mut items) => {
+            // It waits for room, so it gets no more than certainly fits.
+            items.truncate(queue.free().0 as usize);
+            if !queue.gone {
+                assert_eq!(
+                    producer.produce_all(items.iter().map(|item| &item.bytes)),
+                    Ok(items.len() as u64)
+                );
+                items.iter().for_each(|item| queue.publish(0, false, &item.bytes));
+            }
+        }
+        Make::Large { item: Item { kind, bytes }, timed } => {
+            let outcome = if timed {
+                producer.produce_large_timeout(kind, &bytes, Duration::ZERO)
+            } else {
+                producer.try_produce_large(kind, &bytes)
+            };
+            let slots = bytes.len().div_ceil(PAYLOAD_SIZE).max(1) as u64;
+            if allowed(queue, slots, bytes.len(), producer.large_limit(), &outcome) {
+                let parts: Vec<&[u8]> = bytes.chunks(PAYLOAD_SIZE).collect();
+                match parts.split_last() {
+                    None => queue.publish(kind, false, &[]),
+                    Some((last, rest)) => {
+                        rest.iter().for_each(|part| queue.publish(kind, true, part));
+                        queue.publish(kind, false, last);
+                    }
+                }
+            }
+        }
+        Make::Room => {
+            let (free, (least, most)) = (producer.free_slots() as u64, queue.free());
+            assert!(free <= most && (queue.gone || least <= free), "{free} free, not {least} to {most}");
+        }
+    }
+}
+
+fn batch(
+    producer: &mut Producer<'_>,
+    queue: &mut Queue,
+    most: usize,
+    items: Vec<Item>,
+    commit: bool,
+    fate: Fate,
+) {
+    let outcome = producer.try_batch(most);
+    if most == 0 {
+        return assert!(matches!(outcome, Err(ProduceError::Full { .. } | ProduceError::ConsumerGone)));
+    }
+    let fits = allowed(queue, 1, 0, PAYLOAD_SIZE, &outcome);
+    let Ok(mut batch) = outcome else { return assert!(!fits) };
+    let room = batch.room();
+    let (least, free) = queue.free();
+    assert!(room as u64 <= free && room <= most);
+    assert!(queue.gone || room as u64 >= least.min(most as u64));
+    let mut added = Vec::new();
+    for (i, item) in items.into_iter().enumerate() {
+        let (kind, bytes) = (item.kind, &item.bytes);
+        let outcome = if i % 2 == 0 {
+            batch.push_kind(kind, bytes)
+        } else {
+            batch.write(bytes.len(), kind, |slot| slot.copy_from_slice(bytes))
+        };
+        match outcome {
+            Ok(()) => added.push(item),
+            Err(ProduceError::Full { .. }) => assert_eq!(added.len(), room),
+            Err(ProduceError::TooLong { len, limit }) => assert!(len == bytes.len() && len > limit),
+            Err(other) => panic!("{other}"),
+        }
+        assert_eq!((batch.len(), batch.room()), (added.len(), room - added.len()));
+    }
+    match (commit, fate) {
+        (true, _) => {
+            assert_eq!(batch.commit(), added.len());
+            added.iter().for_each(|item| queue.publish(item.kind, false, &item.bytes));
+        }
+        (false, Fate::Drop) => drop(batch),
+        (false, Fate::Forget) => forget(batch),
+    }
+}
+
+/// Checks the outcome of a call for `len` bytes in `slots` slots, and says whether it went well.
+fn allowed<T>(
+    queue: &Queue,
+    slots: u64,
+    len: usize,
+    limit: usize,
+    outcome: &Result<T, ProduceError>,
+) -> bool {
+    match outcome {
+        Ok(_) => {
+            assert!(len <= limit);
+            assert_ne!(queue.room(slots), Room::No);
+            queue.check_room(slots, true);
+        }
+        Err(ProduceError::TooLong { len: said, limit: most }) => {
+            assert!(len > limit && (*said, *most) == (len, limit));
+        }
+        Err(ProduceError::ConsumerGone) => assert!(queue.gone),
+        Err(ProduceError::Full { needed, .. }) => {
+            assert!(len <= limit && !queue.gone && *needed == slots);
+            queue.check_room(slots, false);
+        }
+        Err(ProduceError::TimedOut { .. }) => {
+            assert!(len <= limit && !queue.gone);
+            queue.check_room(slots, false);
+        }
+        Err(other) => panic!("{other}"),
+    }
+    outcome.is_ok()
+}

@@ -1,0 +1,44 @@
+//! A kernel that answers: for latencies.
+
+use core::sync::atomic::{AtomicU64, Ordering};
+
+use perdix_gpu::intrinsics::{lane_id, now_ns, shuffle, shuffle_u64, sleep_ns};
+use perdix_gpu::{DeviceRing, WarpProducer};
+
+perdix_gpu::kernel! {
+    /// One warp answers `count` commands with a message of `len` bytes each, whose first word is the GPU's clock when it saw the
+    /// command. Command `i` (from 1) is given by storing `i` to `command`, in memory that both sides see. Gives up after `limit_ns`
+    /// without a command.
+    pub unsafe fn echo(ring: DeviceRing, command: *const AtomicU64, count: u64, len: u64, limit_ns: u64) {
+        // SAFETY: the host launches one warp on this ring.
+        let Ok(mut producer) = (unsafe { WarpProducer::new(ring) }) else { return };
+        // SAFETY: the host keeps the word until the kernel ends.
+        let command = unsafe { &*command };
+        let mut turn = 1;
+        while turn <= count {
+            let mut seen = 1;
+            if lane_id() == 0 {
+                let begun = now_ns();
+                while command.load(Ordering::Relaxed) != turn {
+                    if now_ns().wrapping_sub(begun) > limit_ns {
+                        seen = 0;
+                        break;
+                    }
+                    if cfg!(not(target_arch = "nvptx64")) {
+                        sleep_ns(0);
+                    }
+                }
+            }
+            if shuffle(seen, 0) == 0 {
+                break;
+            }
+            let time = shuffle_u64(now_ns(), 0);
+            let result = producer.produce(0, len as usize, |piece| if piece == 0 { [time, turn] } else { [turn, piece as u64] });
+            if let Err(error) = result {
+                return producer.fail(error);
+            }
+            turn += 1;
+        }
+        producer.finish();
+    }
+}

@@ -1,0 +1,21 @@
+//! The kernels that Perdix's tests, benchmarks and demos run.
+//!
+//! The crate is compiled twice: to PTX, which is committed (`ptx/perdix_kernels.ptx`, made by `cargo xtask ptx`) so that nobody
+//! needs the GPU compiler to run them; and for the host, which runs the same kernels on emulated lanes in tests, and checks
+//! what they send with the same [`pattern`].
+#![cfg_attr(target_arch = "nvptx64", no_std, feature(abi_ptx))]
+
+mod echo;
+mod faults;
+mod link;
+pub mod pattern;
+mod send;
+
+pub use echo::echo;
+pub use faults::{Ending, send_too_long, stop_midway, try_until_full};
+pub use link::{bare_ping_pong, bare_writes};
+pub use send::{send_block, send_bytes, send_grid, send_thread, send_warp};
+
+/// The PTX of all kernels in this crate.
+#[cfg(not(target_arch = "nvptx64"))]
+pub const PTX: &str = include_str!("../ptx/perdix_kernels.ptx");
