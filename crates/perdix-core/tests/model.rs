@@ -2,6 +2,8 @@
 //! with numbers about to wrap, must do what a queue in plain variables does: every result, every byte, every counter,
 //! and the words that the other side would read. Messages that were taken stay intact until they are settled.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // what is not as expected fails the test
+
 mod common;
 #[path = "common/messages.rs"]
 mod messages;
@@ -101,7 +103,9 @@ impl Twins {
                 let result = producer.push(message.kind, message.flags, &message.bytes);
                 assert_eq!(result, model.push(message));
             }
-            Step::PushTooLong(len) => assert_eq!(producer.push(0, 0, &vec![0; len]), Err(Refused::TooLong)),
+            Step::PushTooLong(len) => {
+                assert_eq!(producer.push(0, 0, &vec![0; len]), Err(Refused::TooLong));
+            }
             Step::Stage(message) => {
                 let result = producer.stage(message.kind, message.flags, &message.bytes);
                 assert_eq!(result, model.stage(message));
@@ -141,9 +145,9 @@ impl Twins {
             Step::Leave | Step::Rejoin => {
                 model.gone = matches!(step, Step::Leave);
                 if model.gone {
-                    consumer.leave()
+                    consumer.leave();
                 } else {
-                    consumer.rejoin()
+                    consumer.rejoin();
                 }
                 model.settle();
                 model.publish_tail();

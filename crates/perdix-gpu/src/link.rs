@@ -7,7 +7,7 @@ use perdix_core::{Cursor, DeviceRing, DeviceState, Fault, Ring};
 use crate::error::Error;
 use crate::intrinsics::{
     device_add, device_fence, device_load_acquire, device_min, device_store_release, lane_id, now_ns,
-    shuffle, shuffle_u64, sleep_ns,
+    shuffle, shuffle_u64, sleep_ns, sync_warp,
 };
 
 /// How long a waiting producer sleeps between looks at the tail, in nanoseconds: a look costs about 1 µs across the link.
@@ -50,6 +50,20 @@ impl Link {
         Ok(link)
     }
 
+    /// [`new`](Self::new) for a whole warp: other warps may be moving the shared tail, and lanes that began with different ones
+    /// would disagree later on who has to wait. Converged.
+    ///
+    /// # Safety
+    /// As [`new`](Self::new).
+    #[inline(always)]
+    pub(crate) unsafe fn new_warp(handle: &DeviceRing) -> Result<Self, Error> {
+        // SAFETY: the caller's contract.
+        let mut link = unsafe { Self::new(handle) }?;
+        link.tail = shuffle_u64(link.tail, 0);
+        sync_warp();
+        Ok(link)
+    }
+
     #[inline(always)]
     pub(crate) fn state(&self) -> &DeviceState {
         // SAFETY: the host keeps the state as long as the ring, and all its words are atomics.
@@ -85,7 +99,16 @@ impl Link {
             code = Error::code(self.wait_long(end, limit_ns));
         }
         self.tail = shuffle_u64(self.tail, 0);
-        Error::from_code(shuffle(code, 0))
+        let code = shuffle(code, 0);
+        // A shuffle orders no memory: only now come all lanes' writes after what the consumer did before it moved the tail.
+        sync_warp();
+        Error::from_code(code)
+    }
+
+    /// Whether some producer has given up and said why: nothing after its message will be read.
+    #[inline(always)]
+    pub(crate) fn has_failed(&self) -> bool {
+        self.state().fault.load(Ordering::Relaxed) != 0
     }
 
     /// Counts what this thread answers for.
@@ -168,7 +191,7 @@ impl Link {
             if limit_ns == 0 {
                 return Err(Error::Full);
             }
-            if self.state().fault.load(Ordering::Relaxed) != 0 {
+            if self.has_failed() {
                 return Err(Error::Stopped);
             }
             if now_ns().wrapping_sub(begun) >= limit_ns {

@@ -31,6 +31,7 @@ mod liveness;
 mod memory;
 mod producer;
 
+pub use cust::device::DeviceAttribute;
 pub use cust::sys;
 pub use error::GpuError;
 pub use gpu::{Current, Gpu};

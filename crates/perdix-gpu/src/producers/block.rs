@@ -37,7 +37,7 @@ impl BlockProducer {
     pub unsafe fn new(handle: DeviceRing) -> Result<Self, Error> {
         check_launch(u32::MAX)?;
         // SAFETY: the caller's contract.
-        let link = unsafe { Link::new(&handle) }?;
+        let link = unsafe { Link::new_warp(&handle) }?;
         let head = link.head();
         Ok(Self { link, head, dealt: 0 })
     }
@@ -91,16 +91,24 @@ impl BlockProducer {
     /// Sends all `count` messages if their slots are free now, or none: the block agrees first.
     ///
     /// # Errors
-    /// [`Error::Full`], also if `count` exceeds the ring, and [`Error::TooLong`]; nothing was sent then and the stream goes on.
-    /// Otherwise as [`produce_batch`](Self::produce_batch).
+    /// [`Error::Full`], also if `count` exceeds the ring, [`Error::TooLong`], [`Error::ConsumerGone`] or [`Error::Corrupt`], the
+    /// same for all threads; nothing was sent then, and the stream goes on.
     #[inline(always)]
     pub fn try_produce_batch(&mut self, count: u64, source: &impl Source) -> Result<(), Error> {
         if !sync_threads_and((0..count).all(|i| source.len(i) <= PAYLOAD_SIZE)) {
             return Err(Error::TooLong);
         }
-        let free = count <= self.link.ring.capacity()
-            && self.link.wait_warp(self.head.wrapping_add(count), 0).is_ok();
-        if !sync_threads_and(free) {
+        if count > self.link.ring.capacity() {
+            return Err(Error::Full);
+        }
+        let free = self.link.wait_warp(self.head.wrapping_add(count), 0);
+        if !sync_threads_and(free.is_ok()) {
+            // Warps may have found different things; the block reports one, the most final.
+            for error in [Error::Corrupt, Error::ConsumerGone] {
+                if !sync_threads_and(free != Err(error)) {
+                    return Err(error);
+                }
+            }
             return Err(Error::Full);
         }
         self.produce_batch_within(count, source, 0)
@@ -135,6 +143,8 @@ impl BlockProducer {
     #[inline(always)]
     fn settle(&mut self) {
         self.link.settle_counts();
+        // A warp that has nothing to send gets here while others still read where to begin.
+        sync_threads();
         if thread_rank() == 0 {
             self.link.state().head.store(self.head, Ordering::Relaxed);
         }

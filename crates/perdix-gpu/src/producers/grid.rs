@@ -38,7 +38,7 @@ impl GridProducer {
     pub unsafe fn new(handle: DeviceRing) -> Result<Self, Error> {
         check_launch(u32::MAX)?;
         // SAFETY: the caller's contract.
-        let link = unsafe { Link::new(&handle) }?;
+        let link = unsafe { Link::new_warp(&handle) }?;
         Ok(Self { link, warps: blocks() * u64::from(warps_per_block()) })
     }
 
@@ -61,7 +61,7 @@ impl GridProducer {
     ///
     /// # Errors
     /// [`Error::Full`], [`Error::TooLong`], [`Error::ConsumerGone`] or [`Error::Corrupt`]; nothing was claimed, and the stream
-    /// goes on.
+    /// goes on. [`Error::Stopped`] when another warp has ended it.
     #[inline(always)]
     pub fn try_produce(
         &mut self,
@@ -144,7 +144,7 @@ impl GridProducer {
     fn claim(&mut self, count: u32) -> Result<u64, Error> {
         let (mut number, mut code) = (0, 0);
         if lane_id() == 0 {
-            if self.link.state().fault.load(Ordering::Relaxed) != 0 {
+            if self.link.has_failed() {
                 code = Error::Stopped as u32;
             } else {
                 number = device_add(&self.link.state().head, u64::from(count));
@@ -158,8 +158,17 @@ impl GridProducer {
     #[inline(always)]
     fn claim_free(&mut self) -> Result<u64, Error> {
         loop {
+            if shuffle(u32::from(self.link.has_failed()), 0) != 0 {
+                return Err(Error::Stopped);
+            }
             let number = shuffle_u64(self.link.head(), 0);
-            self.link.wait_warp(number.wrapping_add(1), 0)?;
+            if let Err(error) = self.link.wait_warp(number.wrapping_add(1), 0) {
+                // Once others have claimed and sent the number, the consumer may be beyond it, which looks full or corrupt.
+                if shuffle_u64(self.link.head(), 0) != number {
+                    continue;
+                }
+                return Err(error);
+            }
             let mut won = 0;
             if lane_id() == 0 {
                 let next = number.wrapping_add(1);

@@ -33,7 +33,7 @@ impl WarpProducer {
     pub unsafe fn new(handle: DeviceRing) -> Result<Self, Error> {
         check_launch(u32::MAX)?;
         // SAFETY: the caller's contract.
-        let link = unsafe { Link::new(&handle) }?;
+        let link = unsafe { Link::new_warp(&handle) }?;
         let head = link.head();
         Ok(Self { link, head })
     }

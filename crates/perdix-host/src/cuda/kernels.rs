@@ -132,7 +132,7 @@ impl Launch<'_> {
     /// contracts of the producers it makes.
     pub unsafe fn start(self, producer: &DeviceProducer<'_>) -> Result<(), GpuError> {
         let stream = producer.raw_stream();
-        producer.expect_more()?;
+        let _launching = producer.expect_more()?;
         // SAFETY: the caller's contract; the stream is the producer's.
         unsafe { self.start_on(stream) }?;
         // SAFETY: the producer's own stream is alive.

@@ -55,6 +55,9 @@ pub(crate) struct Session {
     gpu: Gpu,
     state: DeviceBytes,
     events: Mutex<Vec<Event>>,
+    /// Held from the moment earlier pauses are forgotten until the new launch is attached: between them it looks as if a kernel
+    /// had ended without `finish`.
+    launching: Mutex<()>,
     /// The time limit of the device's waits.
     limit: Duration,
     /// The host's half is gone: nothing more will be launched.
@@ -70,7 +73,7 @@ impl Session {
             unsafe { std::slice::from_raw_parts((&raw const state).cast::<u8>(), size_of::<DeviceState>()) };
         let state = DeviceBytes::new(gpu, bytes)?;
         let (events, closed) = (Mutex::new(Vec::new()), AtomicBool::new(false));
-        Ok(Self { gpu: gpu.clone(), state, events, limit, closed })
+        Ok(Self { gpu: gpu.clone(), state, events, launching: Mutex::new(()), limit, closed })
     }
 
     /// The state's address in device memory.
@@ -127,6 +130,8 @@ impl Session {
     }
 
     fn lost(&self) -> Option<String> {
+        // Not waited for: a launch may itself have to wait for kernels that wait for the consumer.
+        let Ok(_no_launch) = self.launching.try_lock() else { return None };
         match self.running() {
             Some(Ok(())) => None,
             Some(Err(error)) => Some(error.to_string()),
@@ -153,12 +158,13 @@ impl Session {
         )
     }
 
-    /// Forgets that earlier kernels paused, unless one still runs and may yet.
-    pub(crate) fn expect_more(&self) -> Result<(), GpuError> {
+    /// Forgets that earlier kernels paused, unless one still runs and may yet. The guard is to be kept until the launch is attached.
+    pub(crate) fn expect_more(&self) -> Result<MutexGuard<'_, ()>, GpuError> {
+        let launching = self.launching.lock().unwrap_or_else(PoisonError::into_inner);
         if self.running().is_none() && self.paused() {
             self.state.write_at(std::mem::offset_of!(DeviceState, paused), &[0; 8])?;
         }
-        Ok(())
+        Ok(launching)
     }
 
     /// Whether the kernels left the stream open for a later one.

@@ -1,7 +1,7 @@
 //! The host's end of a device producer.
 
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -120,8 +120,9 @@ impl DeviceProducer<'_> {
         self.session.running().transpose().map(|running| running.is_some())
     }
 
-    /// Forgets that earlier kernels paused, since another is about to start: it has to pause or finish too.
-    pub(super) fn expect_more(&self) -> Result<(), GpuError> {
+    /// Forgets that earlier kernels paused, since another is about to start: it has to pause or finish too. The guard is to be kept
+    /// until that one is attached.
+    pub(super) fn expect_more(&self) -> Result<MutexGuard<'_, ()>, GpuError> {
         self.session.expect_more()
     }
 

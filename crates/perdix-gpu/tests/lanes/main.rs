@@ -1,0 +1,19 @@
+//! Proves that the device producers keep the protocol: the very kernels that run on GPUs run here on emulated lanes, with a
+//! consumer on another thread, in both publication modes.
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests may fail a test
+
+//mod bytes;
+//mod commands;
+mod common;
+//mod emulation;
+mod gone;
+mod granularity;
+mod lengths;
+//mod misuse;
+mod numbers;
+mod partial;
+//mod random;
+//mod relay;
+mod room;
+//mod slots;
+//mod timeout;

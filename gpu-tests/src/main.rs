@@ -1,0 +1,45 @@
+//! The device tests: kernels produce, a CPU thread consumes and checks every byte. Run by `cargo xtask test-gpu`.
+//!
+//! Every test runs on each kind of memory and in both publication modes where that makes a difference. They take the arguments of
+//! `cargo test` (a filter, `--list`, ...). `PERDIX_PTX` names a PTX file to use instead of the built-in one, to see the tests fail
+//! on a protocol broken on purpose.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)] // tests
+
+#[cfg(feature = "cuda")]
+mod flow;
+#[cfg(feature = "cuda")]
+mod life;
+#[cfg(feature = "cuda")]
+mod payload;
+#[cfg(feature = "cuda")]
+mod setup;
+
+#[cfg(feature = "cuda")]
+fn main() {
+    if let Ok(case) = std::env::var(life::CHILD) {
+        return life::child(&case);
+    }
+    let mut arguments = libtest_mimic::Arguments::from_args();
+    // One GPU: rates and time limits suffer when tests share it.
+    arguments.test_threads = Some(1);
+    if !arguments.list {
+        if let Err(error) = perdix_host::cuda::Gpu::open(0) {
+            eprintln!("{error}");
+            std::process::exit(1);
+        }
+    }
+    let mut trials = Vec::new();
+    for case in setup::Case::all() {
+        payload::add(case, &mut trials);
+        flow::add(case, &mut trials);
+        life::add(case, &mut trials);
+    }
+    life::add_general(&mut trials);
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+#[cfg(not(feature = "cuda"))]
+fn main() {
+    eprintln!("no CUDA device: built without the feature `cuda`; run `cargo xtask test-gpu`");
+    std::process::exit(1);
+}
