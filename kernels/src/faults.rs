@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use perdix_gpu::intrinsics::{lane_id, trap};
+use perdix_gpu::intrinsics::{lane_id, sync_warp, trap};
 use perdix_gpu::{DeviceRing, Error, WarpProducer};
 
 use crate::pattern::Pattern;
@@ -28,6 +28,8 @@ perdix_gpu::kernel! {
             return producer.fail(partial.error);
         }
         if ending == Ending::Traps as u64 {
+            // A fault must not overtake the other lanes' last words.
+            sync_warp();
             trap();
         }
         if ending == Ending::Pauses as u64 {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use perdix_host::{Buffer, CreateError, Mode, PAYLOAD_SIZE, WaitStrategy};
+use perdix_host::{Buffer, Builder, Mode, PAYLOAD_SIZE, WaitStrategy};
 
 /// The ring to use.
 #[derive(Clone, Copy, Debug, Args)]
@@ -20,9 +20,9 @@ pub(crate) struct RingArgs {
 }
 
 impl RingArgs {
-    /// The ring.
-    pub(crate) fn build(&self) -> Result<Buffer, CreateError> {
-        Buffer::builder().slots(self.slots).mode(self.mode.into()).wait(self.wait.into()).build()
+    /// The ring, but for its memory.
+    pub(crate) fn builder(&self) -> Builder {
+        Buffer::builder().slots(self.slots).mode(self.mode.into()).wait(self.wait.into())
     }
 }
 

@@ -1,5 +1,7 @@
 //! `perdix bench` and `benchmark`: throughput and round trip.
 
+#[cfg(feature = "cuda")]
+mod gpu;
 mod report;
 mod round_trip;
 mod stats;
@@ -8,12 +10,13 @@ mod throughput;
 use std::time::Duration;
 
 use clap::Args;
-use perdix_host::{Buffer, CreateError, Mode};
+use perdix_host::{Buffer, CreateError, MemoryKind, Mode};
 pub(crate) use round_trip::{Limit, round_trips};
 pub(crate) use stats::Percentiles;
 
 use crate::args::{self, ModeArg, WaitArg, mode_name};
 use crate::error::Error;
+use crate::producer::{Choice, ProducerArgs};
 use crate::progress::Progress;
 use crate::report::To;
 use crate::stop;
@@ -21,7 +24,8 @@ use report::{Report, RoundTripRow, ThroughputRow};
 use stats::Spread;
 use throughput::{Method, throughput};
 
-/// Measures throughput and round trip between two threads; every row is repeated, and the report has the median.
+/// Measures throughput and round trip between two threads, or from a kernel to a thread, beside the bare link; every row is
+/// repeated, and the report has the median.
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
     /// Time for each row, in seconds
@@ -30,18 +34,20 @@ pub(crate) struct BenchArgs {
     /// Bytes of each message, 0 to 240
     #[arg(long, value_name = "BYTES", default_value = "240", value_parser = args::size)]
     size: usize,
-    /// Repetitions that the time of a row is divided into
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    repetitions: u32,
-    /// Slots of 256 bytes in each ring: a power of two
-    #[arg(long, value_name = "N", default_value_t = 4096)]
-    slots: usize,
+    /// Repetitions that the time of a row is divided into [default: 5; 3 with --producer gpu]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    repetitions: Option<u32>,
+    /// Slots of 256 bytes in each ring: a power of two [default: 4096; with --producer gpu each row's own]
+    #[arg(long, value_name = "N")]
+    slots: Option<usize>,
     /// Measure only this publication mode, not both
     #[arg(long, value_enum)]
     mode: Option<ModeArg>,
-    /// What a thread does while it waits
-    #[arg(long, value_enum, default_value_t = WaitArg::Yield)]
-    wait: WaitArg,
+    /// What a thread does while it waits [default: yield; spin with --producer gpu]
+    #[arg(long, value_enum)]
+    wait: Option<WaitArg>,
+    #[command(flatten)]
+    producer: ProducerArgs,
     /// Report one JSON object instead of a table
     #[arg(long)]
     json: bool,
@@ -49,13 +55,32 @@ pub(crate) struct BenchArgs {
 
 impl BenchArgs {
     fn ring(&self, mode: Mode) -> Result<Buffer, CreateError> {
-        Buffer::builder().slots(self.slots).mode(mode).wait(self.wait.into()).build()
+        let builder = Buffer::builder().slots(self.slots()).mode(mode).wait(self.wait().into());
+        builder.memory(MemoryKind::Heap).build()
+    }
+
+    fn slots(&self) -> usize {
+        self.slots.unwrap_or(4096)
+    }
+
+    fn wait(&self) -> WaitArg {
+        self.wait.unwrap_or(WaitArg::Yield)
+    }
+
+    fn repetitions(&self) -> u32 {
+        self.repetitions.unwrap_or(5)
     }
 }
 
 /// Runs the command called `name`.
 pub(crate) fn run(name: &'static str, args: &BenchArgs) -> Result<(), Error> {
+    let choice = args.producer.choose()?;
     stop::exit_on_ctrl_c(name)?;
+    #[cfg(feature = "cuda")]
+    if let Choice::Gpu(device) = choice {
+        return gpu::run(name, args, device);
+    }
+    let Choice::Cpu = choice else { return Ok(()) };
     let report = {
         let progress = Progress::spinner(true);
         measure(name, args, &progress)?
@@ -64,18 +89,18 @@ pub(crate) fn run(name: &'static str, args: &BenchArgs) -> Result<(), Error> {
 }
 
 fn measure(name: &'static str, args: &BenchArgs, progress: &Progress) -> Result<Report, Error> {
-    let each = args.seconds / args.repetitions;
+    let each = args.seconds / args.repetitions();
     let mut report = Report::new(name, args);
     for mode in args::modes(args.mode) {
         for method in Method::ALL {
             progress.say(format!("throughput, {}, {}", method.name(), mode_name(mode)));
             let run = |_| throughput(args.ring(mode)?, method, args.size, each);
-            let rates: Result<Vec<f64>, Error> = (0..args.repetitions).map(run).collect();
+            let rates: Result<Vec<f64>, Error> = (0..args.repetitions()).map(run).collect();
             report.throughput.push(ThroughputRow::new(method, mode, args.size, Spread::of(&rates?)));
         }
         progress.say(format!("round trip, {}", mode_name(mode)));
         let mut samples = Vec::new();
-        for _ in 0..args.repetitions {
+        for _ in 0..args.repetitions() {
             let limit = Limit { count: usize::MAX, time: each };
             samples.extend(round_trips(args.ring(mode)?, args.ring(mode)?, args.size, limit)?);
         }

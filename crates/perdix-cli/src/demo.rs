@@ -7,11 +7,11 @@ use serde::Serialize;
 
 use crate::args::{self, RingArgs, mode_name, wait_name};
 use crate::error::Error;
-use crate::pattern::{Pattern, Wrong};
-use crate::producer::{CpuProducer, Producing, Until};
+use crate::pattern::Wrong;
+use crate::producer::{self, Ends, Opened, Producing, SenderArgs, Setup, Until};
 use crate::progress::Progress;
 use crate::receive::{PatternSink, receive};
-use crate::report::{Table, To, byte_rate, grouped, message_rate, per_second};
+use crate::report::{self, Table, To, byte_rate, grouped, message_rate, per_second};
 use crate::stop::Stop;
 use crate::transfer::{self, Transfer};
 
@@ -25,6 +25,8 @@ pub(crate) struct DemoArgs {
     #[arg(long, value_name = "BYTES", default_value = "240", value_parser = args::size)]
     size: usize,
     #[command(flatten)]
+    sender: SenderArgs,
+    #[command(flatten)]
     ring: RingArgs,
     /// Report one JSON object instead of a table
     #[arg(long)]
@@ -33,20 +35,25 @@ pub(crate) struct DemoArgs {
 
 /// Runs the command.
 pub(crate) fn run(args: &DemoArgs) -> Result<(), Error> {
-    let buffer = args.ring.build()?;
-    let counters = buffer.counters();
-    let (producer, consumer) = buffer.split();
+    match producer::open(&args.sender, &args.ring)? {
+        Opened::Cpu(ends) => show(args, ends),
+        #[cfg(feature = "cuda")]
+        Opened::Gpu(ends) => show(args, *ends),
+    }
+}
+
+fn show<P: Producing>(args: &DemoArgs, ends: Ends<P>) -> Result<(), Error> {
+    let Ends { producer, consumer, counters, setup } = ends;
     let stop = Stop::on_ctrl_c()?;
-    let pattern = Pattern { size: args.size };
-    let until = Until::Time(Instant::now() + args.seconds);
+    let (size, until) = (args.size, Until::Time(Instant::now() + args.seconds));
     let progress = Progress::spinner(true);
     let mut rate = LiveRate::default();
     let transfer = transfer::run(
         &counters,
         &stop,
-        move |stop| CpuProducer(producer).send_pattern(pattern, until, stop),
+        move |stop| producer.send_pattern(size, until, stop),
         move |stop| {
-            let mut sink = PatternSink::new(pattern, 0);
+            let mut sink = PatternSink::new(P::expected(size), 0);
             receive(consumer, &mut sink, stop)?;
             Ok(sink.received())
         },
@@ -61,9 +68,9 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Error> {
         );
     }
     if args.json {
-        To::Stdout.json(&json(args, &transfer))
+        To::Stdout.json(&json(args, &setup, &transfer))
     } else {
-        To::Stdout.print(&table(args, &transfer).text())
+        To::Stdout.print(&table(args, &setup, &transfer).text())
     }
 }
 
@@ -90,28 +97,33 @@ impl LiveRate {
     }
 }
 
-fn table(args: &DemoArgs, transfer: &Transfer<u64, u64>) -> Table {
+fn table(args: &DemoArgs, setup: &Setup, transfer: &Transfer<u64, u64>) -> Table {
     let Transfer { received, seconds, counters, .. } = transfer;
     let RingArgs { slots, mode, wait } = args.ring;
-    let (mode, wait, producer) = (mode_name(mode.into()), wait_name(wait), CpuProducer::NAME);
+    let (mode, wait) = (mode_name(mode.into()), wait_name(wait));
     let bytes = byte_rate(per_second(counters.received_bytes, *seconds));
     let messages = message_rate(per_second(*received, *seconds));
     Table::default()
-        .row("ring", format_args!("{slots} slots, {mode}, {wait}, {producer} producer"))
+        .row("producer", setup.producer_text())
+        .row("ring", format_args!("{slots} slots, {mode}, {wait}"))
+        .row("memory", setup.memory_text())
         .row("messages", format_args!("{} of {} bytes", grouped(*received), args.size))
         .row("bytes", grouped(counters.received_bytes))
         .row("seconds", format_args!("{seconds:.3}"))
         .row("rate", format_args!("{bytes}, {messages}"))
         .row("ring-full waits", grouped(counters.full))
-        .row("highest fill", format_args!("{} of {} slots", counters.highest_fill, counters.capacity))
+        .row("highest fill", report::fill(setup, counters))
         .row("verified", "every message, its order and every byte")
 }
 
-fn json(args: &DemoArgs, transfer: &Transfer<u64, u64>) -> Json {
+fn json<'a>(args: &DemoArgs, setup: &'a Setup, transfer: &Transfer<u64, u64>) -> Json<'a> {
     let Transfer { received, seconds, counters, .. } = transfer;
     Json {
         command: "demo",
-        producer: CpuProducer::NAME,
+        producer: setup.producer,
+        device: setup.device.as_deref(),
+        memory: setup.memory.to_string(),
+        memory_reason: setup.reason.as_deref(),
         slots: counters.capacity,
         mode: mode_name(args.ring.mode.into()),
         wait: wait_name(args.ring.wait),
@@ -122,7 +134,7 @@ fn json(args: &DemoArgs, transfer: &Transfer<u64, u64>) -> Json {
         bytes_per_second: per_second(counters.received_bytes, *seconds),
         messages_per_second: per_second(*received, *seconds),
         ring_full_waits: counters.full,
-        highest_fill_slots: counters.highest_fill,
+        highest_fill_slots: setup.knows_fill().then_some(counters.highest_fill),
         // Anything else is an error and prints no report.
         verified: true,
     }
@@ -130,9 +142,12 @@ fn json(args: &DemoArgs, transfer: &Transfer<u64, u64>) -> Json {
 
 /// The JSON report; its field names are stable.
 #[derive(Serialize)]
-struct Json {
+struct Json<'a> {
     command: &'static str,
     producer: &'static str,
+    device: Option<&'a str>,
+    memory: String,
+    memory_reason: Option<&'a str>,
     slots: u64,
     mode: &'static str,
     wait: &'static str,
@@ -143,6 +158,6 @@ struct Json {
     bytes_per_second: f64,
     messages_per_second: f64,
     ring_full_waits: u64,
-    highest_fill_slots: u64,
+    highest_fill_slots: Option<u64>,
     verified: bool,
 }

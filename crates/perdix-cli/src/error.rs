@@ -21,6 +21,20 @@ pub(crate) enum Error {
     /// The reader of standard output has gone.
     #[error("standard output was closed")]
     ClosedPipe,
+    #[error("{0}")]
+    Arguments(&'static str),
+    #[cfg(not(feature = "cuda"))]
+    #[error(
+        "--producer gpu needs the feature `cuda`, which this build is without; \
+         build with `cargo build --release -p perdix-cli --features cuda` (or `cargo install perdix-cli --features cuda`)"
+    )]
+    NotBuilt,
+    #[cfg(feature = "cuda")]
+    #[error(transparent)]
+    Gpu(#[from] perdix_host::cuda::GpuError),
+    #[cfg(feature = "cuda")]
+    #[error("{failed} of {total} rows could not be measured; the report says why")]
+    Rows { failed: usize, total: usize },
     #[error("interrupted after {bytes} bytes")]
     Interrupted { bytes: u64 },
     #[error(transparent)]
@@ -62,7 +76,9 @@ impl Error {
     /// The exit status: 2 for bad arguments, 128 plus the signal's number where a signal is the cause, else 1.
     pub(crate) fn status(&self) -> u8 {
         match self {
-            Self::Create(CreateError::Slots(_)) | Self::NoInput => 2,
+            Self::Create(CreateError::Slots(_)) | Self::NoInput | Self::Arguments(_) => 2,
+            #[cfg(not(feature = "cuda"))]
+            Self::NotBuilt => 2,
             Self::Interrupted { .. } => 128 + 2,
             Self::ClosedPipe => 128 + 13,
             _ => 1,

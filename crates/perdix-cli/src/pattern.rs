@@ -1,5 +1,11 @@
 //! Generated messages: what message `n` holds is known, so the receiver can check every byte.
 
+/// What generated messages must look like on arrival.
+pub(crate) trait Expected: Send + 'static {
+    /// Checks everything about the message that should be number `number`, from 0.
+    fn check(&self, number: u64, kind: u16, bytes: &[u8]) -> Result<(), Wrong>;
+}
+
 /// Messages of one size whose content follows from their number.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Pattern {
@@ -71,6 +77,13 @@ impl Pattern {
             format!("has the kind {kind} instead of {}", Self::kind(number))
         };
         Wrong { number, what }
+    }
+}
+
+impl Expected for Pattern {
+    #[inline]
+    fn check(&self, number: u64, kind: u16, bytes: &[u8]) -> Result<(), Wrong> {
+        Pattern::check(self, number, kind, bytes)
     }
 }
 

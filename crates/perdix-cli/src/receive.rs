@@ -7,7 +7,7 @@ use perdix_host::{ConsumeError, Consumer};
 use crate::digest::{Digest, Hasher};
 use crate::error::Error;
 use crate::output::Output;
-use crate::pattern::{Pattern, Wrong};
+use crate::pattern::{Expected, Wrong};
 use crate::stop::Stop;
 
 /// Messages taken at once.
@@ -97,21 +97,21 @@ impl Sink for ByteSink {
 
 /// Checks every message against the pattern.
 #[derive(Debug)]
-pub(crate) struct PatternSink {
-    pattern: Pattern,
+pub(crate) struct PatternSink<E> {
+    expected: E,
     /// The ring's number of the first message.
     first: u64,
     received: u64,
     quiet: Duration,
 }
 
-impl PatternSink {
+impl<E: Expected> PatternSink<E> {
     /// How long a generator may be silent before it counts as stuck.
     const PATIENCE: Duration = Duration::from_secs(20);
 
     /// For a ring whose first message has the number `first`.
-    pub(crate) fn new(pattern: Pattern, first: u64) -> Self {
-        Self { pattern, first, received: 0, quiet: Duration::ZERO }
+    pub(crate) fn new(expected: E, first: u64) -> Self {
+        Self { expected, first, received: 0, quiet: Duration::ZERO }
     }
 
     /// How many messages came, all of them right.
@@ -120,14 +120,14 @@ impl PatternSink {
     }
 }
 
-impl Sink for PatternSink {
+impl<E: Expected> Sink for PatternSink<E> {
     #[inline]
     fn message(&mut self, number: u64, kind: u16, bytes: &[u8]) -> Result<(), Error> {
         let due = self.first.wrapping_add(self.received);
         if number != due {
             return Err(Wrong { number, what: format!("came where message {due} was due") }.into());
         }
-        self.pattern.check(self.received, kind, bytes)?;
+        self.expected.check(self.received, kind, bytes)?;
         self.received += 1;
         self.quiet = Duration::ZERO;
         Ok(())

@@ -3,9 +3,11 @@
 use std::fmt::Display;
 use std::io::{self, Write};
 
+use perdix_host::Snapshot;
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::producer::Setup;
 
 /// Where the report goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +65,15 @@ pub(crate) fn grouped(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// How full the ring was, if the producer knows.
+pub(crate) fn fill(setup: &Setup, counters: &Snapshot) -> String {
+    if setup.knows_fill() {
+        format!("{} of {} slots", counters.highest_fill, counters.capacity)
+    } else {
+        "not counted by a kernel".to_owned()
+    }
 }
 
 /// Bytes per second, in decimal units: `3.21 GB/s`.

@@ -7,10 +7,11 @@ use clap::{Parser, Subcommand};
 use crate::bench::{self, BenchArgs};
 use crate::checks::{self, CheckArgs};
 use crate::demo::{self, DemoArgs};
+use crate::doctor::{self, DoctorArgs};
 use crate::error::Error;
 use crate::stream::{self, StreamArgs};
 
-/// Moves bytes through a Perdix ring: a lock-free, zero-copy channel from one producer to one consumer thread.
+/// Moves bytes through a Perdix ring: a lock-free, zero-copy channel from one producer (a thread, or a CUDA kernel) to one consumer thread.
 #[derive(Debug, Parser)]
 #[command(name = "perdix", version, propagate_version = true)]
 struct Perdix {
@@ -23,6 +24,7 @@ enum Command {
     Stream(StreamArgs),
     Demo(DemoArgs),
     Bench(BenchArgs),
+    Doctor(DoctorArgs),
 }
 
 /// Checks the transport on this machine: five checks, a line each.
@@ -47,6 +49,7 @@ pub fn perdix() -> ExitCode {
         Command::Stream(args) => stream::run(&args),
         Command::Demo(args) => demo::run(&args),
         Command::Bench(args) => bench::run("bench", &args),
+        Command::Doctor(args) => doctor::run(&args),
     };
     exit("perdix", outcome)
 }

@@ -99,6 +99,9 @@ fn the_json_report_has_these_fields() {
     let mut expected = [
         "command",
         "producer",
+        "device",
+        "memory",
+        "memory_reason",
         "input",
         "output",
         "slots",

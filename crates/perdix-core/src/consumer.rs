@@ -4,11 +4,12 @@ use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::control::Cursor;
+use crate::device::Fault;
 use crate::meta::Meta;
 use crate::mode::Mode;
 use crate::ring::Ring;
 use crate::sentinel;
-use crate::slot::{PAYLOAD_SIZE, Slot};
+use crate::slot::PAYLOAD_SIZE;
 use crate::word::Word;
 
 /// What a look at the next message found.
@@ -154,7 +155,7 @@ impl<W: Word> Consumer<W> {
         }
         match self.ring.mode() {
             Mode::Fenced => check(number, slot.meta.load(Ordering::Relaxed)).map(Some),
-            Mode::FenceFree => arrived(slot, number),
+            Mode::FenceFree => sentinel::arrived(slot).map(|word| check(number, word)).transpose(),
         }
     }
 
@@ -180,9 +181,15 @@ impl<W: Word> Consumer<W> {
 
     /// How many messages are still to come, those on their way included, if the producer has ended the stream.
     pub fn until_end(&self) -> Option<u64> {
-        // pairs with the Release store of end in Producer::finish
+        // pairs with the Release store of end in Ring::close
         let end = Cursor::from_word(self.ring.control().producer.end.load(Ordering::Acquire));
         end.flag().then(|| end.distance_from(self.next))
+    }
+
+    /// Why the stream ended early, if it did: what a device producer said before it ended the stream.
+    pub fn fault(&self) -> Option<Fault> {
+        // Stored before `end`, whose Acquire load comes before this one.
+        Fault::from_word(self.ring.control().producer.fault.load(Ordering::Relaxed))
     }
 
     /// Takes `count` messages of together `bytes` bytes, which `ready`, `run` or `poll` found there.
@@ -262,19 +269,6 @@ impl<W: Word> Consumer<W> {
             Some(distance) => Err(Corruption::End { message: self.next, distance }),
         }
     }
-}
-
-/// Fence-free: the sequence word is there; are all the others?
-#[inline]
-fn arrived<W: Word>(slot: &Slot<W>, number: u64) -> Result<Option<Meta>, Corruption> {
-    let Some(word) = sentinel::arrived_meta(slot) else { return Ok(None) };
-    let meta = check(number, word)?;
-    if !sentinel::arrived(slot, meta) {
-        return Ok(None);
-    }
-    // Orders the plain reads that follow after the loads above, which saw every word of the message.
-    W::fence(Ordering::Acquire);
-    Ok(Some(meta))
 }
 
 #[inline(always)]

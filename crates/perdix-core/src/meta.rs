@@ -16,7 +16,8 @@ pub mod flags {
 /// | 8–15 | flags | see [`flags`] |
 /// | 16–31 | kind | the user's tag of the message |
 /// | 32–61 | mask | fence-free mode: bit `i` set if payload word `i` really equals the sentinel; else 0 |
-/// | 62–63 | – | zero |
+/// | 62 | opened | fence-free mode, set by the consumer: [`OPENED`](crate::sentinel::OPENED) |
+/// | 63 | – | zero |
 ///
 /// No meta word equals the [sentinel](crate::sentinel::SENTINEL), whose length byte is 255.
 ///

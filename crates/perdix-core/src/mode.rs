@@ -14,6 +14,15 @@ pub enum Mode {
     FenceFree = 1,
 }
 
+impl core::fmt::Display for Mode {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(match self {
+            Self::Fenced => "fenced",
+            Self::FenceFree => "fence-free",
+        })
+    }
+}
+
 impl Mode {
     /// The mode of a word read from a ring's identity.
     pub const fn from_word(word: u64) -> Option<Self> {

@@ -4,6 +4,7 @@ use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::control::Cursor;
+use crate::device::Fault;
 use crate::meta::Meta;
 use crate::mode::Mode;
 use crate::ring::Ring;
@@ -253,11 +254,7 @@ impl<W: Word> Producer<W> {
             return Err(Refused::ConsumerGone);
         }
         self.tail = self.head.wrapping_sub(fill);
-        let stats = &self.ring.control().producer.stats;
-        if fill > self.highest_fill {
-            self.highest_fill = fill;
-            stats.highest_fill.store(fill, Ordering::Relaxed);
-        }
+        self.note_fill(fill);
         if self.credit() >= slots {
             self.starved = false;
             return Ok(());
@@ -265,7 +262,7 @@ impl<W: Word> Producer<W> {
         if !self.starved {
             self.starved = true;
             self.full += 1;
-            stats.full.store(self.full, Ordering::Relaxed);
+            self.ring.control().producer.stats.full.store(self.full, Ordering::Relaxed);
         }
         Err(Refused::Full)
     }
@@ -289,15 +286,27 @@ impl<W: Word> Producer<W> {
 
     /// Ends the stream: the consumer sees the end once it has taken everything published. Idempotent.
     pub fn finish(&mut self) {
+        self.finish_with(None);
+    }
+
+    /// Ends the stream and tells the consumer why it ends early.
+    pub fn fail(&mut self, fault: Fault) {
+        self.finish_with(Some(fault));
+    }
+
+    fn finish_with(&mut self, fault: Option<Fault>) {
+        // A stream shorter than the ring never renewed its credit: look once at how full it made the ring.
+        let tail = Cursor::from_word(self.ring.control().consumer.tail.load(Ordering::Relaxed));
+        self.note_fill(tail.distance_to(self.head).min(self.ring.capacity()));
         self.abandon();
         self.store_counts();
-        // pairs with the Acquire load of end in Consumer::until_end
-        self.ring.control().producer.end.store(Cursor::new(self.head, true).word(), Ordering::Release);
+        self.ring.close(self.head, fault);
     }
 
     /// Opens the stream again, to go on where it ended.
     pub fn reopen(&mut self) {
-        self.ring.control().producer.end.store(0, Ordering::Release);
+        self.ring.control().producer.end.store(0, Ordering::Relaxed);
+        self.ring.control().producer.fault.store(0, Ordering::Relaxed);
     }
 
     #[inline(always)]
@@ -312,7 +321,7 @@ impl<W: Word> Producer<W> {
         let meta = Meta::new(len, flags, kind);
         match self.ring.mode() {
             Mode::Fenced => meta,
-            Mode::FenceFree => meta.with_mask(sentinel::mask_in_place(slot, len)),
+            Mode::FenceFree => meta.with_mask(sentinel::escape_in_place(slot, len)),
         }
     }
 
@@ -324,6 +333,13 @@ impl<W: Word> Producer<W> {
         // Across the link these stores would cost more than the message; a device stores its counts when it finishes.
         if cfg!(not(target_arch = "nvptx64")) {
             self.store_counts();
+        }
+    }
+
+    fn note_fill(&mut self, fill: u64) {
+        if fill > self.highest_fill {
+            self.highest_fill = fill;
+            self.ring.control().producer.stats.highest_fill.store(fill, Ordering::Relaxed);
         }
     }
 

@@ -4,7 +4,8 @@ use core::fmt;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use crate::control::Control;
+use crate::control::{Control, Cursor};
+use crate::device::Fault;
 use crate::mode::Mode;
 use crate::slot::{LINE, SLOT_SIZE, Slot};
 use crate::word::Word;
@@ -36,8 +37,12 @@ impl Config {
     /// [`ConfigError`] if the capacity is zero, not a power of two or over the limit.
     pub fn bytes(&self) -> Result<usize, ConfigError> {
         if !self.capacity.is_power_of_two() || self.capacity > MAX_CAPACITY {
-            let nearest = self.capacity.clamp(1, MAX_CAPACITY).next_power_of_two();
-            return Err(ConfigError { asked: self.capacity, nearest });
+            let asked = self.capacity;
+            let above = asked.clamp(1, MAX_CAPACITY).next_power_of_two();
+            let below = above / 2;
+            let nearest =
+                if below != 0 && asked < above && asked - below < above - asked { below } else { above };
+            return Err(ConfigError { asked, nearest });
         }
         usize::try_from(self.capacity)
             .ok()
@@ -310,7 +315,7 @@ impl<W: Word> Ring<W> {
         for ahead in 0..capacity {
             self.clear(start.wrapping_add(ahead));
         }
-        control.consumer.tail.store(crate::Cursor::new(start, false).word(), Ordering::Relaxed);
+        control.consumer.tail.store(Cursor::new(start, false).word(), Ordering::Relaxed);
         control.producer.end.store(0, Ordering::Relaxed);
         control.producer.fault.store(0, Ordering::Relaxed);
         let (produced, consumed) = (&control.producer.stats, &control.consumer.stats);
@@ -325,6 +330,15 @@ impl<W: Word> Ring<W> {
         control.identity.start.store(start, Ordering::Relaxed);
         // pairs with the Acquire load of magic in Ring::attach
         control.identity.magic.store(MAGIC, Ordering::Release);
+    }
+
+    /// Ends the stream before message `number`, with the reason if it ends early. The producer's to call.
+    #[inline(always)]
+    pub fn close(&self, number: u64, fault: Option<Fault>) {
+        let line = &self.control().producer;
+        line.fault.store(fault.map_or(0, |fault| fault as u64), Ordering::Relaxed);
+        // pairs with the Acquire load of end in Consumer::until_end
+        line.end.store(Cursor::new(number, true).word(), Ordering::Release);
     }
 
     /// Fills the slots from message `head` on, which are free, so that any producer may write them: for a producer that

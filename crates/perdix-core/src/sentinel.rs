@@ -2,9 +2,15 @@
 //!
 //! Before the consumer releases a slot it fills the meta word and every payload word that the message used with
 //! [`SENTINEL`]. A producer then stores the words of the next message in any order, with no fence. The consumer
-//! takes the message when the sequence word has its number and no other word still holds the sentinel. A payload word may
-//! really have the sentinel's value: the [mask](crate::Meta::mask) in the meta word names those, so the test is
-//! exact. The meta word itself can never equal the sentinel (its length byte would be 255), nor does the sequence
+//! takes the message when the sequence word has its number and no other word still holds the sentinel.
+//!
+//! A payload word may really have the sentinel's value. It is sent as [`STAND_IN`] instead, and the
+//! [mask](crate::Meta::mask) in the meta word names it; once all words have arrived the consumer puts the sentinel back where
+//! the mask says so, and notes that in the meta word ([`OPENED`]). So the test is exact, and (since the consumer waits
+//! for every word that is stored, these too) no store of a message can arrive after its slot was given back: with several
+//! threads producing, a late store would hit somebody else's message.
+//!
+//! The meta word itself can never equal the sentinel (its length byte would be 255), nor does the sequence
 //! word need re-arming, since its number never repeats. All this assumes of the link is that an aligned 8-byte store
 //! arrives whole.
 
@@ -17,6 +23,12 @@ use crate::word::Word;
 /// The value of a word that has not arrived. Any value whose low byte exceeds 240 would do (so that no meta word
 /// equals it); this one is arbitrary otherwise, so that real data seldom needs the mask.
 pub const SENTINEL: u64 = 0xd6e8_feb8_6659_fdff;
+
+/// What a payload word is sent as if its value is the sentinel.
+pub const STAND_IN: u64 = !SENTINEL;
+
+/// The bit of a slot's meta word that the consumer sets once it has put the sentinels back.
+pub const OPENED: u64 = 1 << 62;
 
 /// Stores a whole message with no order among its words: the device's way, one thread writing.
 ///
@@ -33,18 +45,19 @@ pub fn publish_pairs<W: Word>(slot: &Slot<W>, number: u64, meta: Meta, pair: imp
     let mut mask = 0;
     for (i, words) in slot.payload.chunks_exact(2).take(words_of(meta.len()) / 2).enumerate() {
         if let [low, high] = words {
-            let values = pair(i);
-            mask |= pair_mask(i, values);
+            let (values, bits) = escape_pair(pair(i));
+            mask |= bits << (2 * i);
             W::store_pair(low, high, values);
         }
     }
     publish_header(slot, number, meta.with_mask(mask));
 }
 
-/// The mask bits of payload pair `i`.
+/// A pair of payload words as it is sent, and the mask bits (0 and 1) of those that had the sentinel's value.
 #[inline(always)]
-pub fn pair_mask(i: usize, values: [u64; 2]) -> u32 {
-    (u32::from(values[0] == SENTINEL) | u32::from(values[1] == SENTINEL) << 1) << (2 * i)
+pub fn escape_pair([low, high]: [u64; 2]) -> ([u64; 2], u32) {
+    let escape = |word| if word == SENTINEL { STAND_IN } else { word };
+    ([escape(low), escape(high)], u32::from(low == SENTINEL) | u32::from(high == SENTINEL) << 1)
 }
 
 /// Stores the header of message `number`, in any order with its payload; `meta` has the right mask.
@@ -53,32 +66,61 @@ pub fn publish_header<W: Word>(slot: &Slot<W>, number: u64, meta: Meta) {
     W::store_pair(&slot.seq, &slot.meta, [number.wrapping_add(1), meta.word()]);
 }
 
-/// Whether all payload words of the message that `meta` describes have arrived.
+/// The meta word of the message in a slot whose sequence word is there; `None` until every word of it has arrived. A length
+/// that no producer writes comes back as it is.
 #[inline]
-pub(crate) fn arrived<W: Word>(slot: &Slot<W>, meta: Meta) -> bool {
-    // `words_of` is at most the length of the payload, so nothing is ever left out here.
-    let used = slot.payload.get(..words_of(meta.len())).unwrap_or(&slot.payload);
-    W::pending(used) & !meta.mask() == 0
+pub(crate) fn arrived<W: Word>(slot: &Slot<W>) -> Option<u64> {
+    let word = slot.meta.load(Ordering::Relaxed);
+    if word == SENTINEL {
+        return None;
+    }
+    let Some(meta) = Meta::from_word(word) else { return Some(word) };
+    if word & OPENED == 0 {
+        let used = used_words(slot, meta.len());
+        if W::pending(used) != 0 {
+            return None;
+        }
+        if meta.mask() != 0 {
+            // Everything has arrived, so the slot is the consumer's, and these are its own words now.
+            for (_, payload) in used.iter().enumerate().filter(|(i, _)| meta.mask() >> i & 1 != 0) {
+                payload.store(SENTINEL, Ordering::Relaxed);
+            }
+            slot.meta.store(word | OPENED, Ordering::Relaxed);
+        }
+    }
+    // Orders the plain reads that follow after the loads above, which saw every word of the message.
+    W::fence(Ordering::Acquire);
+    Some(word & !OPENED)
 }
 
-/// The mask of a message that lies in the slot already.
+/// Prepares a message that a CPU has written into a slot in place: escapes words that have the sentinel's value, re-arms the
+/// words that the message does not use (an earlier, longer one may have been given up there), and returns the mask.
 #[inline]
-pub(crate) fn mask_in_place<W: Word>(slot: &Slot<W>, len: usize) -> u32 {
-    W::pending(slot.payload.get(..words_of(len)).unwrap_or(&slot.payload))
+pub(crate) fn escape_in_place<W: Word>(slot: &Slot<W>, len: usize) -> u32 {
+    let used = used_words(slot, len);
+    let mask = W::pending(used);
+    if mask != 0 {
+        for (_, word) in used.iter().enumerate().filter(|(i, _)| mask >> i & 1 != 0) {
+            word.store(STAND_IN, Ordering::Relaxed);
+        }
+    }
+    for word in slot.payload.iter().skip(used.len()) {
+        word.store(SENTINEL, Ordering::Relaxed);
+    }
+    mask
 }
 
 /// Makes a slot ready for the next message: the meta word and the words that `len` bytes occupied.
 #[inline]
 pub(crate) fn rearm<W: Word>(slot: &Slot<W>, len: usize) {
     slot.meta.rearm();
-    for word in slot.payload.iter().take(words_of(len)) {
+    for word in used_words(slot, len) {
         word.rearm();
     }
 }
 
-/// Loads the meta word: `None` while it has not arrived.
-#[inline]
-pub(crate) fn arrived_meta<W: Word>(slot: &Slot<W>) -> Option<u64> {
-    let word = slot.meta.load(Ordering::Relaxed);
-    (word != SENTINEL).then_some(word)
+/// `words_of` is at most the length of the payload, so nothing is ever left out here.
+#[inline(always)]
+fn used_words<W>(slot: &Slot<W>, len: usize) -> &[W] {
+    slot.payload.get(..words_of(len)).unwrap_or(&slot.payload)
 }

@@ -162,9 +162,8 @@ impl Link {
         line.stats.bytes.store(state.bytes.load(Ordering::Relaxed), Ordering::Relaxed);
         line.stats.full.store(state.full.load(Ordering::Relaxed), Ordering::Relaxed);
         line.stats.dropped.store(claimed - sent, Ordering::Relaxed);
-        line.fault.store(state.fault.load(Ordering::Relaxed), Ordering::Relaxed);
-        // pairs with the Acquire load of end in Consumer::until_end
-        line.end.store(Cursor::new(start.wrapping_add(sent), true).word(), Ordering::Release);
+        let fault = Fault::from_word(state.fault.load(Ordering::Relaxed));
+        self.ring.close(start.wrapping_add(sent), fault);
     }
 
     /// The slow path: looks at the tail that others have read, then across the link.

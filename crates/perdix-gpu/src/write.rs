@@ -73,8 +73,8 @@ fn publish_fence_free<S: Source>(ring: &Ring, first: u64, count: u32, source: &S
         let len = if active { length(source, item) } else { 0 };
         let piece = part.wrapping_sub(1) as usize;
         let stores = part != 0 && 16 * piece < len;
-        let values = if stores { source.piece(item, piece) } else { [0; 2] };
-        let mine = if stores { sentinel::pair_mask(0, values) } else { 0 };
+        let (values, mine) =
+            if stores { sentinel::escape_pair(source.piece(item, piece)) } else { ([0; 2], 0) };
         let (low, high) = (ballot(mine & 1 != 0), ballot(mine & 2 != 0));
         if stores {
             store_piece(ring, number, piece, values);

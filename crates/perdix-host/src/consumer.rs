@@ -7,14 +7,13 @@ mod message;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 pub use batch::MessageBatch;
 pub use iter::Messages;
 pub use large::Large;
 pub use message::{Message, MessageRef, OwnedMessage};
-use perdix_core::{Consumer as Core, Corruption, Fault, Meta, Poll};
+use perdix_core::{Consumer as Core, Corruption, Meta, Poll};
 
 use crate::buffer::Buffer;
 use crate::counters::Counters;
@@ -90,6 +89,20 @@ impl<'a> Consumer<'a> {
     /// As [`consume`](Self::consume). With `most` 0 the batch is empty.
     pub fn consume_batch(&mut self, most: usize) -> Result<MessageBatch<'_>, ConsumeError> {
         self.wait_for_message(None)?;
+        let (count, bytes) = self.core().run_sized(most as u64);
+        Ok(MessageBatch::take(self.core(), count, bytes))
+    }
+
+    /// [`consume_batch`](Self::consume_batch), waiting no longer than `limit`.
+    ///
+    /// # Errors
+    /// As [`consume`](Self::consume), and [`ConsumeError::TimedOut`].
+    pub fn consume_batch_timeout(
+        &mut self,
+        most: usize,
+        limit: Duration,
+    ) -> Result<MessageBatch<'_>, ConsumeError> {
+        self.wait_for_message(Some(limit))?;
         let (count, bytes) = self.core().run_sized(most as u64);
         Ok(MessageBatch::take(self.core(), count, bytes))
     }
@@ -203,8 +216,7 @@ impl<'a> Consumer<'a> {
     /// Why the stream ended.
     #[cold]
     fn end(&mut self) -> ConsumeError {
-        let word = self.shared.ring.control().producer.fault.load(Ordering::Relaxed);
-        match Fault::from_word(word) {
+        match self.core().fault() {
             Some(fault) => ConsumeError::ProducerFailed { fault, first_missing: self.position() },
             None => ConsumeError::EndOfStream,
         }

@@ -73,7 +73,7 @@ pub enum ProduceError {
 
 fn remedy(limit: usize) -> &'static str {
     if limit == PAYLOAD_SIZE {
-        "; produce_large splits over several slots"
+        "; produce_large splits it, on a ring with enough slots"
     } else {
         "; use a ring with more slots"
     }

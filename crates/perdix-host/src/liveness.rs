@@ -7,11 +7,16 @@ pub(crate) use crate::cuda::Liveness;
 
 /// The kernels of a ring that has none.
 #[cfg(not(feature = "cuda"))]
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Liveness;
 
 #[cfg(not(feature = "cuda"))]
 impl Liveness {
+    /// No kernels, ever.
+    pub(crate) fn new() -> Self {
+        Self
+    }
+
     /// Why no more messages will come although the stream has not ended; `None` while some may.
     pub(crate) fn lost(&self) -> Option<String> {
         None

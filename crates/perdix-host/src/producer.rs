@@ -24,6 +24,8 @@ const PUBLISH_EVERY: u64 = 32;
 
 /// The producing half of a [`Buffer`], for a CPU thread. Dropping it ends the stream.
 ///
+/// That the consumer is gone shows when the producer next looks at its tail: at the latest after a ring full of messages.
+///
 /// Calls that begin with `try_` never wait; the others wait while the ring is full, as the buffer's
 /// [`WaitStrategy`](crate::WaitStrategy) says, and can be given a time limit. Every message has a *kind*, a tag of 16 bits for
 /// the user's purposes, 0 unless given.

@@ -63,7 +63,7 @@ impl Shared {
             consumer: CachePadded::new(UnsafeCell::new(consumer)),
             ring,
             waits,
-            liveness: Liveness::default(),
+            liveness: Liveness::new(),
             memory: Some(memory),
             reason,
         })

@@ -15,6 +15,7 @@ use crate::report::{byte_rate, message_rate, nanoseconds};
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     command: &'static str,
+    producer: &'static str,
     message_bytes: usize,
     slots: usize,
     wait: &'static str,
@@ -66,11 +67,12 @@ impl Report {
     pub(super) fn new(command: &'static str, args: &BenchArgs) -> Self {
         Self {
             command,
+            producer: "cpu",
             message_bytes: args.size,
-            slots: args.slots,
-            wait: wait_name(args.wait),
+            slots: args.slots(),
+            wait: wait_name(args.wait()),
             seconds_per_row: args.seconds.as_secs_f64(),
-            repetitions: args.repetitions,
+            repetitions: args.repetitions(),
             throughput: Vec::new(),
             round_trip: Vec::new(),
         }

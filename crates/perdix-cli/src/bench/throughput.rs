@@ -126,7 +126,7 @@ fn receive(mut consumer: Consumer<'_>, method: Method) -> Result<u64, Error> {
 
 /// Looks at every byte, as any real consumer would.
 #[inline(always)]
-fn read(bytes: &[u8]) {
+pub(super) fn read(bytes: &[u8]) {
     let sum = |sum: u64, word: &[u8]| word.try_into().map_or(sum, |word| sum ^ u64::from_le_bytes(word));
     let words = bytes.chunks_exact(8);
     let rest = words.remainder().iter().fold(0, |sum, byte| sum ^ u64::from(*byte));

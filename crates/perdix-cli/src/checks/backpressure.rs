@@ -4,12 +4,12 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
-use perdix_host::{Buffer, Consumer, Mode, PAYLOAD_SIZE, ProduceError, Producer};
+use perdix_host::{Buffer, Consumer, MemoryKind, Mode, PAYLOAD_SIZE, ProduceError, Producer};
 
 use super::{CheckArgs, failed};
 use crate::args::modes;
 use crate::error::Error;
-use crate::pattern::Pattern;
+use crate::pattern::{Expected, Pattern};
 use crate::receive::{PatternSink, Sink, receive};
 use crate::stop::Stop;
 
@@ -31,7 +31,7 @@ pub(super) fn check(_: &CheckArgs) -> Result<String, Error> {
 }
 
 fn pausing_consumer(mode: Mode) -> Result<u64, Error> {
-    let mut buffer = Buffer::builder().slots(SLOTS).mode(mode).build()?;
+    let mut buffer = Buffer::builder().slots(SLOTS).mode(mode).memory(MemoryKind::Heap).build()?;
     let counters = buffer.counters();
     let (producer, consumer) = buffer.split_mut();
     let (go, gate) = channel();
@@ -97,9 +97,9 @@ fn receive_slowly(consumer: Consumer<'_>, gate: &Receiver<()>) -> Result<u64, Er
 }
 
 /// Checks the messages, with a pause now and then.
-struct Slow(PatternSink);
+pub(super) struct Slow<E>(pub(super) PatternSink<E>);
 
-impl Sink for Slow {
+impl<E: Expected> Sink for Slow<E> {
     fn message(&mut self, number: u64, kind: u16, bytes: &[u8]) -> Result<(), Error> {
         if number % 100 == 99 {
             thread::sleep(Duration::from_millis(2));

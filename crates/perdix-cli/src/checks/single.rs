@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use perdix_host::{Buffer, ConsumeError, Consumer, PAYLOAD_SIZE, ProduceError, Producer};
+use perdix_host::{Buffer, MemoryKind, ConsumeError, Consumer, PAYLOAD_SIZE, ProduceError, Producer};
 
 use super::{CheckArgs, failed};
 use crate::args::modes;
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Sends a message of every length to another thread and back; kind, number and bytes must be the same.
 pub(super) fn check(_: &CheckArgs) -> Result<String, Error> {
     for mode in modes(None) {
-        let ring = || Buffer::builder().slots(4).mode(mode).build();
+        let ring = || Buffer::builder().slots(4).mode(mode).memory(MemoryKind::Heap).build();
         let (mut there, mut back) = (ring()?, ring()?);
         let (to_echo, from_here) = there.split_mut();
         let (to_here, from_echo) = back.split_mut();

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use perdix_host::{Buffer, PAYLOAD_SIZE};
+use perdix_host::{Buffer, MemoryKind, PAYLOAD_SIZE};
 
 use super::{CheckArgs, exchange};
 use crate::args::{mode_name, modes};
@@ -15,7 +15,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<String, Error> {
     let count = args.messages;
     let mut rates = Vec::new();
     for mode in modes(None) {
-        let buffer = Buffer::builder().slots(1024).mode(mode).build()?;
+        let buffer = Buffer::builder().slots(1024).mode(mode).memory(MemoryKind::Heap).build()?;
         let start = Instant::now();
         exchange(buffer, 0, Pattern { size: PAYLOAD_SIZE }, count)?;
         let rate = message_rate(per_second(count, start.elapsed().as_secs_f64()));

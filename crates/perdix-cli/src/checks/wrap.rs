@@ -1,21 +1,23 @@
 //! Message numbers at the borders: of laps, of 32 and 63 bits, and where 64 bits wrap.
 
-use perdix_host::{Buffer, WaitStrategy};
+use perdix_host::{Buffer, MemoryKind, WaitStrategy};
 
 use super::{CheckArgs, exchange, failed};
 use crate::args::modes;
 use crate::error::Error;
 use crate::pattern::Pattern;
 
+/// Sizes of tiny rings.
+pub(super) const SLOTS: [usize; 4] = [1, 2, 4, 64];
+
 /// Runs tiny rings across every border, in both modes.
 pub(super) fn check(_: &CheckArgs) -> Result<String, Error> {
-    const SLOTS: [usize; 4] = [1, 2, 4, 64];
     let mut runs = 0;
     for mode in modes(None) {
         for slots in SLOTS {
             for first in starts(slots as u64) {
                 let buffer = Buffer::builder().slots(slots).mode(mode).wait(WaitStrategy::Yield);
-                let buffer = buffer.first_message(first).build()?;
+                let buffer = buffer.first_message(first).memory(MemoryKind::Heap).build()?;
                 // Three laps, and a message more than whole ones.
                 let count = 3 * slots as u64 + 9;
                 exchange(buffer, first, Pattern { size: 100 }, count).map_err(|error| {
@@ -31,7 +33,7 @@ pub(super) fn check(_: &CheckArgs) -> Result<String, Error> {
 }
 
 /// Numbers that lie at, before and after every border.
-fn starts(slots: u64) -> Vec<u64> {
+pub(super) fn starts(slots: u64) -> Vec<u64> {
     let borders = [0, slots, 1 << 32, 1 << 63];
     let around =
         |border: u64| [slots + 1, slots, 2, 1, 0].map(|before| border.wrapping_sub(before)).into_iter();

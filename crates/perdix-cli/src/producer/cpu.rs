@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
-use perdix_host::{PAYLOAD_SIZE, Producer};
+use perdix_host::{MemoryKind, PAYLOAD_SIZE, Producer};
 
-use super::{Producing, Until};
+use super::{Ends, Producing, Setup, Until};
+use crate::args::RingArgs;
 use crate::digest::{Digest, Hasher};
 use crate::error::Error;
 use crate::input::Input;
@@ -22,7 +23,11 @@ const BATCH: usize = 64;
 pub(crate) struct CpuProducer(pub(crate) Producer<'static>);
 
 impl Producing for CpuProducer {
-    const NAME: &'static str = "cpu";
+    type Expected = Pattern;
+
+    fn expected(size: usize) -> Pattern {
+        Pattern { size }
+    }
 
     fn send_input(mut self, mut input: Input, stop: &Stop) -> Result<Digest, Error> {
         let mut hasher = Hasher::default();
@@ -36,7 +41,7 @@ impl Producing for CpuProducer {
         Ok(hasher.digest())
     }
 
-    fn send_pattern(mut self, pattern: Pattern, until: Until, stop: &Stop) -> Result<u64, Error> {
+    fn send_pattern(mut self, size: usize, until: Until, stop: &Stop) -> Result<u64, Error> {
         let mut sent = 0;
         while !stop.is_set() {
             let most = match until {
@@ -49,7 +54,7 @@ impl Producing for CpuProducer {
             }
             let mut batch = self.0.batch(most)?;
             for _ in 0..batch.room() {
-                batch.write(pattern.size, Pattern::kind(sent), |slot| Pattern::fill(sent, slot))?;
+                batch.write(size, Pattern::kind(sent), |slot| Pattern::fill(sent, slot))?;
                 sent += 1;
             }
             batch.commit();
@@ -59,6 +64,15 @@ impl Producing for CpuProducer {
 }
 
 impl CpuProducer {
+    /// A ring in ordinary memory, whose producer is a thread of this process.
+    pub(super) fn open(ring: &RingArgs) -> Result<Ends<Self>, Error> {
+        let buffer = ring.builder().memory(MemoryKind::Heap).build()?;
+        let setup = Setup { producer: "cpu", device: None, memory: buffer.memory(), reason: None };
+        let counters = buffer.counters();
+        let (producer, consumer) = buffer.split();
+        Ok(Ends { producer: Self(producer), consumer, counters, setup })
+    }
+
     /// Sends bytes as messages of 240, the last one shorter.
     fn send(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let mut messages = bytes.chunks(PAYLOAD_SIZE);

@@ -13,6 +13,9 @@ use crate::link::Link;
 use crate::source::{Made, Source};
 use crate::write::{fitting, publish};
 
+/// What a warp that pauses adds to the count of warps that have ended, which is always less.
+const PAUSED: u64 = 1 << 48;
+
 /// Sends messages from any number of warps at once, each warp with a producer of its own whose methods its 32 lanes call
 /// together.
 ///
@@ -98,25 +101,33 @@ impl GridProducer {
         Ok(())
     }
 
-    /// Leaves the stream open for a later kernel. Every warp calls this or [`finish`](Self::finish).
+    /// Leaves the stream open for a later kernel. Every warp calls this or [`finish`](Self::finish); one that pauses is enough.
     #[inline(always)]
-    pub fn pause(mut self) {
-        self.link.settle_counts();
-        if lane_id() == 0 {
-            self.link.leave_open();
-        }
+    pub fn pause(self) {
+        self.end(PAUSED);
     }
 
     /// This warp has sent all its messages; when every warp of the launch has, the stream ends.
     #[inline(always)]
-    pub fn finish(mut self) {
+    pub fn finish(self) {
+        self.end(0);
+    }
+
+    #[inline(always)]
+    fn end(mut self, paused: u64) {
         self.link.settle_counts();
         sync_warp();
         if lane_id() == 0 {
+            if paused != 0 {
+                self.link.leave_open();
+            }
             // Everything that this warp claimed and counted comes before its being counted as finished.
             device_fence();
-            if device_add(&self.link.state().finished, 1) + 1 == self.warps {
-                self.link.close();
+            let ended = device_add(&self.link.state().finished, 1 + paused) + 1 + paused;
+            if ended % PAUSED == self.warps {
+                if ended < PAUSED {
+                    self.link.close();
+                }
                 // The next launch counts afresh.
                 self.link.state().finished.store(0, Ordering::Relaxed);
             }

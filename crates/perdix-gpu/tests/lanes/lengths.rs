@@ -70,9 +70,8 @@ fn sentinels_at_every_place() {
         if place == i || place == 31 { SENTINEL } else { id ^ i << 32 ^ len << 50 }
     };
     let len = |id: u64| 8 * (id / 33) as usize;
-    let expected: Messages = (0..31 * 33)
-        .map(|id| (7, (0..id / 33).flat_map(|i| word(id, i).to_le_bytes()).collect()))
-        .collect();
+    let expected: Messages =
+        (0..31 * 33).map(|id| (7, (0..id / 33).flat_map(|i| word(id, i).to_le_bytes()).collect())).collect();
     let count = expected.len() as u64;
     for mode in MODES {
         for threads in [1, 32, 64] {

@@ -2,18 +2,18 @@
 //! consumer on another thread, in both publication modes.
 #![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests may fail a test
 
-//mod bytes;
-//mod commands;
+mod bytes;
+mod commands;
 mod common;
-//mod emulation;
+mod emulation;
 mod gone;
 mod granularity;
 mod lengths;
-//mod misuse;
+mod misuse;
 mod numbers;
 mod partial;
-//mod random;
-//mod relay;
+mod random;
+mod relay;
 mod room;
-//mod slots;
-//mod timeout;
+
+mod timeout;

@@ -8,7 +8,9 @@ use crate::common::{End, MODES, Reader, SENDERS, Sender, check_counts, check_who
 fn streams_cross_every_border() {
     for mode in MODES {
         for capacity in [4, 64] {
-            for start in [u64::MAX - 17, u64::MAX, (1 << 63) - 2, 1 << 63, (1 << 62) - 3, capacity - 1, capacity] {
+            for start in
+                [u64::MAX - 17, u64::MAX, (1 << 63) - 2, 1 << 63, (1 << 62) - 3, capacity - 1, capacity]
+            {
                 for sender in SENDERS {
                     let ring = EmulatedRing::starting_at(capacity, mode, start);
                     let pattern = pattern(24, false);

@@ -29,9 +29,15 @@ impl Consumer<'_> {
         if !complete {
             return match self.core().until_end() {
                 // The stream may have ended since the look at its status.
-                Some(0) => Err(ConsumeError::EndOfStream),
+                Some(0) => Err(self.end()),
                 Some(left) if left == slots => Err(ConsumeError::Truncated { first: self.position(), slots }),
-                _ => Ok(None),
+                _ => {
+                    // A producer that publishes part by part may need the slots that are held back here.
+                    let core = self.core();
+                    core.settle();
+                    core.publish_tail();
+                    Ok(None)
+                }
             };
         }
         let (count, total) = self.core().run_sized(slots);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::ptr::NonNull;
 
 use bytemuck::{AnyBitPattern, PodCastError};
 use perdix_core::{Consumer as Core, Meta, PAYLOAD_SIZE};
@@ -11,32 +12,40 @@ use perdix_core::{Consumer as Core, Meta, PAYLOAD_SIZE};
 /// Forgetting it (`std::mem::forget`) releases the slot together with the next message's, and is otherwise harmless.
 pub struct Message<'c> {
     core: &'c mut Core,
-    message: MessageRef<'c>,
+    /// A pointer, not a slice: a guard passed by value to `drop` must not claim the payload past the release inside.
+    payload: NonNull<u8>,
+    number: u64,
+    meta: Meta,
 }
+
+// SAFETY: like `&mut Core` and `&[u8]`, which it stands for.
+unsafe impl Send for Message<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Message<'_> {}
 
 impl<'c> Message<'c> {
     /// Takes the next message, which a poll found there with this `meta`.
     #[inline(always)]
     pub(super) fn take(core: &'c mut Core, meta: Meta) -> Self {
-        // SAFETY: the poll saw the message, and the slot is handed back no sooner than this guard is dropped.
-        let message = unsafe { MessageRef::at(core, core.next(), meta) };
+        let number = core.next();
+        let payload = NonNull::from(&core.ring().slot(number).payload).cast();
         core.take(1, meta.len() as u64);
-        Self { core, message }
+        Self { core, payload, number, meta }
     }
 
     /// The user's tag, 0 unless given.
     pub fn kind(&self) -> u16 {
-        self.message.kind()
+        self.meta.kind()
     }
 
     /// The message's number, from 0.
     pub fn number(&self) -> u64 {
-        self.message.number()
+        self.number
     }
 
     /// Whether this is a part of a large message that goes on in the next one.
     pub fn has_more(&self) -> bool {
-        self.message.has_more()
+        self.meta.has_more()
     }
 
     /// The payload as a plain value, in place.
@@ -44,12 +53,12 @@ impl<'c> Message<'c> {
     /// # Errors
     /// If the payload has another size (or an alignment above 16 is asked for).
     pub fn cast<T: AnyBitPattern>(&self) -> Result<&T, PodCastError> {
-        bytemuck::try_from_bytes(self.message.bytes)
+        bytemuck::try_from_bytes(self)
     }
 
     /// A copy that outlives the slot.
     pub fn to_owned(&self) -> OwnedMessage {
-        self.message.to_owned()
+        OwnedMessage::copy(self.number, self.meta, self)
     }
 }
 
@@ -65,13 +74,15 @@ impl Deref for Message<'_> {
 
     #[inline(always)]
     fn deref(&self) -> &[u8] {
-        self.message.bytes
+        // SAFETY: the poll saw the message (Acquire), `Meta` limits its length to the slot, and the slot is handed back no
+        // sooner than this guard is dropped.
+        unsafe { std::slice::from_raw_parts(self.payload.as_ptr(), self.meta.len()) }
     }
 }
 
 impl fmt::Debug for Message<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.message.fmt(f)
+        describe(f, "Message", self.number, self.meta, self)
     }
 }
 
@@ -118,11 +129,7 @@ impl<'c> MessageRef<'c> {
 
     /// A copy that outlives the slot.
     pub fn to_owned(&self) -> OwnedMessage {
-        let mut payload = [0; PAYLOAD_SIZE];
-        for (to, from) in payload.iter_mut().zip(self.bytes) {
-            *to = *from;
-        }
-        OwnedMessage { payload, number: self.number, meta: self.meta }
+        OwnedMessage::copy(self.number, self.meta, self.bytes)
     }
 }
 
@@ -150,6 +157,14 @@ pub struct OwnedMessage {
 }
 
 impl OwnedMessage {
+    fn copy(number: u64, meta: Meta, bytes: &[u8]) -> Self {
+        let mut payload = [0; PAYLOAD_SIZE];
+        if let Some(to) = payload.get_mut(..bytes.len()) {
+            to.copy_from_slice(bytes);
+        }
+        Self { payload, number, meta }
+    }
+
     /// The user's tag, 0 unless given.
     pub fn kind(&self) -> u16 {
         self.meta.kind()

@@ -1,7 +1,7 @@
 //! What has become of the kernels that produce into a ring.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use cust::sys::{self, CUevent, CUresult, CUstream};
@@ -15,10 +15,15 @@ use super::memory::DeviceBytes;
 const GRACE: Duration = Duration::from_secs(2);
 
 /// The kernels of one ring; empty until it is split for a GPU.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Liveness(Mutex<Option<Arc<Session>>>);
 
 impl Liveness {
+    /// No kernels yet.
+    pub(crate) fn new() -> Self {
+        Self(Mutex::new(None))
+    }
+
     /// Begins a session of device producers.
     pub(crate) fn attach(&self, session: Arc<Session>) {
         *self.lock() = Some(session);
@@ -131,7 +136,11 @@ impl Session {
 
     fn lost(&self) -> Option<String> {
         // Not waited for: a launch may itself have to wait for kernels that wait for the consumer.
-        let Ok(_no_launch) = self.launching.try_lock() else { return None };
+        let _no_launch = match self.launching.try_lock() {
+            Ok(guard) => guard,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
         match self.running() {
             Some(Ok(())) => None,
             Some(Err(error)) => Some(error.to_string()),

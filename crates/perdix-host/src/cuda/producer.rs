@@ -1,8 +1,8 @@
 //! The host's end of a device producer.
 
 use std::marker::PhantomData;
-use std::sync::{Arc, MutexGuard};
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use cust::sys::{self, CUstream};

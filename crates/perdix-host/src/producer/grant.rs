@@ -1,6 +1,7 @@
 //! A slot reserved for writing in place.
 
 use std::ops::{Deref, DerefMut};
+use std::ptr::NonNull;
 
 use perdix_core::Producer as Core;
 
@@ -22,17 +23,23 @@ use perdix_core::Producer as Core;
 #[must_use = "a grant that is not committed publishes nothing"]
 pub struct Grant<'p> {
     core: &'p mut Core,
-    bytes: &'p mut [u8],
+    /// A pointer, not a slice: a grant passed by value to `commit` must not claim the payload past the publication inside.
+    payload: NonNull<u8>,
+    len: usize,
     kind: u16,
 }
 
+// SAFETY: like `&mut Core` and `&mut [u8]`, which it stands for.
+unsafe impl Send for Grant<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Grant<'_> {}
+
 impl<'p> Grant<'p> {
     /// The caller has made sure that a slot is free, nothing is staged, and `len` is at most 240.
+    #[inline(always)]
     pub(super) fn new(core: &'p mut Core, len: usize) -> Self {
-        let start = core.ring().slot(core.head()).payload_ptr();
-        // SAFETY: the slot at the head is free, so it is the producer's; it is initialised memory, and `len` fits.
-        let bytes = unsafe { std::slice::from_raw_parts_mut(start, len) };
-        Self { core, bytes, kind: 0 }
+        let payload = NonNull::from(&core.ring().slot(core.head()).payload).cast();
+        Self { core, payload, len, kind: 0 }
     }
 
     /// Gives the message a kind.
@@ -43,32 +50,34 @@ impl<'p> Grant<'p> {
     /// Publishes the whole payload.
     #[inline]
     pub fn commit(self) {
-        let len = self.bytes.len();
+        let len = self.len;
         self.commit_len(len);
     }
 
     /// Publishes the first `len` bytes (all, if there are fewer).
     #[inline]
     pub fn commit_len(self, len: usize) {
-        let Self { core, bytes, kind } = self;
-        let len = len.min(bytes.len());
         // The slot was found free when the grant was made, and nobody else takes it: this cannot be refused.
-        let staged = core.stage_in_place(len, kind, 0);
+        let staged = self.core.stage_in_place(len.min(self.len), self.kind, 0);
         debug_assert_eq!(staged, Ok(()));
-        core.publish();
+        self.core.publish();
     }
 }
 
 impl Deref for Grant<'_> {
     type Target = [u8];
 
+    #[inline(always)]
     fn deref(&self) -> &[u8] {
-        self.bytes
+        // SAFETY: the slot at the head is free, so it is the producer's; it is initialised memory, and `len` fits.
+        unsafe { std::slice::from_raw_parts(self.payload.as_ptr(), self.len) }
     }
 }
 
 impl DerefMut for Grant<'_> {
+    #[inline(always)]
     fn deref_mut(&mut self) -> &mut [u8] {
-        self.bytes
+        // SAFETY: as in `deref`, and the grant is borrowed mutably.
+        unsafe { std::slice::from_raw_parts_mut(self.payload.as_ptr(), self.len) }
     }
 }
