@@ -7,21 +7,49 @@
 mod names;
 mod source;
 
+use std::error::Error;
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::path::PathBuf;
 use std::process::Command;
 
+use crate::say::say;
 use crate::{Outcome, shell, workspace};
 
 /// Build a stand-in for NVIDIA's libcuda that finds no device, in target/cuda-stub
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {}
 
+/// The folder of the libraries, where the build scripts of CUDA crates look for it.
+const LIBRARIES: &str = "lib64";
 const REMEDY: &str = "It needs a C compiler called `cc` (on Debian: apt install gcc libc6-dev)";
 
+/// The stub, once it is built.
+#[derive(Debug)]
+pub(crate) struct Stub {
+    /// What `CUDA_LIBRARY_PATH` takes to link against it.
+    pub(crate) folder: PathBuf,
+    library: PathBuf,
+    functions: usize,
+}
+
 pub(crate) fn run(_: &Arguments) -> Outcome {
-    let folder = workspace::root().join("target/cuda-stub");
-    let libraries = folder.join("lib64");
+    let Stub { folder, library, functions } = build()?;
+    say!("{}: {functions} functions, none finds a device", workspace::shown(&library));
+    say!("build with CUDA_LIBRARY_PATH={}", folder.display());
+    say!("run with LD_LIBRARY_PATH={}", folder.join(LIBRARIES).display());
+    Ok(())
+}
+
+/// Where the stub lies, built or not.
+pub(crate) fn folder() -> PathBuf {
+    workspace::root().join("target/cuda-stub")
+}
+
+/// Builds the stub unless it is there.
+pub(crate) fn build() -> Result<Stub, Box<dyn Error>> {
+    let folder = folder();
+    let libraries = folder.join(LIBRARIES);
     let library = libraries.join("libcuda.so.1");
     let code = folder.join("libcuda.c");
     fs::create_dir_all(&libraries).map_err(shell::file(&libraries))?;
@@ -38,8 +66,5 @@ pub(crate) fn run(_: &Arguments) -> Outcome {
     if !plain.exists() {
         symlink("libcuda.so.1", &plain).map_err(shell::file(&plain))?;
     }
-    println!("{}: {} functions, none finds a device", workspace::shown(&library), names.len());
-    println!("build with CUDA_LIBRARY_PATH={}", folder.display());
-    println!("run with LD_LIBRARY_PATH={}", libraries.display());
-    Ok(())
+    Ok(Stub { folder, library, functions: names.len() })
 }

@@ -1,9 +1,14 @@
 //! `cargo xtask VERB`: what the repository needs beyond building and testing. One verb per module.
 
+mod cargo;
+mod cuda_library;
 mod cuda_stub;
+mod example;
 mod ptx;
+mod say;
 mod setup;
 mod shell;
+mod test_gpu;
 mod workspace;
 
 use std::error::Error;
@@ -13,6 +18,11 @@ use clap::{Parser, Subcommand};
 
 /// What a verb ends with; the error's text says what to do about it.
 type Outcome = Result<(), Box<dyn Error>>;
+
+/// A program that the verb ran for the user failed with this status, and has said why.
+#[derive(Debug, thiserror::Error)]
+#[error("exit status {0}")]
+struct Ended(u8);
 
 /// The tasks of the Perdix repository.
 #[derive(Debug, Parser)]
@@ -26,6 +36,8 @@ struct Cli {
 enum Verb {
     Setup(setup::Arguments),
     Ptx(ptx::Arguments),
+    TestGpu(test_gpu::Arguments),
+    Example(example::Arguments),
     CudaStub(cuda_stub::Arguments),
 }
 
@@ -33,13 +45,18 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().verb {
         Verb::Setup(arguments) => setup::run(&arguments),
         Verb::Ptx(arguments) => ptx::run(&arguments),
+        Verb::TestGpu(arguments) => test_gpu::run(&arguments),
+        Verb::Example(arguments) => example::run(&arguments),
         Verb::CudaStub(arguments) => cuda_stub::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
+        Err(error) => match error.downcast_ref() {
+            Some(Ended(status)) => ExitCode::from(*status),
+            None => {
+                eprintln!("error: {error}");
+                ExitCode::FAILURE
+            }
+        },
     }
 }

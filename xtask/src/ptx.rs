@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use perdix_build::{Arch, Header, Kernels, inspect};
 
+use crate::say::say;
 use crate::{Outcome, shell, workspace};
 
 /// Build the repository's kernels and write their PTX
@@ -38,7 +39,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         .generator("`cargo xtask ptx`");
     let kept = workspace::root().join("kernels/ptx/perdix_kernels.ptx");
     let built = kernels.build()?;
-    println!("built {} kernels: {}", built.report.kernels.len(), built.report.kernels.join(", "));
+    say!("built {} kernels: {}", built.report.kernels.len(), built.report.kernels.join(", "));
     if arguments.check {
         let text = fs::read_to_string(&kept).map_err(shell::file(&kept))?;
         check(&kept, &text, &built.ptx)?;
@@ -46,7 +47,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         let folder = kept.parent().unwrap_or(&kept);
         fs::create_dir_all(folder).map_err(shell::file(folder))?;
         fs::write(&kept, &built.ptx).map_err(shell::file(&kept))?;
-        println!("wrote {}, {} bytes", workspace::shown(&kept), built.ptx.len());
+        say!("wrote {}, {} bytes", workspace::shown(&kept), built.ptx.len());
     }
     assemble::everywhere(&kept, built.report.target)
 }
@@ -55,9 +56,9 @@ fn check(path: &Path, kept: &str, built: &str) -> Result<(), PtxError> {
     let recorded = Header::parse(kept).ok_or_else(|| PtxError::NoHeader(path.to_owned()))?;
     let here = Header::parse(built).ok_or_else(|| PtxError::NoHeader(path.to_owned()))?;
     if recorded.compiler != here.compiler {
-        println!("not compared: it was made by {}, and this is {}", recorded.compiler, here.compiler);
+        say!("not compared: it was made by {}, and this is {}", recorded.compiler, here.compiler);
     } else if kept == built {
-        println!("{} is what the sources give, byte for byte", workspace::shown(path));
+        say!("{} is what the sources give, byte for byte", workspace::shown(path));
     } else {
         return Err(PtxError::Stale { path: path.to_owned(), line: first_difference(kept, built) });
     }

@@ -9,6 +9,7 @@ use std::process::Command;
 
 use perdix_build::Toolchain;
 
+use crate::say::say;
 use crate::{Outcome, shell, workspace};
 
 /// Get the GPU compiler and NVIDIA's assembler, into target/gpu-toolchain
@@ -45,12 +46,12 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
             Err(_) => from_rustup()?,
         },
     };
-    println!("compiler: {} (from {})", compiler.version(), compiler.origin());
+    say!("compiler: {} (from {})", compiler.version(), compiler.origin());
     for wheel in pins::WHEELS.iter().filter(|wheel| arguments.disassembler || !wheel.optional) {
         let program = wheels::provide(wheel, &folder)?;
-        println!("{}: {} {}", workspace::shown(&program), wheel.package, wheel.version);
+        say!("{}: {} {}", workspace::shown(&program), wheel.package, wheel.version);
     }
-    println!("ready: cargo xtask ptx --check");
+    say!("ready: cargo xtask ptx --check");
     Ok(())
 }
 
@@ -58,7 +59,7 @@ fn from_rustup() -> Result<Toolchain, Box<dyn std::error::Error>> {
     if let Ok(found) = Toolchain::active() {
         return Ok(found);
     }
-    println!("adding rust-src to the active toolchain with rustup ...");
+    say!("adding rust-src to the active toolchain with rustup ...");
     let mut rustup = Command::new("rustup");
     shell::run(rustup.args(["component", "add", "rust-src"]).current_dir(workspace::root()), RUSTUP_REMEDY)?;
     Ok(Toolchain::active()?)

@@ -1,8 +1,11 @@
 //! Runs other programs and turns their failure into a message with a remedy.
 
 use std::io;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
+
+use crate::Ended;
 
 /// Why a step failed.
 #[derive(Debug, thiserror::Error)]
@@ -35,4 +38,11 @@ pub(crate) fn run(command: &mut Command, remedy: &'static str) -> Result<String,
     let arguments: Vec<_> = command.get_args().map(|argument| argument.to_string_lossy()).collect();
     let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     Err(Failure::Ended { line: format!("{program} {}", arguments.join(" ")), message, remedy })
+}
+
+/// What a verb ends with when the program that it ran for the user failed.
+pub(crate) fn ended(status: ExitStatus) -> Ended {
+    // A signal has no status of its own: the number is what a shell would make of it.
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    Ended(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
 }

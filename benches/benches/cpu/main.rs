@@ -9,7 +9,9 @@ mod queues;
 use std::cell::RefCell;
 use std::time::Duration;
 
-use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime};
+use criterion::{
+    BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
+};
 use queues::{PerdixQueue, RtrbQueue, round_trip, stream};
 
 /// Messages of one slice: some milliseconds, so that both queues meet the same weather.
@@ -33,7 +35,10 @@ fn compare(criterion: &mut Criterion, name: &str, slice: u64, perdix: Run, rival
     let mut ratios = ratios.into_inner();
     ratios.sort_by(f64::total_cmp);
     let median = ratios[ratios.len() / 2];
-    println!("{name}: Perdix takes 1/{median:.2} of rtrb's time (median of {} interleaved samples)\n", ratios.len());
+    println!(
+        "{name}: Perdix takes 1/{median:.2} of rtrb's time (median of {} interleaved samples)\n",
+        ratios.len()
+    );
 }
 
 /// Runs both queues slice by slice and reports the first one's time; `note` gets both.
@@ -78,5 +83,3 @@ fn latency(criterion: &mut Criterion) {
 
 criterion_group!(benches, throughput, latency);
 criterion_main!(benches);
-
-

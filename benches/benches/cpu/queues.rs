@@ -37,7 +37,10 @@ impl Queue for PerdixQueue {
     #[inline]
     fn pop(rx: &mut Self::Rx) -> u64 {
         let message = rx.consume().unwrap();
-        message.chunks_exact(8).map(|word| u64::from_le_bytes(word.try_into().unwrap())).fold(0, u64::wrapping_add)
+        message
+            .chunks_exact(8)
+            .map(|word| u64::from_le_bytes(word.try_into().unwrap()))
+            .fold(0, u64::wrapping_add)
     }
 }
 

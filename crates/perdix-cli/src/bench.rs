@@ -76,16 +76,14 @@ impl BenchArgs {
 pub(crate) fn run(name: &'static str, args: &BenchArgs) -> Result<(), Error> {
     let choice = args.producer.choose()?;
     stop::exit_on_ctrl_c(name)?;
-    #[cfg(feature = "cuda")]
-    if let Choice::Gpu(device) = choice {
-        return gpu::run(name, args, device);
+    match choice {
+        Choice::Cpu => {
+            let report = measure(name, args, &Progress::spinner(true))?;
+            if args.json { To::Stdout.json(&report) } else { To::Stdout.print(&report.text()) }
+        }
+        #[cfg(feature = "cuda")]
+        Choice::Gpu(device) => gpu::run(name, args, device),
     }
-    let Choice::Cpu = choice else { return Ok(()) };
-    let report = {
-        let progress = Progress::spinner(true);
-        measure(name, args, &progress)?
-    };
-    if args.json { To::Stdout.json(&report) } else { To::Stdout.print(&report.text()) }
 }
 
 fn measure(name: &'static str, args: &BenchArgs, progress: &Progress) -> Result<Report, Error> {

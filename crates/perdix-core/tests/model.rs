@@ -124,8 +124,7 @@ impl Twins {
             }
             Step::Finish => {
                 producer.finish();
-                model.staged.clear();
-                model.end = Some(model.head);
+                model.finish();
             }
             Step::Reopen => {
                 producer.reopen();

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use perdix_build::ptxas::{Ptxas, Usage};
 
+use crate::say::say;
 use crate::{Outcome, workspace};
 
 /// The architecture whose figures are shown.
@@ -30,7 +31,7 @@ pub(super) fn everywhere(ptx: &Path, oldest: u32) -> Outcome {
             }
         }
         let names: Vec<String> = able.iter().map(|arch| format!("sm_{arch}")).collect();
-        println!(
+        say!(
             "ptxas {}: {} of {} architectures pass: {}",
             ptxas.version(),
             able.len(),
@@ -40,7 +41,7 @@ pub(super) fn everywhere(ptx: &Path, oldest: u32) -> Outcome {
     }
     if let Some(mut usage) = shown {
         usage.sort_by(|one, other| one.kernel.cmp(&other.kernel));
-        print!("{}", table(&usage));
+        say!("{}", table(&usage).trim_end());
     }
     Ok(())
 }

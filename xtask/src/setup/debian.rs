@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use perdix_build::{Toolchain, toolchain};
 
 use super::pins::{DEBIAN_FAMILIES, OLDEST_RUSTC};
+use crate::say::say;
 use crate::shell::{self, Failure};
 
 const REMEDY: &str = "Run `apt-get update` as root, or use `cargo xtask setup --from rustup`";
@@ -56,9 +57,19 @@ fn packages() -> Result<Vec<String>, DebianError> {
     if let Some(found) = DEBIAN_FAMILIES.iter().find_map(family) {
         return Ok(found);
     }
-    println!("updating apt's index ...");
-    shell::run(Command::new("apt-get").args(["update", "--quiet"]), REMEDY)?;
+    say!("updating apt's index ...");
+    update()?;
     DEBIAN_FAMILIES.iter().find_map(family).ok_or(DebianError::NotOffered)
+}
+
+/// Updates apt's index, which only root may; a machine for continuous integration often has `sudo` without a password.
+fn update() -> Result<(), Failure> {
+    let plain = shell::run(Command::new("apt-get").args(["update", "--quiet"]), REMEDY);
+    if plain.is_ok() {
+        return Ok(());
+    }
+    let sudo = shell::run(Command::new("sudo").args(["-n", "apt-get", "update", "--quiet"]), REMEDY);
+    if sudo.is_ok() { Ok(()) } else { plain.map(drop) }
 }
 
 fn family([rustc, library, source]: &[&str; 3]) -> Option<Vec<String>> {
@@ -86,7 +97,7 @@ fn field(package: &str, name: &str) -> Option<String> {
 }
 
 fn fetch(packages: &[String], root: &Path, download: &Path) -> Result<(), Failure> {
-    println!("fetching {} ...", packages.join(" "));
+    say!("fetching {} ...", packages.join(" "));
     for folder in [root, download] {
         fs::create_dir_all(folder).map_err(shell::file(folder))?;
     }
@@ -95,7 +106,7 @@ fn fetch(packages: &[String], root: &Path, download: &Path) -> Result<(), Failur
     apt.args(["download", "--quiet", "-o", "APT::Sandbox::User=root"]).args(packages).current_dir(download);
     shell::run(&mut apt, REMEDY)?;
     for entry in fs::read_dir(download).map_err(shell::file(download))?.flatten() {
-        println!("unpacking {} ...", entry.file_name().to_string_lossy());
+        say!("unpacking {} ...", entry.file_name().to_string_lossy());
         unpack(&entry.path(), root)?;
     }
     fs::remove_dir_all(download).map_err(shell::file(download))

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::pins::Wheel;
+use crate::say::say;
 use crate::shell::{self, Failure};
 
 const REMEDY: &str = "It needs python3 with pip (on Debian: apt install python3-pip) and the Python package index; \
@@ -25,7 +26,7 @@ pub(super) fn provide(wheel: &Wheel, toolchain: &Path) -> Result<PathBuf, Failur
     if program.is_file() && fs::read_to_string(&stamp).is_ok_and(|version| version == wheel.version) {
         return Ok(program);
     }
-    println!("fetching {} {} ...", wheel.package, wheel.version);
+    say!("fetching {} {} ...", wheel.package, wheel.version);
     let download = folder.join("download");
     fs::create_dir_all(&download).map_err(shell::file(&download))?;
     let mut pip = Command::new("python3");

@@ -51,6 +51,12 @@ impl Model {
         if starved { Err(Refused::Full) } else { Ok(()) }
     }
 
+    pub fn finish(&mut self) {
+        self.staged.clear();
+        self.end = Some(self.head);
+        self.produced[4] = self.produced[4].max(self.head - self.tail);
+    }
+
     pub fn publish(&mut self) -> u64 {
         let count = self.staged.len() as u64;
         self.head += count;

@@ -108,10 +108,10 @@ fn a_trap_stops_lanes_that_wait_and_lanes_that_sleep() {
 fn a_lane_that_ended_is_missed() {
     let begun = std::time::Instant::now();
     assert!(!launch(1, 32, || if lane_id() != 9 {
-        sync_warp()
+        sync_warp();
     }));
     assert!(!launch(1, 64, || if warp_id() == 0 {
-        sync_threads()
+        sync_threads();
     }));
     assert!(begun.elapsed() < std::time::Duration::from_secs(30));
 }
