@@ -38,8 +38,8 @@ pub struct Output {
 }
 
 impl Kernels {
-    /// Takes the folder of a kernel crate: a `#![no_std]` library with a panic handler. Relative paths start at the
-    /// current folder, which in a build script is the folder of its own crate.
+    /// Takes the folder of a kernel crate: a library that is `no_std` for the GPU and has a panic handler, which
+    /// `perdix-gpu` brings. Relative paths start at the current folder, which in a build script is its crate's.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {

@@ -18,7 +18,7 @@
 //! const PTX: &str = include_str!(env!("PERDIX_PTX_MY_KERNELS"));
 //! ```
 //!
-//! Every build ends with [`inspect()`], which refuses PTX that would not load or would break the ring's protocol.
+//! `examples/own-kernel` in the Perdix repository is such a program. Every build ends with [`inspect()`], which refuses PTX that would not load or would break the ring's protocol.
 //! Where the compiler comes from is told in [`toolchain`]; `cargo xtask setup` in the Perdix repository fetches one.
 
 pub mod header;

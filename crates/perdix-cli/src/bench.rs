@@ -12,7 +12,7 @@ use std::time::Duration;
 use clap::Args;
 use perdix_host::{Buffer, CreateError, MemoryKind, Mode};
 pub(crate) use round_trip::{Limit, round_trips};
-pub(crate) use stats::Percentiles;
+pub(crate) use stats::{Percentiles, Spread};
 
 use crate::args::{self, ModeArg, WaitArg, mode_name};
 use crate::error::Error;
@@ -21,7 +21,6 @@ use crate::progress::Progress;
 use crate::report::To;
 use crate::stop;
 use report::{Report, RoundTripRow, ThroughputRow};
-use stats::Spread;
 use throughput::{Method, throughput};
 
 /// Measures throughput and round trip between two threads, or from a kernel to a thread, beside the bare link; every row is

@@ -20,7 +20,7 @@ use crate::error::Error;
 #[cfg(feature = "cuda")]
 use crate::gpu::Rig;
 use crate::pattern::Pattern;
-use crate::producer::{Choice, CpuProducer, Producing, ProducerArgs, Until};
+use crate::producer::{Choice, CpuProducer, ProducerArgs, Producing, Until};
 use crate::receive::{PatternSink, receive};
 use crate::report::To;
 use crate::stop::{self, Stop};
@@ -76,13 +76,11 @@ pub(crate) fn run(args: &CheckArgs) -> Result<(), Error> {
     let choice = args.producer.choose()?;
     stop::exit_on_ctrl_c("transport_test")?;
     match choice {
-        Choice::Cpu => {
-            report("cpu", args, CHECKS.map(|(name, check)| (name, move || check(args))))
-        }
+        Choice::Cpu => report("cpu", args, CHECKS.map(|(name, check)| (name, move || check(args)))),
         #[cfg(feature = "cuda")]
         Choice::Gpu(device) => {
-            let rig = Rig::open(device)?;
-            report("gpu", args, gpu::CHECKS.map(|(name, check)| (name, || check(&rig, args))))
+            let rig = &Rig::open(device)?;
+            report("gpu", args, gpu::CHECKS.map(|(name, check)| (name, move || check(rig, args))))
         }
     }
 }

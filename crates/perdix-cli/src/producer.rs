@@ -5,6 +5,8 @@ mod cpu;
 
 use std::time::Instant;
 
+#[cfg(feature = "cuda")]
+pub(crate) use choice::DeviceChoice;
 pub(crate) use choice::{Choice, ProducerArgs, SenderArgs};
 pub(crate) use cpu::CpuProducer;
 use perdix_host::{Consumer, Counters, MemoryKind};

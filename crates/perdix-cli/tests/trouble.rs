@@ -190,3 +190,39 @@ fn ctrl_c_ends_it_at_full_speed() {
         assert!(stderr(&output).contains("interrupted"), "{arguments}: {}", stderr(&output));
     }
 }
+
+#[cfg(not(feature = "cuda"))]
+#[test]
+fn a_build_without_cuda_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, out) = (folder.path().join("file"), folder.path().join("out"));
+    fs::write(&file, noise(1000)).unwrap();
+    let mut commands = vec![perdix("demo --producer gpu"), perdix("bench --producer gpu --memory pinned")];
+    let mut stream = perdix("stream --producer gpu --memory managed --warps 4");
+    stream.args([text(&file), "-o", text(&out)]);
+    commands.push(stream);
+    for program in [env!("CARGO_BIN_EXE_benchmark"), env!("CARGO_BIN_EXE_transport_test")] {
+        let mut command = std::process::Command::new(program);
+        command.args(["--producer", "gpu"]);
+        commands.push(command);
+    }
+    for mut command in commands {
+        let output = run(&mut command);
+        assert_eq!(status(&output), 2, "{command:?}: {output:?}");
+        let message = stderr(&output);
+        assert!(message.contains("feature `cuda`") && message.contains("--features cuda"), "{message}");
+    }
+    assert!(!out.exists());
+}
+
+#[test]
+fn options_of_a_kernel_go_with_a_kernel() {
+    for arguments in
+        ["demo --memory pinned", "stream --device 1 README.md", "demo --warps 4", "bench --memory managed"]
+    {
+        let output = run(&mut perdix(arguments));
+        assert_eq!(status(&output), 2, "{arguments}: {output:?}");
+        assert!(stderr(&output).contains("--producer gpu"), "{arguments}: {}", stderr(&output));
+    }
+    assert_eq!(status(&run(&mut perdix("demo --producer gpu --warps 17"))), 2);
+}

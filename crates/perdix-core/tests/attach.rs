@@ -126,10 +126,18 @@ fn every_word_of_the_identity_is_checked() {
     assert_eq!(region.attach().map(|ring| ring.config()), Ok(FOUR));
 }
 
-const ILLEGAL_CAPACITIES: [(u64, u64); 6] = [
+/// Each with the nearest legal one; of two that are as near, the larger.
+const ILLEGAL_CAPACITIES: [(u64, u64); 13] = [
     (0, 1),
     (3, 4),
+    (5, 4),
+    (6, 8),
+    (7, 8),
+    (9, 8),
     (1023, 1024),
+    (1025, 1024),
+    (MAX_CAPACITY / 4 * 3, MAX_CAPACITY),
+    (MAX_CAPACITY / 4 * 3 - 1, MAX_CAPACITY / 2),
     (MAX_CAPACITY + 1, MAX_CAPACITY),
     (1 << 31, MAX_CAPACITY),
     (u64::MAX, MAX_CAPACITY),
@@ -147,6 +155,15 @@ fn illegal_capacities_name_a_legal_one() {
     }
     assert_eq!(region.word(0).load(Ordering::Relaxed), 0, "nothing is written");
     assert!(Config { capacity: MAX_CAPACITY, ..FOUR }.bytes().is_ok());
+}
+
+#[test]
+fn the_named_capacity_is_the_nearest() {
+    for asked in (0..5000).filter(|asked: &u64| !asked.is_power_of_two()) {
+        let error = Config { capacity: asked, ..FOUR }.bytes().unwrap_err();
+        let legal = (0..=30).rev().map(|power| 1 << power);
+        assert_eq!(Some(error.nearest), legal.min_by_key(|legal| asked.abs_diff(*legal)), "{asked}");
+    }
 }
 
 #[test]

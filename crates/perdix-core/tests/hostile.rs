@@ -10,7 +10,8 @@ use std::sync::atomic::Ordering;
 use common::{MODES, Region, halves, offset};
 use perdix_core::sentinel::SENTINEL;
 use perdix_core::{
-    AttachError, Config, Consumer, Corruption, Cursor, MAGIC, Meta, Mode, Poll, Refused, Ring, SLOT_SIZE,
+    AttachError, Config, Consumer, Corruption, Cursor, Fault, MAGIC, Meta, Mode, Poll, Refused, Ring,
+    SLOT_SIZE,
 };
 use proptest::prelude::*;
 
@@ -70,6 +71,21 @@ fn a_corrupt_end_is_named() {
         assert_eq!(consumer.poll(), Err(corruption), "it stays so");
         region.set(offset::END, Cursor::new(end, false).word());
         assert_eq!(consumer.poll(), Ok(Poll::Empty), "without the flag the number means nothing");
+    }
+}
+
+#[test]
+fn an_unknown_fault_is_none() {
+    let (region, ring) = Region::with_ring(FOUR);
+    let (mut producer, consumer) = halves(ring);
+    for fault in [Fault::TimedOut, Fault::ConsumerGone, Fault::Corrupt, Fault::TooLong] {
+        producer.fail(fault);
+        assert_eq!(consumer.fault(), Some(fault));
+        assert_eq!(region.word(offset::FAULT).load(Ordering::Relaxed), fault as u64);
+    }
+    for unknown in [0, 5, 256, u64::MAX, SENTINEL] {
+        region.set(offset::FAULT, unknown);
+        assert_eq!(consumer.fault(), None);
     }
 }
 
@@ -173,13 +189,13 @@ proptest! {
         let config = Config { capacity, mode, start };
         let (region, ring) = Region::with_ring(config);
         let (mut producer, mut consumer) = halves(ring);
-        let shared = [offset::TAIL, offset::END];
+        let shared = [offset::TAIL, offset::END, offset::FAULT];
         for (step, place, value) in steps {
             match step {
                 0..4 => {
                     let words = (region.bytes() - offset::SLOTS) / 8 + shared.len();
                     let at = place % words;
-                    region.set(shared.get(at).copied().unwrap_or(offset::SLOTS + 8 * (at.max(2) - 2)), value);
+                    region.set(shared.get(at).copied().unwrap_or(offset::SLOTS + 8 * (at.max(3) - 3)), value);
                 }
                 // The first two words of the next slot, as the consumer hopes to find them.
                 4 => ring.slot(consumer.next()).seq.store(consumer.next().wrapping_add(1), Ordering::Relaxed),
@@ -188,13 +204,15 @@ proptest! {
                 7 => drop(producer.stage(1, 2, &vec![3; place % 300])),
                 8 => { producer.publish(); }
                 9..11 => consume(&mut consumer, value),
-                _ => match value % 4 {
+                _ => match value % 5 {
                     0 => producer.finish(),
-                    1 => producer.reopen(),
-                    2 => consumer.leave(),
+                    1 => producer.fail(Fault::Corrupt),
+                    2 => producer.reopen(),
+                    3 => consumer.leave(),
                     _ => consumer.rejoin(),
                 },
             }
+            consumer.fault();
             prop_assert!(producer.credit() <= capacity);
             prop_assert!(producer.staged() <= capacity);
         }

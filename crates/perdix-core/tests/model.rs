@@ -14,7 +14,7 @@ use std::sync::atomic::Ordering;
 
 use common::{MODES, Region, halves, offset};
 use messages::{Message, config, describes, in_place, message};
-use perdix_core::{Config, Consumer, Cursor, PAYLOAD_SIZE, Poll, Producer, Refused};
+use perdix_core::{Config, Consumer, Cursor, Fault, PAYLOAD_SIZE, Poll, Producer, Refused};
 use proptest::prelude::*;
 use queue::Model;
 
@@ -30,6 +30,7 @@ enum Step {
     Renew(u64),
     CountDropped,
     Finish,
+    Fail(Fault),
     Reopen,
     Poll,
     Take(u64),
@@ -53,6 +54,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0..70u64).prop_map(Renew),
         1 => Just(CountDropped),
         1 => Just(Finish),
+        1 => prop_oneof![Just(Fault::TimedOut), Just(Fault::TooLong)].prop_map(Fail),
         2 => Just(Reopen),
         5 => Just(Poll),
         14 => (0..10u64).prop_map(Take),
@@ -87,9 +89,9 @@ impl Twins {
     }
 
     fn run(&mut self, step: Step) {
-        use Step::{Finish, Publish, Push, Stage, StageInPlace};
+        use Step::{Fail, Finish, Publish, Push, Stage, StageInPlace};
         // Who has ended the stream publishes nothing before opening it again.
-        let publishes = matches!(step, Push(_) | Stage(_) | StageInPlace(_) | Publish | Finish);
+        let publishes = matches!(step, Push(_) | Stage(_) | StageInPlace(_) | Publish | Finish | Fail(_));
         if !(publishes && self.model.end.is_some()) {
             self.apply(step);
         }
@@ -124,11 +126,15 @@ impl Twins {
             }
             Step::Finish => {
                 producer.finish();
-                model.finish();
+                model.finish(None);
+            }
+            Step::Fail(fault) => {
+                producer.fail(fault);
+                model.finish(Some(fault));
             }
             Step::Reopen => {
                 producer.reopen();
-                model.end = None;
+                (model.end, model.fault) = (None, None);
             }
             Step::Poll => drop(self.poll()),
             Step::Take(most) => (0..most).for_each(|_| self.take_one()),
@@ -217,6 +223,8 @@ impl Twins {
         assert_eq!(consumer.taken(), model.taken.into());
         assert_eq!(consumer.run(u64::MAX), model.queue.len() as u64);
         assert_eq!(consumer.until_end(), model.end.map(|end| end - next));
+        assert_eq!(consumer.fault(), model.fault);
+        assert_eq!(load(offset::FAULT), model.fault.map_or(0, |fault| fault as u64));
         assert_eq!(load(offset::TAIL), Cursor::new(number(model.tail), model.gone).word());
         assert_eq!(load(offset::END), model.end.map_or(0, |end| Cursor::new(number(end), true).word()));
         assert_eq!([0, 8].map(|i| load(offset::CONSUMER_STATS + i)), model.taken_published);

@@ -18,8 +18,9 @@ pub(super) fn of(folder: &Path, artifacts: &Path) -> Result<Vec<PathBuf>, BuildE
     }
     let manifests: Vec<PathBuf> = files.iter().filter_map(|file| manifest(file)).collect();
     files.extend(manifests);
-    let lock = folder.join("Cargo.lock");
-    files.extend(lock.is_file().then_some(lock));
+    // The lock file of a workspace member lies above it.
+    let mut locks = folder.ancestors().map(|above| above.join("Cargo.lock"));
+    files.extend(locks.find(|lock| lock.is_file()));
     Ok(files.into_iter().collect())
 }
 

@@ -21,7 +21,9 @@ pub(super) fn check(args: &CheckArgs) -> Result<String, Error> {
     let limit = Limit { count: args.round_trips as usize, time: LONGEST };
     let mut figures = Vec::new();
     for mode in modes(None) {
-        let ring = || Buffer::builder().slots(64).mode(mode).wait(WaitStrategy::Yield).memory(MemoryKind::Heap).build();
+        let ring = || {
+            Buffer::builder().slots(64).mode(mode).wait(WaitStrategy::Yield).memory(MemoryKind::Heap).build()
+        };
         let times = Percentiles::of(round_trips(ring()?, ring()?, SIZE, limit)?);
         if times.samples == 0 {
             return Err(failed("no round trip was completed"));

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use perdix_host::{Buffer, MemoryKind, ConsumeError, Consumer, PAYLOAD_SIZE, ProduceError, Producer};
+use perdix_host::{Buffer, ConsumeError, Consumer, MemoryKind, PAYLOAD_SIZE, ProduceError, Producer};
 
 use super::{CheckArgs, failed};
 use crate::args::modes;

@@ -25,8 +25,8 @@ pub(crate) struct ProducerArgs {
 pub(crate) struct SenderArgs {
     #[command(flatten)]
     producer: ProducerArgs,
-    /// With --producer gpu: warps of the kernel's block, 1 to 32 [default: 8]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=32))]
+    /// With --producer gpu: warps of the kernel's block, 1 to 16 [default: 8]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=16))]
     warps: Option<u32>,
 }
 

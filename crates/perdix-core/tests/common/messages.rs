@@ -2,8 +2,10 @@
 
 #![allow(dead_code, unreachable_pub)] // every test binary uses a part of it
 
-use perdix_core::sentinel::SENTINEL;
-use perdix_core::{Config, Meta, Mode, Ring};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use perdix_core::sentinel::{self, SENTINEL};
+use perdix_core::{Config, Meta, Mode, Ring, Slot};
 use proptest::prelude::*;
 
 #[derive(Clone, Debug, PartialEq)]
@@ -55,4 +57,25 @@ pub fn describes(ring: &Ring, number: u64, meta: Meta, message: &Message) -> boo
         .fold(0, |mask, (i, word)| mask | u32::from(word == SENTINEL.to_le_bytes()) << i);
     let expected = (message.bytes.len(), message.kind, message.flags, mask);
     (meta.len(), meta.kind(), meta.flags(), meta.mask()) == expected
+}
+
+/// The stores of a message, as words of its slot: what the product's code does to a slot of our own.
+pub fn stores(number: u64, message: &Message) -> Vec<(usize, u64)> {
+    const MARK: u64 = 0x5e1f_5e1f_5e1f_5e1f;
+    let word = || AtomicU64::new(MARK);
+    let slot = Slot { seq: word(), meta: word(), payload: std::array::from_fn(|_| word()) };
+    let meta = Meta::new(message.bytes.len(), message.flags, message.kind);
+    let words: Vec<u64> = message.bytes.chunks(8).map(word_of).collect();
+    sentinel::publish_unordered(&slot, number, meta, &words);
+    let slot = [&slot.seq, &slot.meta].into_iter().chain(&slot.payload);
+    let values = slot.map(|word| word.load(Ordering::Relaxed)).enumerate();
+    let stores: Vec<_> = values.filter(|(_, value)| *value != MARK).collect();
+    assert_eq!(stores.len(), 2 + 2 * message.bytes.len().div_ceil(16), "header, and whole pairs of payload");
+    stores
+}
+
+pub fn word_of(bytes: &[u8]) -> u64 {
+    let mut word = [0; 8];
+    word[..bytes.len()].copy_from_slice(bytes);
+    u64::from_le_bytes(word)
 }

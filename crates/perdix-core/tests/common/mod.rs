@@ -93,6 +93,7 @@ pub mod offset {
     pub const TAIL: usize = 256;
     pub const CONSUMER_STATS: usize = 256 + 128;
     pub const END: usize = 512;
+    pub const FAULT: usize = 512 + 8;
     pub const PRODUCER_STATS: usize = 512 + 128;
     pub const SLOTS: usize = 1024;
 }

@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use perdix_core::Refused;
+use perdix_core::{Fault, Refused};
 
 use crate::messages::Message;
 
@@ -25,6 +25,7 @@ pub struct Model {
     pub cached_tail: u64,
     pub gone: bool,
     pub end: Option<u64>,
+    pub fault: Option<Fault>,
     pub starved: bool,
     /// Messages, bytes, full, dropped, highest fill.
     pub produced: [u64; 5],
@@ -51,9 +52,9 @@ impl Model {
         if starved { Err(Refused::Full) } else { Ok(()) }
     }
 
-    pub fn finish(&mut self) {
+    pub fn finish(&mut self, fault: Option<Fault>) {
         self.staged.clear();
-        self.end = Some(self.head);
+        (self.end, self.fault) = (Some(self.head), fault);
         self.produced[4] = self.produced[4].max(self.head - self.tail);
     }
 

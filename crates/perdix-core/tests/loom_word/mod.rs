@@ -4,7 +4,9 @@
 //! may return. A data race is an error, and that is what shows a missing Acquire or Release here: payload that is
 //! copied plainly lies in (or is guarded by) loom's checked `UnsafeCell`s.
 
-#![allow(unreachable_pub)] // helpers of a test binary
+#![allow(dead_code, unreachable_pub)] // every test binary uses a part of it
+
+pub mod model;
 
 use std::array;
 use std::sync::Arc;
@@ -18,6 +20,16 @@ use perdix_core::{
     Ring, Slot, Word,
 };
 
+/// How a device's stores are modelled.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Stores {
+    /// As a GPU's: relaxed, so that only their values say that they have arrived.
+    Relaxed,
+    /// As those of a device producer that runs on a CPU: with Release, and what the consumer then reads plainly must be
+    /// ordered after them by an Acquire.
+    Release,
+}
+
 /// How often a slot is filled in one model, at most.
 const LAPS: usize = 8;
 
@@ -27,7 +39,7 @@ pub struct LoomWord(Option<Box<Kind>>);
 
 /// What the word is for decides what is allowed, and what loom has to explore.
 enum Kind {
-    /// A word that both threads access atomically: sequence, tail, end, and meta in fenced mode.
+    /// A word that both threads access atomically: sequence, tail, end, fault, and meta in fenced mode.
     Atomic(AtomicU64),
     /// Payload in fenced mode: never accessed atomically.
     Plain(UnsafeCell<u64>),
@@ -38,13 +50,15 @@ enum Kind {
 /// A word that the consumer re-arms. The values are atomic; the cells say who owned the word when.
 pub struct Armed {
     value: AtomicU64,
-    /// Written by `write_plain` and `rearm`, read by `read_plain`: a race here is a race on the payload.
+    /// Written by `write_plain`, `rearm` and device stores with Release, read by `read_plain`: a race here is a race on the
+    /// payload.
     plain: UnsafeCell<()>,
     /// Written by re-arming number `i`, read by device store number `i`, which must come after it. Device stores are
     /// relaxed, so that the next re-arming is *not* ordered after them: hence one cell each.
     laps: [UnsafeCell<()>; LAPS],
     rearmed: AtomicUsize,
     stored: AtomicUsize,
+    device: Stores,
 }
 
 impl LoomWord {
@@ -60,13 +74,14 @@ impl LoomWord {
         Self(Some(Box::new(Kind::Plain(UnsafeCell::new(0)))))
     }
 
-    fn armed() -> Self {
+    fn armed(device: Stores) -> Self {
         Self(Some(Box::new(Kind::Armed(Armed {
             value: AtomicU64::new(0),
             plain: UnsafeCell::new(()),
             laps: array::from_fn(|_| UnsafeCell::new(())),
             rearmed: AtomicUsize::new(0),
             stored: AtomicUsize::new(0),
+            device,
         }))))
     }
 
@@ -74,13 +89,21 @@ impl LoomWord {
         self.0.as_deref()
     }
 
+    /// Whether this is a word that a device on a CPU stores to.
+    fn is_released(&self) -> bool {
+        matches!(self.kind(), Some(Kind::Armed(armed)) if armed.device == Stores::Release)
+    }
+
     /// One half of a device's 16-byte store.
-    fn store_device(&self, value: u64) {
+    fn store_device(&self, value: u64, order: Ordering) {
         if let Some(Kind::Armed(armed)) = self.kind() {
             let lap = armed.stored.fetch_add(1, Ordering::Relaxed);
             armed.laps[lap].with(|_| ());
+            if order == Ordering::Release {
+                armed.plain.with_mut(|_| ());
+            }
         }
-        self.store(value, Ordering::Relaxed);
+        self.store(value, order);
     }
 }
 
@@ -114,8 +137,11 @@ unsafe impl Word for LoomWord {
     }
 
     fn store_pair(low: &Self, high: &Self, values: [u64; 2]) {
-        low.store_device(values[0]);
-        high.store_device(values[1]);
+        // The sequence word does not know, but its neighbour does.
+        let released = low.is_released() || high.is_released();
+        let order = if released { Ordering::Release } else { Ordering::Relaxed };
+        low.store_device(values[0], order);
+        high.store_device(values[1], order);
     }
 
     fn rearm(&self) {
@@ -172,11 +198,10 @@ pub struct Memory {
 
 impl Memory {
     /// An empty ring whose slots have `words` payload words (the rest exist, and must not be used).
-    pub fn ring(config: Config, words: usize) -> (Arc<Self>, Ring<LoomWord>) {
-        let (meta, payload): (fn() -> _, fn() -> _) = match config.mode {
-            Mode::Fenced => (LoomWord::atomic, LoomWord::plain),
-            Mode::FenceFree => (LoomWord::armed, LoomWord::armed),
-        };
+    pub fn ring(config: Config, words: usize, device: Stores) -> (Arc<Self>, Ring<LoomWord>) {
+        let fenced = config.mode == Mode::Fenced;
+        let meta = || if fenced { LoomWord::atomic() } else { LoomWord::armed(device) };
+        let payload = || if fenced { LoomWord::plain() } else { LoomWord::armed(device) };
         let slot = || Slot {
             seq: LoomWord::atomic(),
             meta: meta(),
@@ -208,7 +233,7 @@ fn control() -> Control<LoomWord> {
         },
         producer: ProducerLine {
             end: LoomWord::atomic(),
-            fault: quiet(),
+            fault: LoomWord::atomic(),
             gap: array::from_fn(|_| quiet()),
             stats: ProducerStats {
                 messages: quiet(),

@@ -25,8 +25,6 @@ pub(crate) enum Reader {
     Steady,
     /// Reads all, but sleeps after every so many messages.
     Sleepy(u64),
-    /// Reads all, but comes late.
-    Late,
     /// Leaves after so many messages.
     Leaves(u64),
     /// Reads so many messages, and the rest when the launch has ended.
@@ -84,9 +82,6 @@ pub(crate) fn run_on(
 fn read(consumer: &mut Consumer, reader: Reader, over: &AtomicBool) -> (End, Messages) {
     let begun = Instant::now();
     let mut messages = Messages::new();
-    if matches!(reader, Reader::Late) {
-        std::thread::sleep(Duration::from_millis(50));
-    }
     loop {
         assert!(begun.elapsed() < Duration::from_secs(100), "the stream stands still");
         let count = messages.len() as u64;

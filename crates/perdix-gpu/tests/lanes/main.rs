@@ -16,4 +16,5 @@ mod random;
 mod relay;
 mod room;
 
+mod stopped;
 mod timeout;

@@ -31,15 +31,15 @@ fn every_granularity_gives_up() {
                     assert_eq!(outcome.end, End::Ended);
                     let (sent, line) = (outcome.messages.len() as u64, line(&ring));
                     assert_eq!((line.end, line.fault), (Some(sent), Some(Fault::TimedOut)), "{sender:?}");
-                    if let Sender::Grid { .. } = sender {
-                        assert!(sent <= read + capacity);
-                    } else {
+                    // Less than it read and has room for, if the consumer came late.
+                    assert!(sent <= read + capacity, "{sender:?} sent {sent}");
+                    if sender.streams() == 1 {
                         check(pattern, 0, &outcome.messages);
-                        assert!((read..=read + capacity).contains(&sent), "{sender:?} sent {sent}");
                     }
                     match sender {
-                        Sender::Thread { .. } => assert_eq!((sent, line.dropped), (read + capacity, 0)),
-                        Sender::Warp { .. } => assert_eq!(line.dropped, 0),
+                        Sender::Thread { .. } | Sender::Warp { .. } => {
+                            assert!(sent >= capacity && line.dropped == 0);
+                        }
                         _ => assert!(line.dropped > 0),
                     }
                 }
