@@ -27,6 +27,7 @@ pub(crate) fn add(case: Case, trials: &mut Vec<Trial>) {
     trials.push(case.trial("full_ring_takes_capacity", full_ring));
     trials.push(case.trial("messages_leave_a_running_kernel", running));
     trials.push(case.trial("two_rings", two_rings));
+    trials.push(case.trial("order_under_load", under_load));
 }
 
 /// The consumer sleeps while the ring is full, several times; nothing is lost and nothing overwritten.
@@ -154,4 +155,25 @@ fn two_rings(case: Case) -> Result<(), Failed> {
         check_all(&mut consumer_one, FULL, 1, 1_000_000)?;
         other.join().unwrap()
     })
+}
+
+/// The consumer reads every message the moment it appears, while the rest of the GPU writes across the same link as fast as it can:
+/// the conditions under which a store that overtakes another would show.
+fn under_load(case: Case) -> Result<(), Failed> {
+    let (bytes, rounds) = (8_u64 << 20, 4000_u64);
+    let noise = Mapped::new(gpu(), case.memory, bytes as usize).unwrap();
+    let mut buffer = case.buffer(4096);
+    let (producer, mut consumer) = buffer.split_gpu().unwrap();
+    let launch = kernels().launch("bare_writes").unwrap().grid(100).block(256);
+    let launch = launch.arg(noise.device_ptr()).arg(bytes / 16).arg(rounds);
+    let null = std::ptr::null_mut();
+    // SAFETY: the kernel's parameters; the memory lives until it has ended, below; the default stream always lives.
+    unsafe { launch.start_on(null) }.unwrap();
+    // SAFETY: the default stream of the ring's context.
+    unsafe { producer.attach(null) }.unwrap();
+    let sender = Sender { batch: 2, ..GRID };
+    sender.start(&producer, FULL, 20_000);
+    let result = check_all(&mut consumer, FULL, sender.senders(), 20_000);
+    producer.wait(PATIENCE)?;
+    result
 }

@@ -74,6 +74,7 @@ pub(crate) fn add(case: Case, trials: &mut Vec<Trial>) {
         trials.push(
             case.trial("torn_write_litmus", |case| send(case, BLOCK, FULL_SENTINELS, 1024, 0, 34_000_000)),
         );
+        trials.push(case.trial("torn_on_purpose", torn));
         trials.push(
             case.trial("torn_write_litmus_grid", |case| send(case, GRID, FULL_SENTINELS, 64, 0, 500_000)),
         );
@@ -101,6 +102,17 @@ fn send(
         return Err(format!("{all} messages, but {counters:?}").into());
     }
     Ok(())
+}
+
+/// Every word by itself, in a changing order, with pauses: the consumer must see each message whole all the same.
+fn torn(case: Case) -> Result<(), Failed> {
+    let (count, pause_ns) = (100_000_u64, 200_u64);
+    let mut buffer = case.buffer(16);
+    let (producer, mut consumer) = buffer.split_gpu().unwrap();
+    let launch = kernels().launch("send_torn").unwrap().arg(producer.ring()).arg(FULL_SENTINELS);
+    // SAFETY: the kernel's parameters; one thread on a fence-free ring.
+    unsafe { launch.arg(count).arg(pause_ns).start(&producer) }.unwrap();
+    check_all(&mut consumer, FULL_SENTINELS, 1, count)
 }
 
 fn too_long(case: Case) -> Result<(), Failed> {

@@ -11,12 +11,14 @@ mod link;
 pub mod pattern;
 mod send;
 mod stream;
+mod torn;
 
 pub use echo::echo;
 pub use faults::{Ending, send_too_long, stop_midway, try_until_full};
 pub use link::{bare_ping_pong, bare_writes};
 pub use send::{send_block, send_bytes, send_grid, send_thread, send_warp};
 pub use stream::{continue_block, continue_bytes};
+pub use torn::send_torn;
 
 /// The PTX of all kernels in this crate.
 #[cfg(not(target_arch = "nvptx64"))]

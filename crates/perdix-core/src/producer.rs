@@ -136,7 +136,8 @@ impl<W: Word> Producer<W> {
     }
 
     /// Publishes one message of `len` bytes (up to 240) with no fence, as a device does in fence-free mode; `pair` gives
-    /// its 16-byte pairs. Staged messages are given up first.
+    /// its 16-byte pairs. Staged messages are given up first. What was written in place into the slot that
+    /// [`vacant`](Self::vacant) named, and never staged, must not be followed by this: it could be taken for the message.
     ///
     /// # Errors
     /// [`Refused`]; nothing has changed then.
@@ -210,7 +211,7 @@ impl<W: Word> Producer<W> {
                 self.ring.slot(number).seq.store(number.wrapping_add(1), Ordering::Relaxed);
             }
             self.advance(count, self.staged_bytes);
-            self.abandon();
+            self.forget_staged();
         }
         count
     }
@@ -218,8 +219,10 @@ impl<W: Word> Producer<W> {
     /// Gives up what is staged.
     #[inline(always)]
     pub fn abandon(&mut self) {
-        self.staged = 0;
-        self.staged_bytes = 0;
+        if self.staged != 0 {
+            self.scrub_staged();
+            self.forget_staged();
+        }
     }
 
     /// Makes sure that `slots` slots from the head on are free, reading the tail only if the cached credit is too small.
@@ -322,6 +325,24 @@ impl<W: Word> Producer<W> {
         match self.ring.mode() {
             Mode::Fenced => meta,
             Mode::FenceFree => meta.with_mask(sentinel::escape_in_place(slot, len)),
+        }
+    }
+
+    #[inline(always)]
+    fn forget_staged(&mut self) {
+        self.staged = 0;
+        self.staged_bytes = 0;
+    }
+
+    /// In fence-free mode a free slot holds sentinels, or a later message that is stored in any order could be taken for arrived.
+    #[cold]
+    fn scrub_staged(&mut self) {
+        if self.ring.mode() == Mode::FenceFree {
+            for ahead in 0..self.staged {
+                sentinel::scrub(self.ring.slot(self.head.wrapping_add(ahead)));
+            }
+            // pairs with the Acquire load of seq in Consumer::ready: who sees a later message sees no word from before
+            W::fence(Ordering::Release);
         }
     }
 

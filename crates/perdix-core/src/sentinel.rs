@@ -119,6 +119,14 @@ pub(crate) fn rearm<W: Word>(slot: &Slot<W>, len: usize) {
     }
 }
 
+/// Fills a slot that was staged and is given up.
+pub(crate) fn scrub<W: Word>(slot: &Slot<W>) {
+    slot.meta.store(SENTINEL, Ordering::Relaxed);
+    for word in &slot.payload {
+        word.store(SENTINEL, Ordering::Relaxed);
+    }
+}
+
 /// `words_of` is at most the length of the payload, so nothing is ever left out here.
 #[inline(always)]
 fn used_words<W>(slot: &Slot<W>, len: usize) -> &[W] {

@@ -87,6 +87,19 @@ fn receive_after_abandoned(mut consumer: perdix_core::Consumer<LoomWord>) {
     assert!(receive(&mut consumer, 1, 2));
 }
 
+/// Gives up a staged message and sends another through the same slot as a device: the old meta word must not be taken for its own.
+fn device_in_abandoned_slot(ring: Ring<LoomWord>) {
+    // SAFETY: it is the only producer.
+    let mut producer = unsafe { Producer::new(ring) };
+    producer.stage(9, 0, &[7; 16]).unwrap();
+    let words = payload(0, 2);
+    patiently(|| producer.push_unordered(0, 0, 16, |_| [words[0], words[1]]));
+}
+
+fn receive_one(mut consumer: perdix_core::Consumer<LoomWord>) {
+    assert!(receive(&mut consumer, 0, 2));
+}
+
 fn released(preemptions: usize, config: Config, words: usize) -> Model {
     Model { preemptions, config, words, stores: Stores::Release }
 }
@@ -156,6 +169,11 @@ fn two_threads_capacity_2() {
 #[test]
 fn device_after_an_abandoned_message() {
     explore(3, config(1, FENCE_FREE, 0), 2, device_after_abandoned, receive_after_abandoned);
+}
+
+#[test]
+fn device_in_an_abandoned_slot() {
+    explore(3, config(1, FENCE_FREE, 0), 2, device_in_abandoned_slot, receive_one);
 }
 
 #[test]

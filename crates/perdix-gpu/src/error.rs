@@ -20,7 +20,7 @@ pub enum Error {
     Corrupt = 5,
     /// Another producer of the same grid or block gave up, so the stream ends before this message.
     Stopped = 6,
-    /// The launch does not fit the producer: its block is not made of whole warps, or is larger than the producer says.
+    /// The launch does not fit the producer: its block is not made of whole warps.
     Launch = 7,
 }
 
@@ -83,7 +83,7 @@ impl fmt::Display for Error {
             Self::TooLong => "the message is longer than 240 bytes",
             Self::Corrupt => "the ring's memory or handle is corrupt",
             Self::Stopped => "another producer of this launch gave up",
-            Self::Launch => "the launch does not fit the producer: whole warps, and no more than it says",
+            Self::Launch => "the launch does not fit the producer: its block is not made of whole warps",
         })
     }
 }

@@ -23,7 +23,6 @@ fn chunk(link: &Link) -> u32 {
 
 /// Collective operations need whole warps.
 #[inline(always)]
-fn check_launch(most_threads: u32) -> Result<(), Error> {
-    let threads = threads_per_block();
-    if threads % WARP_SIZE == 0 && threads <= most_threads { Ok(()) } else { Err(Error::Launch) }
+fn check_launch() -> Result<(), Error> {
+    if threads_per_block() % WARP_SIZE == 0 { Ok(()) } else { Err(Error::Launch) }
 }

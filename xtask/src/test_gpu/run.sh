@@ -56,8 +56,8 @@ stream() {
     trap 'exit 130' INT TERM
     part "stream: make the file" 120 sh -c 'head -c "$1" /dev/urandom > "$2"' sh $GIB "$folder/in" || return
     for memory in managed pinned; do
-        part "stream from $memory memory" 300 ./perdix stream "$folder/in" --producer gpu --memory $memory -o "$folder/out"
-        part "stream from $memory memory: compare" 120 cmp "$folder/in" "$folder/out"
+        part "stream from $memory memory" 300 ./perdix stream "$folder/in" --producer gpu --memory $memory -o "$folder/out" &&
+            part "stream from $memory memory: compare" 120 cmp "$folder/in" "$folder/out"
         rm -f "$folder/out"
     done
 }

@@ -35,7 +35,7 @@ impl BlockProducer {
     /// its threads call all methods together.
     #[inline(always)]
     pub unsafe fn new(handle: DeviceRing) -> Result<Self, Error> {
-        check_launch(u32::MAX)?;
+        check_launch()?;
         // SAFETY: the caller's contract.
         let link = unsafe { Link::new_warp(&handle) }?;
         let head = link.head();

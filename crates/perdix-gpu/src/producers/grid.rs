@@ -39,7 +39,7 @@ impl GridProducer {
     /// lanes of a warp call all methods together.
     #[inline(always)]
     pub unsafe fn new(handle: DeviceRing) -> Result<Self, Error> {
-        check_launch(u32::MAX)?;
+        check_launch()?;
         // SAFETY: the caller's contract.
         let link = unsafe { Link::new_warp(&handle) }?;
         Ok(Self { link, warps: blocks() * u64::from(warps_per_block()) })

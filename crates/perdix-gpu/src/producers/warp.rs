@@ -31,7 +31,7 @@ impl WarpProducer {
     /// its lanes call all methods together.
     #[inline(always)]
     pub unsafe fn new(handle: DeviceRing) -> Result<Self, Error> {
-        check_launch(u32::MAX)?;
+        check_launch()?;
         // SAFETY: the caller's contract.
         let link = unsafe { Link::new_warp(&handle) }?;
         let head = link.head();

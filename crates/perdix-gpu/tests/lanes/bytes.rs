@@ -1,7 +1,7 @@
 //! Proves that a run of bytes arrives byte for byte, whatever its length and alignment.
 
 use perdix_core::sentinel::SENTINEL;
-use perdix_gpu::emulation::EmulatedRing;
+use perdix_gpu::emulation::{EmulatedRing, launch};
 use perdix_kernels::send_bytes;
 
 use crate::common::{End, MODES, Reader, check_counts, run};
@@ -58,5 +58,21 @@ fn the_last_bytes_of_an_allocation() {
     for len in [1, 9, 250] {
         let data = noise(len).into_boxed_slice();
         sends(&data, 4, 1);
+    }
+}
+
+/// What lies behind the bytes does not leave the kernel's memory: the last 16-byte piece is padded with zeros.
+#[test]
+fn nothing_beyond_the_bytes_is_sent() {
+    use std::sync::atomic::Ordering::Relaxed;
+    let data = [0xff_u8; 64];
+    for (len, words) in [(1, [0xff, 0]), (8, [u64::MAX, 0]), (13, [u64::MAX, u64::MAX >> 24])] {
+        for offset in 0..17 {
+            let ring = EmulatedRing::new(4, MODES[0]);
+            // SAFETY: one block, and the bytes outlive the launch.
+            assert!(launch(1, 32, || unsafe { send_bytes(ring.handle(), data[offset..].as_ptr(), len) }));
+            let view = ring.ring();
+            assert_eq!([0, 1].map(|i: usize| view.slot(0).payload[i].load(Relaxed)), words);
+        }
     }
 }

@@ -3,9 +3,9 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use perdix_core::{Cursor, DeviceRing};
+use perdix_core::DeviceRing;
 use perdix_gpu::emulation::{EmulatedRing, launch};
-use perdix_gpu::intrinsics::{lane_id, sleep_ns, sync_threads, thread_rank};
+use perdix_gpu::intrinsics::{lane_id, thread_rank};
 use perdix_gpu::{BlockProducer, Error, GridProducer, Made, Partial, ThreadProducer, WarpProducer};
 use perdix_kernels::try_until_full;
 
@@ -113,33 +113,6 @@ fn a_block_sends_all_or_nothing() {
             check(pattern, 0, &messages);
             check_counts(&ring, &messages);
         }
-    }
-}
-
-/// The consumer moves between the looks of two warps: they agree all the same.
-#[test]
-fn a_block_agrees_on_whether_there_is_room() {
-    for mode in MODES {
-        let ring = EmulatedRing::new(4, mode);
-        let (handle, view) = (ring.handle(), ring.ring());
-        assert!(launch(1, 64, || {
-            // SAFETY: the ring's only producer.
-            let mut producer = unsafe { BlockProducer::new(handle) }.unwrap();
-            producer.try_produce_batch(4, &pattern(8, false).from(0)).unwrap();
-            // An older tail, which the first look replaces.
-            ring.state().tail.store(u64::MAX, Ordering::Relaxed);
-            sync_threads();
-            if thread_rank() >= 32 {
-                while ring.state().tail.load(Ordering::Acquire) == u64::MAX {
-                    sleep_ns(100);
-                }
-                // What a consumer does that has read all.
-                view.control().consumer.tail.store(Cursor::new(4, false).word(), Ordering::Release);
-            }
-            assert_eq!(producer.try_produce_batch(4, &pattern(8, false).from(4)), Err(Error::Full));
-            producer.finish();
-        }));
-        assert_eq!((line(&ring).end, line(&ring).messages), (Some(4), 4));
     }
 }
 
