@@ -12,7 +12,7 @@ use std::time::Duration;
 use criterion::{
     BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
 };
-use queues::{PerdixQueue, RtrbQueue, round_trip, stream};
+use queues::{PerdixQueue, RtrbQueue, find_cores, round_trip, stream};
 
 /// Messages of one slice: some milliseconds, so that both queues meet the same weather.
 const SLICE: u64 = 100_000;
@@ -21,6 +21,7 @@ const ROUND_TRIPS: u64 = 10_000;
 type Run = fn(u64) -> Duration;
 
 fn compare(criterion: &mut Criterion, name: &str, slice: u64, perdix: Run, rival: Run) {
+    find_cores();
     let ratios = RefCell::new(Vec::new());
     let mut group = criterion.benchmark_group(name);
     group.sample_size(20).warm_up_time(Duration::from_secs(1)).measurement_time(Duration::from_secs(6));

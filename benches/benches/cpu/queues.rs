@@ -1,9 +1,10 @@
 //! The queues under test behind one trait, and the two measurements.
 
 use std::hint::{black_box, spin_loop};
-use std::sync::Barrier;
+use std::sync::{Barrier, OnceLock};
 use std::time::{Duration, Instant};
 
+use core_affinity::CoreId;
 use perdix_host::{Buffer, Consumer, Producer, WaitStrategy};
 
 pub(crate) type Payload = [u64; 30];
@@ -124,10 +125,18 @@ pub(crate) fn round_trip<Q: Queue>(trips: u64) -> Duration {
     })
 }
 
+/// Pins this thread to one of the cores that the process may use.
 fn pin(core: usize) {
-    if let Some(core) = core_affinity::get_core_ids().unwrap_or_default().get(core) {
+    // Asked once, before any pinning: a pinned thread and its children see only their own core.
+    static CORES: OnceLock<Vec<CoreId>> = OnceLock::new();
+    if let Some(core) = CORES.get_or_init(|| core_affinity::get_core_ids().unwrap_or_default()).get(core) {
         core_affinity::set_for_current(*core);
     }
+}
+
+/// Call before the first measurement.
+pub(crate) fn find_cores() {
+    pin(1);
 }
 
 fn bytes_of(message: &Payload) -> &[u8] {
