@@ -5,8 +5,9 @@ use core::sync::atomic::AtomicU64;
 
 use static_assertions::const_assert_eq;
 
+use crate::config::{AttachError, Config};
 use crate::mode::Mode;
-use crate::ring::{AttachError, Config, Ring};
+use crate::ring::Ring;
 
 /// A ring as a kernel sees it: a small value, passed by value as a kernel parameter. The host makes it.
 #[repr(C)]

@@ -48,17 +48,20 @@
 // Stable compilers build this for PTX too (with RUSTC_BOOTSTRAP=1); nothing of it is used elsewhere.
 #![cfg_attr(target_arch = "nvptx64", feature(asm_experimental_arch))]
 
+mod config;
 mod consumer;
 mod control;
 mod device;
 mod meta;
 mod mode;
 mod producer;
+mod refused;
 mod ring;
 pub mod sentinel;
 mod slot;
 mod word;
 
+pub use config::{AttachError, Config, ConfigError, MAGIC, MAX_CAPACITY, VERSION};
 pub use consumer::{Consumer, Corruption, Poll};
 pub use control::{
     CURSOR_MASK, ConsumerLine, ConsumerStats, Control, Cursor, Identity, ProducerLine, ProducerStats,
@@ -67,7 +70,8 @@ pub use control::{
 pub use device::{DeviceRing, DeviceState, Fault};
 pub use meta::{Meta, flags};
 pub use mode::Mode;
-pub use producer::{Producer, Refused};
-pub use ring::{AttachError, Config, ConfigError, MAGIC, MAX_CAPACITY, Ring, VERSION};
+pub use producer::Producer;
+pub use refused::Refused;
+pub use ring::Ring;
 pub use slot::{HEADER_SIZE, LINE, PAYLOAD_SIZE, PAYLOAD_WORDS, SLOT_SIZE, Slot};
 pub use word::Word;

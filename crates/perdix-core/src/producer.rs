@@ -1,42 +1,16 @@
 //! The producer's half of the protocol.
 
-use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::control::Cursor;
 use crate::device::Fault;
 use crate::meta::Meta;
 use crate::mode::Mode;
+use crate::refused::Refused;
 use crate::ring::Ring;
 use crate::sentinel;
 use crate::slot::{PAYLOAD_SIZE, Slot};
 use crate::word::Word;
-
-/// Why the producer may not write now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refused {
-    /// Not enough free slots.
-    Full,
-    /// The consumer is gone: nobody will read.
-    ConsumerGone,
-    /// The payload is longer than a slot's 240 bytes.
-    TooLong,
-    /// The tail in shared memory is ahead of the head, or behind it by more than the capacity: the memory was overwritten.
-    CorruptTail,
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Full => "the ring is full",
-            Self::ConsumerGone => "the consumer is gone",
-            Self::TooLong => "the payload is longer than 240 bytes",
-            Self::CorruptTail => "the ring's tail is corrupt",
-        })
-    }
-}
-
-impl core::error::Error for Refused {}
 
 /// The producer's half: stages messages in free slots, then publishes them.
 ///

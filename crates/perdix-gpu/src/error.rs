@@ -53,8 +53,9 @@ impl Error {
     #[inline(always)]
     pub(crate) fn fault(self) -> Option<Fault> {
         match self {
-            Self::Full | Self::Stopped | Self::Launch => None,
-            Self::TimedOut => Some(Fault::TimedOut),
+            Self::Stopped | Self::Launch => None,
+            // A claimed message that found the ring full had a time limit of nothing.
+            Self::Full | Self::TimedOut => Some(Fault::TimedOut),
             Self::ConsumerGone => Some(Fault::ConsumerGone),
             Self::TooLong => Some(Fault::TooLong),
             Self::Corrupt => Some(Fault::Corrupt),

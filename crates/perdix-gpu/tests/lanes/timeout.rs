@@ -200,3 +200,22 @@ fn a_grid_that_published_beyond_the_gap() {
         assert_eq!((line(&ring).end, line(&ring).dropped), (Some(0), 11));
     }
 }
+
+/// A batch with a time limit of nothing, on a ring without room: the consumer is told that something is missing.
+#[test]
+fn a_batch_that_finds_no_room_at_once_is_never_silent() {
+    for mode in MODES {
+        let (ring, pattern) = (EmulatedRing::new(32, mode), pattern(8, false));
+        let outcome = run(&ring, (1, 32), Reader::Stalls(0), || {
+            // SAFETY: the ring's only producer.
+            let mut producer = unsafe { BlockProducer::new(ring.handle()) }.unwrap();
+            assert_eq!(producer.produce_batch(32, &pattern.from(0)), Ok(()));
+            assert_eq!(producer.produce_batch_within(32, &pattern.from(32), 0), Err(Error::Full));
+            producer.finish();
+        });
+        assert!(outcome.launched);
+        check(pattern, 0, &outcome.messages);
+        let line = line(&ring);
+        assert_eq!((line.end, line.fault, line.dropped), (Some(32), Some(Fault::TimedOut), 32));
+    }
+}

@@ -59,7 +59,10 @@ impl Liveness {
 pub(crate) struct Session {
     gpu: Gpu,
     state: DeviceBytes,
+    /// One for each launch that is not known to have ended.
     events: Mutex<Vec<Event>>,
+    /// Whether there ever was a launch.
+    launched: AtomicBool,
     /// Held from the moment earlier pauses are forgotten until the new launch is attached: between them it looks as if a kernel
     /// had ended without `finish`.
     launching: Mutex<()>,
@@ -77,8 +80,15 @@ impl Session {
         let bytes =
             unsafe { std::slice::from_raw_parts((&raw const state).cast::<u8>(), size_of::<DeviceState>()) };
         let state = DeviceBytes::new(gpu, bytes)?;
-        let (events, closed) = (Mutex::new(Vec::new()), AtomicBool::new(false));
-        Ok(Self { gpu: gpu.clone(), state, events, launching: Mutex::new(()), limit, closed })
+        Ok(Self {
+            gpu: gpu.clone(),
+            state,
+            events: Mutex::new(Vec::new()),
+            launched: AtomicBool::new(false),
+            launching: Mutex::new(()),
+            limit,
+            closed: AtomicBool::new(false),
+        })
     }
 
     /// The state's address in device memory.
@@ -96,6 +106,7 @@ impl Session {
         // SAFETY: the caller's contract; the event is new.
         check("cuEventRecord", unsafe { sys::cuEventRecord(event.0, stream) })?;
         self.events().push(event);
+        self.launched.store(true, Ordering::Release);
         Ok(())
     }
 
@@ -123,10 +134,12 @@ impl Session {
                 text: "its kernels have ended with it".into(),
             }));
         };
-        for event in self.events().iter() {
+        let mut events = self.events();
+        while let Some(event) = events.last() {
             // SAFETY: the event is alive.
             match unsafe { sys::cuEventQuery(event.0) } {
-                CUresult::CUDA_SUCCESS => {}
+                // Those that are over need not be asked again.
+                CUresult::CUDA_SUCCESS => drop(events.pop()),
                 CUresult::CUDA_ERROR_NOT_READY => return Some(Ok(())),
                 other => return check("the kernel", other).err().map(Err),
             }
@@ -145,7 +158,7 @@ impl Session {
             Some(Ok(())) => None,
             Some(Err(error)) => Some(error.to_string()),
             // Nothing was launched yet: it may still be.
-            None if self.events().is_empty() => {
+            None if !self.launched.load(Ordering::Acquire) => {
                 self.closed.load(Ordering::Acquire).then(|| "no kernel was ever launched".into())
             }
             None => self.ended(),
