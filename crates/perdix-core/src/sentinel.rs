@@ -63,7 +63,13 @@ pub fn escape_pair([low, high]: [u64; 2]) -> ([u64; 2], u32) {
 /// Stores the header of message `number`, in any order with its payload; `meta` has the right mask.
 #[inline(always)]
 pub fn publish_header<W: Word>(slot: &Slot<W>, number: u64, meta: Meta) {
-    W::store_pair(&slot.seq, &slot.meta, [number.wrapping_add(1), meta.word()]);
+    W::store_pair(&slot.seq, &slot.meta, header(number, meta));
+}
+
+/// The two header words of message `number`.
+#[inline(always)]
+pub fn header(number: u64, meta: Meta) -> [u64; 2] {
+    [number.wrapping_add(1), meta.word()]
 }
 
 /// The meta word of the message in a slot whose sequence word is there; `None` until every word of it has arrived. A length

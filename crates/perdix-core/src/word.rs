@@ -130,12 +130,19 @@ unsafe fn copy_bytes(from: *const u8, to: *mut u8, n: usize) {
     // A GPU thread copies byte by byte unless told that it need not.
     #[cfg(target_arch = "nvptx64")]
     {
-        let wide = if from as usize % 16 == 0 { n & !15 } else { 0 };
         let mut done = 0;
-        while done < wide {
-            // SAFETY: both lie within `n` bytes, and both are aligned to 16 bytes.
-            unsafe { *to.add(done).cast::<u128>() = *from.add(done).cast::<u128>() };
-            done += 16;
+        if from as usize % 16 == 0 {
+            while done + 16 <= n {
+                // SAFETY: both lie within `n` bytes, and both are aligned to 16 bytes.
+                unsafe { *to.add(done).cast::<u128>() = *from.add(done).cast::<u128>() };
+                done += 16;
+            }
+        } else if from as usize % 8 == 0 {
+            while done + 8 <= n {
+                // SAFETY: both lie within `n` bytes, and both are aligned to 8 bytes.
+                unsafe { *to.add(done).cast::<u64>() = *from.add(done).cast::<u64>() };
+                done += 8;
+            }
         }
         while done < n {
             // SAFETY: both lie within `n` bytes.

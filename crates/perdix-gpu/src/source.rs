@@ -14,6 +14,12 @@ pub trait Source {
 
     /// Bytes `16 * piece` to `16 * piece + 16` of message `index`, little-endian; what lies beyond its length is ignored.
     fn piece(&self, index: u64, piece: usize) -> [u64; 2];
+
+    /// [`piece`](Self::piece), or zeros if it lies wholly beyond `len` bytes.
+    #[inline(always)]
+    fn piece_within(&self, index: u64, piece: usize, len: usize) -> [u64; 2] {
+        if 16 * piece < len { self.piece(index, piece) } else { [0; 2] }
+    }
 }
 
 /// A run of bytes cut into messages of 240; the last one may be shorter.

@@ -39,15 +39,15 @@ fn publish_fenced<S: Source>(ring: &Ring, first: u64, count: u32, source: &S, in
     let (half, part) = (lane / LANES_PER_SLOT, lane % LANES_PER_SLOT);
     let mut i = half;
     while i < count {
-        let (slot, item) = (ring.slot(first.wrapping_add(u64::from(i))), index + u64::from(i));
+        let (number, item) = (first.wrapping_add(u64::from(i)), index + u64::from(i));
         let len = length(source, item);
+        let piece = (part as usize).wrapping_sub(1);
         if part == 0 {
-            slot.meta.store(Meta::new(len, 0, source.kind(item)).word(), Ordering::Relaxed);
-        } else {
-            let piece = part as usize - 1;
-            if 16 * piece < len {
-                store_piece(ring, first.wrapping_add(u64::from(i)), piece, source.piece(item, piece));
-            }
+            let meta = Meta::new(len, 0, source.kind(item));
+            ring.slot(number).meta.store(meta.word(), Ordering::Relaxed);
+        } else if 16 * piece < len {
+            let [low, high] = pair(ring, number, part);
+            AtomicU64::store_pair(low, high, source.piece(item, piece));
         }
         i += 2;
     }
@@ -71,19 +71,19 @@ fn publish_fence_free<S: Source>(ring: &Ring, first: u64, count: u32, source: &S
         let active = i < count;
         let (number, item) = (first.wrapping_add(u64::from(i)), index + u64::from(i));
         let len = if active { length(source, item) } else { 0 };
-        let piece = part.wrapping_sub(1) as usize;
-        let stores = part != 0 && 16 * piece < len;
-        let (values, mine) =
-            if stores { sentinel::escape_pair(source.piece(item, piece)) } else { ([0; 2], 0) };
+        let piece = if part == 0 { [0; 2] } else { source.piece_within(item, part as usize - 1, len) };
+        let (mut values, mine) = sentinel::escape_pair(piece);
         let (low, high) = (ballot(mine & 1 != 0), ballot(mine & 2 != 0));
-        if stores {
-            store_piece(ring, number, piece, values);
-        }
-        if active && part == 0 {
+        if part == 0 {
             let shift = LANES_PER_SLOT * half + 1;
             let mask = interleave(low >> shift & 0x7fff, high >> shift & 0x7fff);
             let meta = Meta::new(len, 0, source.kind(item)).with_mask(mask);
-            sentinel::publish_header(ring.slot(number), number, meta);
+            values = sentinel::header(number, meta);
+        }
+        // Header and payload in one store instruction, so that they make one write across the link.
+        if active && 16 * (part as usize) < 16 + len {
+            let [low, high] = pair(ring, number, part);
+            AtomicU64::store_pair(low, high, values);
         }
     }
 }
@@ -103,9 +103,12 @@ fn length<S: Source>(source: &S, index: u64) -> usize {
     if len > PAYLOAD_SIZE { PAYLOAD_SIZE } else { len }
 }
 
+/// The words that lane `part` of a half warp writes: the header, or a payload pair.
 #[inline(always)]
-fn store_piece(ring: &Ring, number: u64, piece: usize, values: [u64; 2]) {
-    if let Some([low, high]) = ring.slot(number).payload.get(2 * piece..2 * piece + 2) {
-        AtomicU64::store_pair(low, high, values);
+fn pair(ring: &Ring, number: u64, part: u32) -> [&AtomicU64; 2] {
+    let slot = ring.slot(number);
+    match slot.payload.get(2 * (part as usize).wrapping_sub(1)..).unwrap_or(&[]) {
+        [low, high, ..] => [low, high],
+        _ => [&slot.seq, &slot.meta],
     }
 }
