@@ -107,8 +107,10 @@ fn length<S: Source>(source: &S, index: u64) -> usize {
 #[inline(always)]
 fn pair(ring: &Ring, number: u64, part: u32) -> [&AtomicU64; 2] {
     let slot = ring.slot(number);
-    match slot.payload.get(2 * (part as usize).wrapping_sub(1)..).unwrap_or(&[]) {
-        [low, high, ..] => [low, high],
+    let piece =
+        part.checked_sub(1).and_then(|piece| slot.payload.get(2 * piece as usize..2 * piece as usize + 2));
+    match piece {
+        Some([low, high]) => [low, high],
         _ => [&slot.seq, &slot.meta],
     }
 }
