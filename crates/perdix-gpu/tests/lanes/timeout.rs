@@ -60,7 +60,8 @@ fn the_wait_lasts_as_long_as_the_limit() {
                 let begun = now_ns();
                 let result = producer.produce_within(0, 0, |_| [0; 2], limit);
                 assert_eq!(result, Err(Error::TimedOut));
-                assert!(now_ns() - begun >= limit);
+                // Lane 0 waits for all; another lane may have looked at its clock later.
+                assert!(lane_id() != 0 || now_ns() - begun >= limit);
             }
             // Nothing was claimed, so the stream may go on or end well.
             producer.finish();
