@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering, fence};
 
-use perdix_core::{Meta, Mode, PAYLOAD_SIZE, Ring, Word, sentinel};
+use perdix_core::{Meta, Mode, PAYLOAD_SIZE, Ring, Slot, Word, sentinel};
 
 use crate::intrinsics::{WARP_SIZE, ballot, lane_id, sync_warp};
 use crate::source::Source;
@@ -39,15 +39,15 @@ fn publish_fenced<S: Source>(ring: &Ring, first: u64, count: u32, source: &S, in
     let (half, part) = (lane / LANES_PER_SLOT, lane % LANES_PER_SLOT);
     let mut i = half;
     while i < count {
-        let (number, item) = (first.wrapping_add(u64::from(i)), index + u64::from(i));
+        let (slot, item) = (ring.slot(first.wrapping_add(u64::from(i))), index + u64::from(i));
         let len = length(source, item);
-        let piece = (part as usize).wrapping_sub(1);
         if part == 0 {
-            let meta = Meta::new(len, 0, source.kind(item));
-            ring.slot(number).meta.store(meta.word(), Ordering::Relaxed);
-        } else if 16 * piece < len {
-            let [low, high] = pair(ring, number, part);
-            AtomicU64::store_pair(low, high, source.piece(item, piece));
+            slot.meta.store(Meta::new(len, 0, source.kind(item)).word(), Ordering::Relaxed);
+        } else {
+            let piece = part as usize - 1;
+            if 16 * piece < len {
+                store_piece(ring, first.wrapping_add(u64::from(i)), piece, source.piece(item, piece));
+            }
         }
         i += 2;
     }
@@ -107,10 +107,23 @@ fn length<S: Source>(source: &S, index: u64) -> usize {
 #[inline(always)]
 fn pair(ring: &Ring, number: u64, part: u32) -> [&AtomicU64; 2] {
     let slot = ring.slot(number);
-    let piece =
-        part.checked_sub(1).and_then(|piece| slot.payload.get(2 * piece as usize..2 * piece as usize + 2));
-    match piece {
-        Some([low, high]) => [low, high],
-        _ => [&slot.seq, &slot.meta],
+    match payload_pair(slot, part.wrapping_sub(1) as usize) {
+        Some(pair) => pair,
+        None => [&slot.seq, &slot.meta],
+    }
+}
+
+#[inline(always)]
+fn payload_pair(slot: &Slot, piece: usize) -> Option<[&AtomicU64; 2]> {
+    match slot.payload.get(2 * piece..2 * piece + 2) {
+        Some([low, high]) => Some([low, high]),
+        _ => None,
+    }
+}
+
+#[inline(always)]
+fn store_piece(ring: &Ring, number: u64, piece: usize, values: [u64; 2]) {
+    if let Some([low, high]) = payload_pair(ring.slot(number), piece) {
+        AtomicU64::store_pair(low, high, values);
     }
 }
