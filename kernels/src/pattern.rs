@@ -1,7 +1,7 @@
 //! What test messages hold: both sides compute it.
 
 use perdix_core::sentinel::SENTINEL;
-use perdix_gpu::{Made, PAYLOAD_SIZE, Source};
+use perdix_gpu::{PAYLOAD_SIZE, Source};
 
 /// The length that stands for "all lengths in turn".
 pub const ALL_LENGTHS: u32 = u32::MAX;
@@ -76,10 +76,4 @@ impl Source for From {
         let (id, word) = (self.first.wrapping_add(index), 2 * piece as u64);
         [self.pattern.word(id, word), self.pattern.word(id, word + 1)]
     }
-}
-
-/// Messages of `len` bytes that all hold `value`.
-#[inline(always)]
-pub fn constant(len: usize, value: u64) -> impl Source {
-    Made::new(len, 0, move |_, _| [value, value])
 }

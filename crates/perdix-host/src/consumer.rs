@@ -88,9 +88,7 @@ impl<'a> Consumer<'a> {
     /// # Errors
     /// As [`consume`](Self::consume). With `most` 0 the batch is empty.
     pub fn consume_batch(&mut self, most: usize) -> Result<MessageBatch<'_>, ConsumeError> {
-        self.wait_for_message(None)?;
-        let (count, bytes) = self.core().run_sized(most as u64);
-        Ok(MessageBatch::take(self.core(), count, bytes))
+        self.batch_within(most, None)
     }
 
     /// [`consume_batch`](Self::consume_batch), waiting no longer than `limit`.
@@ -102,9 +100,7 @@ impl<'a> Consumer<'a> {
         most: usize,
         limit: Duration,
     ) -> Result<MessageBatch<'_>, ConsumeError> {
-        self.wait_for_message(Some(limit))?;
-        let (count, bytes) = self.core().run_sized(most as u64);
-        Ok(MessageBatch::take(self.core(), count, bytes))
+        self.batch_within(most, Some(limit))
     }
 
     /// Calls `each` with every message that is there now, at most a ring full, and says how many there were. The slots are
@@ -187,6 +183,17 @@ impl<'a> Consumer<'a> {
                 core.poll()
             }
         }
+    }
+
+    #[inline]
+    fn batch_within(
+        &mut self,
+        most: usize,
+        limit: Option<Duration>,
+    ) -> Result<MessageBatch<'_>, ConsumeError> {
+        self.wait_for_message(limit)?;
+        let (count, bytes) = self.core().run_sized(most as u64);
+        Ok(MessageBatch::take(self.core(), count, bytes))
     }
 
     #[inline]
