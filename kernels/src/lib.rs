@@ -7,6 +7,7 @@
 
 mod echo;
 mod faults;
+mod flood;
 mod link;
 pub mod pattern;
 mod send;
@@ -15,6 +16,7 @@ mod torn;
 
 pub use echo::echo;
 pub use faults::{Ending, send_too_long, stop_midway, try_until_full};
+pub use flood::{flood_block, flood_grid, flood_piece, flood_thread, flood_warp, flood_warp_batches};
 pub use link::{bare_ping_pong, bare_writes};
 pub use send::{send_block, send_bytes, send_grid, send_thread, send_warp};
 pub use stream::{continue_block, continue_bytes};

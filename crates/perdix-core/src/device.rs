@@ -23,12 +23,14 @@ pub struct DeviceRing {
     pub mode: u64,
     /// The number of the ring's first message.
     pub start: u64,
+    /// How many messages may lie in the ring unread, at most: the capacity, or less.
+    pub window: u64,
     /// How long a producer waits for a free slot before it gives up, in nanoseconds.
     pub limit_ns: u64,
 }
 
-const_assert_eq!(size_of::<DeviceRing>(), 48);
-const_assert_eq!(offset_of!(DeviceRing, limit_ns), 40);
+const_assert_eq!(size_of::<DeviceRing>(), 56);
+const_assert_eq!(offset_of!(DeviceRing, limit_ns), 48);
 
 // SAFETY: two addresses and numbers; what may be done with them is the business of whoever uses them.
 unsafe impl Send for DeviceRing {}
@@ -77,6 +79,8 @@ pub struct DeviceState {
     pub full: AtomicU64,
     /// Not zero once a producer has paused: the kernel left the stream open on purpose.
     pub paused: AtomicU64,
+    /// Not zero while some producer reads the tail across the link on behalf of all.
+    pub looking: AtomicU64,
 }
 
 const_assert_eq!(size_of::<DeviceState>(), 128);
@@ -96,6 +100,7 @@ impl DeviceState {
             bytes: AtomicU64::new(0),
             full: AtomicU64::new(0),
             paused: AtomicU64::new(0),
+            looking: AtomicU64::new(0),
         }
     }
 }

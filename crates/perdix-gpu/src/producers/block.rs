@@ -78,8 +78,7 @@ impl BlockProducer {
             if let Err(error) = result {
                 return self.stop(number, error);
             }
-            let (messages, bytes) = publish(&self.link.ring, number, some, source, index);
-            self.link.count(messages, bytes, 0);
+            publish(&mut self.link, number, some, source, index);
             if some < asked {
                 return self.stop(number.wrapping_add(u64::from(some)), Error::TooLong);
             }
@@ -98,7 +97,7 @@ impl BlockProducer {
         if !sync_threads_and((0..count).all(|i| source.len(i) <= PAYLOAD_SIZE)) {
             return Err(Error::TooLong);
         }
-        if count > self.link.ring.capacity() {
+        if count > self.link.window() {
             return Err(Error::Full);
         }
         let free = self.link.wait_warp(self.head.wrapping_add(count), 0);
