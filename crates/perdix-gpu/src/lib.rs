@@ -50,7 +50,9 @@ mod error;
 pub mod intrinsics;
 mod kernel;
 mod link;
+mod packer;
 mod producers;
+mod records;
 mod source;
 mod write;
 
@@ -58,6 +60,8 @@ mod write;
 pub mod emulation;
 
 pub use error::{Error, Partial};
-pub use perdix_core::{DeviceRing, DeviceState, Fault, Mode, PAYLOAD_SIZE};
+pub use packer::{PackError, PackInto, RecordPacker};
+pub use perdix_core::{DeviceRing, DeviceState, Fault, Mode, PAYLOAD_SIZE, RecordLayout};
 pub use producers::{BlockProducer, GridProducer, ThreadProducer, WarpProducer};
+pub use records::Records;
 pub use source::{Bytes, Made, Source};
