@@ -36,6 +36,22 @@ macro_rules! test_record {
 
 test_record!(u8, u16, u32, u64);
 
+/// The bytes of test record `id` of one of the [`RECORD_SIZES`]; none, if it is another.
+#[cfg(not(target_arch = "nvptx64"))]
+pub fn record_bytes(size: u32, id: u64) -> Vec<u8> {
+    use bytemuck::bytes_of;
+    match size {
+        3 => bytes_of(&<[u8; 3]>::make(id)).to_vec(),
+        4 => bytes_of(&<[u32; 1]>::make(id)).to_vec(),
+        8 => bytes_of(&<[u64; 1]>::make(id)).to_vec(),
+        12 => bytes_of(&<[u32; 3]>::make(id)).to_vec(),
+        16 => bytes_of(&<[u64; 2]>::make(id)).to_vec(),
+        32 => bytes_of(&<[u64; 4]>::make(id)).to_vec(),
+        48 => bytes_of(&<[u64; 6]>::make(id)).to_vec(),
+        _ => Vec::new(),
+    }
+}
+
 /// Whether a lane has a record in a round of [`pack_sized_records`]. `density` 0 to 8: none, one in eight, ... all; 9: changes from
 /// round to round.
 #[inline(always)]

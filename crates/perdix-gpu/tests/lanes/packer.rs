@@ -7,7 +7,7 @@ use perdix_core::{Consumer, DeviceRing, Poll, RecordLayout};
 use perdix_gpu::emulation::{EmulatedRing, launch};
 use perdix_gpu::intrinsics::{lane_id, sync_warp};
 use perdix_gpu::{Error, GridProducer, Mode, PackError, RecordPacker, WarpProducer};
-use perdix_kernels::records::{RECORD_KIND, RECORD_SIZES, TestRecord, has_record, pack_of};
+use perdix_kernels::records::{RECORD_KIND, RECORD_SIZES, TestRecord, has_record, pack_of, record_bytes};
 use perdix_kernels::{pack_records, pack_sized_records};
 
 use crate::common::{End, MODES, Messages, Reader, line, run};
@@ -74,8 +74,9 @@ fn the_kernels_send_what_they_say() {
                 unsafe { pack_sized_records(ring.handle(), size, 4, 8) }
             });
             assert!(outcome.launched && outcome.end == End::Ended);
-            let bytes: usize = outcome.messages.iter().map(|(_, bytes)| bytes.len()).sum();
-            assert_eq!(bytes, 128 * size as usize);
+            let bytes: Vec<u8> = outcome.messages.into_iter().flat_map(|(_, bytes)| bytes).collect();
+            let expected: Vec<u8> = (0..128).flat_map(|id| record_bytes(size, id)).collect();
+            assert!(bytes == expected, "{size}");
         }
         let ring = EmulatedRing::new(16, mode);
         let outcome = run(&ring, (2, 64), Reader::Steady, || {
