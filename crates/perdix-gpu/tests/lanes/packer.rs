@@ -3,6 +3,7 @@
 
 use std::sync::Mutex;
 
+use perdix_core::sentinel::SENTINEL;
 use perdix_core::{Consumer, DeviceRing, Poll, RecordLayout};
 use perdix_gpu::emulation::{EmulatedRing, launch};
 use perdix_gpu::intrinsics::{lane_id, sync_warp};
@@ -61,6 +62,28 @@ fn any_lanes_may_have_records() {
                 );
             }
         }
+    }
+}
+
+/// Records that hold the fence-free mode's sentinel, beside places of the registers that hold older ones.
+#[test]
+fn sentinels_arrive() {
+    let record = |id: u64| if id % 3 == 0 { id } else { SENTINEL };
+    for slots in [1, 4] {
+        let ring = EmulatedRing::new(slots, Mode::FenceFree);
+        let outcome = run(&ring, (1, 32), Reader::Steady, || {
+            // SAFETY: the ring's only producer.
+            let mut producer = unsafe { WarpProducer::new(ring.handle()) }.unwrap();
+            let mut packer = RecordPacker::new(RECORD_KIND);
+            for round in 0..20 {
+                let id = 32 * round + u64::from(lane_id());
+                packer.push(&mut producer, has_record(id, 5), record(id)).unwrap();
+            }
+            packer.flush(&mut producer).unwrap();
+            assert_eq!((packer.flush(&mut producer), packer.pending()), (Ok(()), 0));
+            producer.finish();
+        });
+        check_messages::<u64>(&ring, &outcome, &packed(identities(20, 5).map(record)));
     }
 }
 
