@@ -10,6 +10,7 @@ mod faults;
 mod link;
 pub mod pattern;
 mod send;
+mod shards;
 mod stream;
 mod torn;
 
@@ -17,6 +18,7 @@ pub use echo::echo;
 pub use faults::{Ending, send_too_long, stop_midway, try_until_full};
 pub use link::{bare_ping_pong, bare_writes};
 pub use send::{send_block, send_bytes, send_grid, send_thread, send_warp};
+pub use shards::{send_shards_block, send_shards_grid};
 pub use stream::{continue_block, continue_bytes};
 pub use torn::send_torn;
 
