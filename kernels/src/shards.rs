@@ -1,30 +1,30 @@
 //! Kernels that spread test messages over several rings.
 
-use perdix_gpu::intrinsics::{block_rank, blocks, warp_id, warps_per_block};
+use perdix_gpu::intrinsics::{block_rank, warp_id, warps_per_block};
 use perdix_gpu::{BlockProducer, DeviceRings, GridProducer, Shard, finish_unused};
 
 use crate::pattern::Pattern;
 
 perdix_gpu::kernel! {
-    /// Every ring gets `count` messages of the pattern from one block, `batch` in each call; ring `r` the identities from `r << 40`
-    /// on. Blocks beyond the number of rings do nothing; fewer blocks serve several rings each, one after the other.
+    /// Block `r` sends `count` messages of the pattern on ring `r`, `batch` in each call, with the identities from `r << 40` on.
+    /// Blocks beyond the number of rings send nothing; rings beyond the number of blocks get nothing.
     pub unsafe fn send_shards_block(rings: DeviceRings, pattern: Pattern, count: u64, batch: u64) {
-        let mut index = block_rank();
+        // SAFETY: the host launches nothing else on these rings, and rings without a block are used nowhere below.
+        unsafe { finish_unused(rings) };
         // SAFETY: the host keeps the handles until the kernel ends.
-        while let Some(ring) = unsafe { rings.get(index) } {
-            // SAFETY: the host launches nothing else on these rings, and no other block comes to this index.
-            let Ok(mut producer) = (unsafe { BlockProducer::new(ring) }) else { return };
-            let mut sent = 0;
-            while sent < count {
-                let some = if count - sent < batch { count - sent } else { batch };
-                if producer.produce_batch(some, &pattern.from((index << 40) + sent)).is_err() {
-                    break;
-                }
-                sent += some;
+        let Some(ring) = (unsafe { rings.get(block_rank()) }) else { return };
+        // SAFETY: no other block comes to this ring.
+        let Ok(mut producer) = (unsafe { BlockProducer::new(ring) }) else { return };
+        let first = block_rank() << 40;
+        let mut sent = 0;
+        while sent < count {
+            let some = if count - sent < batch { count - sent } else { batch };
+            if producer.produce_batch(some, &pattern.from(first + sent)).is_err() {
+                break;
             }
-            producer.finish();
-            index += blocks();
+            sent += some;
         }
+        producer.finish();
     }
 
     /// Every warp of the grid sends `count` messages of the pattern on its block's ring, `batch` (1 to 32) with one claim and one
