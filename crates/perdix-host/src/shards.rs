@@ -96,18 +96,6 @@ impl Shards {
         &self.rings
     }
 
-    /// The rings, for splits of another kind.
-    #[cfg(feature = "cuda")]
-    pub(crate) fn rings_mut(&mut self) -> &mut [Buffer] {
-        &mut self.rings
-    }
-
-    /// The rings, for splits of another kind.
-    #[cfg(feature = "cuda")]
-    pub(crate) fn into_rings(self) -> Vec<Buffer> {
-        self.rings
-    }
-
     /// A handle to the counters of all rings.
     pub fn counters(&self) -> ShardCounters {
         ShardCounters::new(self.rings.iter().map(Buffer::counters).collect())

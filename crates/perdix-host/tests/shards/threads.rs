@@ -72,7 +72,7 @@ fn any_mix_of_calls_keeps_the_order() {
             let result = match turn % 4 {
                 0 => consumer.consume().map(|(ring, message)| check(&mut next, ring, &message)),
                 1 => consumer.try_consume().map(|found| {
-                    found.into_iter().for_each(|(ring, message)| check(&mut next, ring, &message))
+                    found.into_iter().for_each(|(ring, message)| check(&mut next, ring, &message));
                 }),
                 2 => {
                     consumer.consume_batch_timeout(turn % 40, Duration::from_secs(60)).map(|(ring, batch)| {
