@@ -165,3 +165,18 @@ fn parts_keep_the_indices() {
         assert_eq!(seen, 5);
     }
 }
+
+#[cfg(feature = "cuda")]
+#[test]
+fn no_gpu_reaches_rings_on_the_heap() {
+    use perdix_host::MemoryKind;
+    use perdix_host::cuda::GpuError;
+    let ring = Buffer::builder().slots(4).memory(MemoryKind::Heap);
+    let mut shards = Shards::builder(2).ring(ring).build().unwrap();
+    assert_eq!(shards.split_gpu().err(), Some(GpuError::NotReachable));
+    let (mut producers, mut consumer) = split(&mut shards);
+    producers[1].produce(b"x").unwrap();
+    assert_eq!(turn(&mut consumer, 1), Ok(Some((1, vec![b'x']))), "the rings still work");
+    drop((producers, consumer));
+    assert_eq!(shards.into_gpu().err(), Some(GpuError::NotReachable));
+}
