@@ -12,6 +12,7 @@ mod link;
 pub mod pattern;
 pub mod records;
 mod send;
+mod shards;
 mod stream;
 mod torn;
 
@@ -24,6 +25,7 @@ pub use records::{
     send_sized_records,
 };
 pub use send::{send_block, send_bytes, send_grid, send_thread, send_warp};
+pub use shards::{send_shards_block, send_shards_grid};
 pub use stream::{continue_block, continue_bytes};
 pub use torn::send_torn;
 

@@ -11,6 +11,7 @@
 //!
 //! Small values of one type go many to a message: [`Records`] makes them by their number, [`RecordPacker`] gathers what the lanes
 //! of a warp have.
+//! A kernel whose blocks spread over several rings gets [`DeviceRings`]; a [`Shard`] tells a block which is its own.
 //!
 //! Only one producer (or one grid of them) uses a ring at a time. Every wait ends: after the ring's time limit, or when the
 //! consumer is gone. What a producer keeps between messages stays on the device; across the link go payload, sequence words
@@ -56,6 +57,7 @@ mod link;
 mod packer;
 mod producers;
 mod records;
+mod shards;
 mod source;
 mod write;
 
@@ -64,7 +66,8 @@ pub mod emulation;
 
 pub use error::{Error, Partial};
 pub use packer::{PackError, PackInto, RecordPacker};
-pub use perdix_core::{DeviceRing, DeviceState, Fault, Mode, PAYLOAD_SIZE, RecordLayout};
+pub use perdix_core::{DeviceRing, DeviceRings, DeviceState, Fault, Mode, PAYLOAD_SIZE, RecordLayout};
 pub use producers::{BlockProducer, GridProducer, ThreadProducer, WarpProducer};
 pub use records::Records;
+pub use shards::{Shard, finish_unused};
 pub use source::{Bytes, Made, Source};

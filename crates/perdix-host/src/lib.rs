@@ -14,7 +14,8 @@
 //!   corrupts nothing: the slot is released with the next one.
 //! * *Records*: small values of one type go many to a slot ([`Producer::records`]) and are read where they lie
 //!   ([`Consumer::for_each_record`]).
-//! * One producer, one consumer, in order. Both halves are `Send`, neither is `Sync` or `Clone`.
+//! * One producer, one consumer, in order. Both halves are `Send`, neither is `Sync` or `Clone`. [`Shards`] are several rings at
+//!   once, for many producers and one consumer ([`ShardedConsumer`]) or many.
 //!
 //! ```
 //! use perdix_host::Buffer;
@@ -47,6 +48,7 @@ mod liveness;
 mod memory;
 mod producer;
 mod records;
+mod shards;
 mod shared;
 mod wait;
 
@@ -59,4 +61,5 @@ pub use memory::MemoryKind;
 pub use perdix_core::{Corruption, Fault, Mode, PAYLOAD_SIZE, RecordLayout, SLOT_SIZE};
 pub use producer::{Batch, Grant, Producer, RecordProducer};
 pub use records::{ConsumeRecordsError, PushAllError, RecordError};
+pub use shards::{ShardCounters, ShardError, ShardedConsumer, Shards, ShardsBuilder};
 pub use wait::WaitStrategy;

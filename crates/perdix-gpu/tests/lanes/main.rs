@@ -17,6 +17,7 @@ mod random;
 mod records;
 mod relay;
 mod room;
+mod shards;
 
 mod stopped;
 mod timeout;
