@@ -174,17 +174,26 @@ impl<W: Word> Consumer<W> {
     fn is_published(&mut self, number: u64) -> bool {
         let ahead = number.wrapping_sub(self.next);
         while ahead >= self.known.wrapping_sub(self.next) {
-            let head = self.ring.slot(self.known);
-            // pairs with the Release store of seq in Producer::push, the Release fence in Producer::publish, and the Release
-            // store or fence of a device's run
-            if head.seq.load(Ordering::Acquire) != self.known.wrapping_add(1) {
+            if !self.learn_run() {
                 return false;
             }
-            let followers = Meta::followers_of(head.meta.load(Ordering::Relaxed));
-            // Nothing lies beyond the ring, whatever the shared memory says.
-            let most = self.next.wrapping_add(self.ring.capacity()).wrapping_sub(self.known);
-            self.known = self.known.wrapping_add(most.min(1 + followers));
         }
+        true
+    }
+
+    /// Looks for the run behind all that is known, in fenced mode.
+    #[inline(always)]
+    fn learn_run(&mut self) -> bool {
+        let head = self.ring.slot(self.known);
+        // pairs with the Release store of seq in Producer::push, the Release fence in Producer::publish, and the Release store or
+        // fence of a device's run
+        if head.seq.load(Ordering::Acquire) != self.known.wrapping_add(1) {
+            return false;
+        }
+        let followers = Meta::followers_of(head.meta.load(Ordering::Relaxed));
+        // Nothing lies beyond the ring, whatever the shared memory says.
+        let most = self.next.wrapping_add(self.ring.capacity()).wrapping_sub(self.known);
+        self.known = self.known.wrapping_add(most.min(1 + followers));
         true
     }
 
@@ -218,6 +227,10 @@ impl<W: Word> Consumer<W> {
             count += 1;
             bytes += meta.len() as u64;
         }
+        if count == most && self.known == self.next.wrapping_add(count) && self.ring.mode() == Mode::Fenced {
+            // More may be there: what is known can be prefetched while this is read.
+            self.learn_run();
+        }
         (count, bytes)
     }
 
@@ -238,6 +251,9 @@ impl<W: Word> Consumer<W> {
     #[inline(always)]
     pub fn take(&mut self, count: u64, bytes: u64) {
         self.next = self.next.wrapping_add(count);
+        if (self.next.wrapping_sub(self.known) as i64) > 0 {
+            self.known = self.next;
+        }
         self.messages = self.messages.wrapping_add(count);
         self.bytes = self.bytes.wrapping_add(bytes);
     }

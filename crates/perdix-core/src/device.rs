@@ -26,14 +26,12 @@ pub struct DeviceRing {
     pub mode: u64,
     /// The number of the ring's first message.
     pub start: u64,
-    /// How many messages may lie in the ring unread, at most: the capacity, or less.
-    pub window: u64,
     /// How long a producer waits for a free slot before it gives up, in nanoseconds.
     pub limit_ns: u64,
 }
 
-const_assert_eq!(size_of::<DeviceRing>(), 56);
-const_assert_eq!(offset_of!(DeviceRing, limit_ns), 48);
+const_assert_eq!(size_of::<DeviceRing>(), 48);
+const_assert_eq!(offset_of!(DeviceRing, limit_ns), 40);
 
 // SAFETY: two addresses and numbers; what may be done with them is the business of whoever uses them.
 unsafe impl Send for DeviceRing {}

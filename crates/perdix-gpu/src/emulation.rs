@@ -101,7 +101,6 @@ impl EmulatedRing {
             capacity,
             mode: mode as u64,
             start,
-            window: self.ring.capacity(),
             limit_ns: 10_000_000_000,
         }
     }

@@ -22,8 +22,6 @@ pub(crate) struct Link {
     pub(crate) ring: Ring,
     state: *const DeviceState,
     limit_ns: u64,
-    /// Messages that may lie in the ring unread.
-    window: u64,
     /// A tail that the consumer has reached.
     tail: u64,
     messages: u64,
@@ -38,14 +36,13 @@ impl Link {
     pub(crate) unsafe fn new(handle: &DeviceRing) -> Result<Self, Error> {
         // SAFETY: the caller's contract.
         let ring = unsafe { handle.ring() }.map_err(|_| Error::Corrupt)?;
-        if handle.state.is_null() || !handle.window.is_power_of_two() || handle.window > handle.capacity {
+        if handle.state.is_null() {
             return Err(Error::Corrupt);
         }
         let mut link = Self {
             ring,
             state: handle.state,
             limit_ns: handle.limit_ns,
-            window: handle.window,
             tail: 0,
             messages: 0,
             bytes: 0,
@@ -80,12 +77,6 @@ impl Link {
         self.limit_ns
     }
 
-    /// How many messages may lie in the ring unread.
-    #[inline(always)]
-    pub(crate) fn window(&self) -> u64 {
-        self.window
-    }
-
     /// The number of the next message that nobody has claimed.
     #[inline(always)]
     pub(crate) fn head(&self) -> u64 {
@@ -95,7 +86,7 @@ impl Link {
     /// Whether the slots of all messages below `end` are known to be free.
     #[inline(always)]
     pub(crate) fn has_credit(&self, end: u64) -> bool {
-        end.wrapping_sub(self.tail) <= self.window
+        end.wrapping_sub(self.tail) <= self.ring.capacity()
     }
 
     /// Waits, up to `limit_ns`, until the slots of all messages below `end` are free: one lane looks, all get the answer.
@@ -108,7 +99,7 @@ impl Link {
         let (mut tail, mut outcome) = (self.tail, 0);
         if lane_id() == 0 {
             let ring = &self.ring;
-            (tail, outcome) = wait(ring.control(), self.state, tail, end, self.window, limit_ns);
+            (tail, outcome) = wait(ring.control(), self.state, tail, end, self.ring.capacity(), limit_ns);
             self.full += outcome >> WAITED;
         }
         self.tail = shuffle_u64(tail, 0);
@@ -124,7 +115,7 @@ impl Link {
     /// follow before [`take`](Self::take).
     #[inline(always)]
     pub(crate) fn look(&self, first: u64, end: u64) -> Look {
-        if end.wrapping_sub(self.tail) <= self.window / 2 {
+        if end.wrapping_sub(self.tail) <= self.ring.capacity() / 2 {
             return Look::None;
         }
         let is_across = self.crosses_eighth(first, end);
@@ -180,7 +171,7 @@ impl Link {
     #[inline(always)]
     fn crosses_eighth(&self, first: u64, end: u64) -> bool {
         // In 32 bits, which are enough for an eighth of a ring, and cheaper.
-        let stride = (self.window / 8) as u32;
+        let stride = (self.ring.capacity() / 8) as u32;
         (first as u32 ^ end as u32) & stride.wrapping_neg() != 0
     }
 
@@ -275,14 +266,14 @@ fn wait(
     state: *const DeviceState,
     mut tail: u64,
     end: u64,
-    window: u64,
+    capacity: u64,
     limit_ns: u64,
 ) -> (u64, u64) {
     // SAFETY: the host keeps the state as long as the ring, and all its words are atomics.
     let state = unsafe { &*state };
     let begun = now_ns();
     let (mut looks, mut sleep, mut full) = (0_u32, FIRST_SLEEP_NS, 0);
-    let has_credit = |tail: u64| end.wrapping_sub(tail) <= window;
+    let has_credit = |tail: u64| end.wrapping_sub(tail) <= capacity;
     let outcome = loop {
         // pairs with the release store below, by another producer of the launch
         tail = newer(tail, device_load_acquire(&state.tail));

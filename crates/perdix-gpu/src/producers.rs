@@ -14,11 +14,11 @@ use crate::error::Error;
 use crate::intrinsics::{WARP_SIZE, threads_per_block};
 use crate::link::Link;
 
-/// Messages that a warp publishes under one fence: one per lane, or as many as may lie unread.
+/// Messages that a warp publishes under one fence: one per lane, or as many as the ring has slots.
 #[inline(always)]
 fn chunk(link: &Link) -> u32 {
-    let window = link.window();
-    if window < u64::from(WARP_SIZE) { window as u32 } else { WARP_SIZE }
+    let capacity = link.ring.capacity();
+    if capacity < u64::from(WARP_SIZE) { capacity as u32 } else { WARP_SIZE }
 }
 
 /// Collective operations need whole warps.

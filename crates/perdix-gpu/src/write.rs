@@ -16,6 +16,9 @@ pub(crate) const LANES_PER_SLOT: u32 = WARP_SIZE / 2;
 /// slots are free. Counts them, and renews the credit where that costs little. Converged.
 #[inline(always)]
 pub(crate) fn publish<S: Source>(link: &mut Link, first: u64, count: u32, source: &S, index: u64) {
+    if count == 0 {
+        return;
+    }
     let (ring, end) = (link.ring, first.wrapping_add(u64::from(count)));
     match ring.mode() {
         Mode::Fenced => {
@@ -125,7 +128,8 @@ fn publish_fence_free<S: Source>(ring: &Ring, first: u64, count: u32, source: &S
         // Hardly any word equals the sentinel: one vote, on the lower halves of words, settles that.
         let [low, high] = piece.map(|word| word as u32 == sentinel::SENTINEL as u32);
         if ballot(low | high) != 0 {
-            values = escape(values, half, part);
+            let (low, high) = escape(values[0], values[1], half, part);
+            values = [low, high];
         }
         // Header and payload in one store instruction, so that they make one write across the link.
         if is_mine {
@@ -139,12 +143,12 @@ fn publish_fence_free<S: Source>(ring: &Ring, first: u64, count: u32, source: &S
 /// names them. Converged.
 #[cold]
 #[inline(never)]
-fn escape(values: [u64; 2], half: u32, part: u32) -> [u64; 2] {
-    let (sent, mine) = if part == 0 { (values, 0) } else { sentinel::escape_pair(values) };
+fn escape(low: u64, high: u64, half: u32, part: u32) -> (u64, u64) {
+    let (sent, mine) = if part == 0 { ([low, high], 0) } else { sentinel::escape_pair([low, high]) };
     let (low, high) = (ballot(mine & 1 != 0), ballot(mine & 2 != 0));
     let shift = LANES_PER_SLOT * half + 1;
     let mask = interleave(low >> shift & 0x7fff, high >> shift & 0x7fff);
-    if part == 0 { [sent[0], sent[1] | u64::from(mask) << 32] } else { sent }
+    if part == 0 { (sent[0], sent[1] | u64::from(mask) << 32) } else { (sent[0], sent[1]) }
 }
 
 /// Bit `i` of `low` goes to bit `2 i`, bit `i` of `high` to bit `2 i + 1`: votes of 15 lanes to a mask of 30 words.

@@ -97,7 +97,7 @@ impl BlockProducer {
         if !sync_threads_and((0..count).all(|i| source.len(i) <= PAYLOAD_SIZE)) {
             return Err(Error::TooLong);
         }
-        if count > self.link.window() {
+        if count > self.link.ring.capacity() {
             return Err(Error::Full);
         }
         let free = self.link.wait_warp(self.head.wrapping_add(count), 0);

@@ -75,7 +75,6 @@ impl DeviceProducer<'_> {
             capacity: config.capacity,
             mode: config.mode as u64,
             start: config.start,
-            window: config.capacity,
             limit_ns: DEFAULT_LIMIT.as_nanos() as u64,
         };
         let stream = match stream {
