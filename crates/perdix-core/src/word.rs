@@ -38,6 +38,11 @@ pub unsafe trait Word: Sized + Sync {
         self.store(SENTINEL, Ordering::Relaxed);
     }
 
+    /// Stores the value that the word has, so that its cache line is this core's own afterwards. No other thread writes it.
+    fn write_back(&self) {
+        self.store(self.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
     /// Which of the first 32 words hold the sentinel: bit `i` for `words[i]`.
     fn pending(words: &[Self]) -> u32 {
         words
