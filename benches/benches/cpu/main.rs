@@ -42,6 +42,7 @@ fn main() {
 fn one_by_one<const N: usize>() -> Group {
     Group::new(format!("{}-byte messages one by one", 8 * N), Unit::Rate, "rtrb push/pop")
         .contestant(Contestant::new("Perdix", stream::<N, perdix::Copied>))
+        .contestant(Contestant::new("Perdix, spinning", stream::<N, perdix::CopiedSpinning>))
         .contestant(Contestant::new("Perdix, fence-free", stream::<N, perdix::CopiedFenceFree>))
         .contestant(Contestant::new("rtrb push/pop", stream::<N, rtrb::Copied<N>>))
         .contestant(Contestant::new("ringbuf", stream::<N, ringbuf::Copied<N>>))
@@ -70,6 +71,7 @@ fn batches() -> Group {
 fn round_trip() -> Group {
     Group::new("240-byte round trip".into(), Unit::RoundTrip, "rtrb push/pop")
         .contestant(Contestant::new("Perdix", round_trips::<LONGEST, perdix::Copied>))
+        .contestant(Contestant::new("Perdix, spinning", round_trips::<LONGEST, perdix::CopiedSpinning>))
         .contestant(Contestant::new("Perdix, fence-free", round_trips::<LONGEST, perdix::CopiedFenceFree>))
         .contestant(Contestant::new("rtrb push/pop", round_trips::<LONGEST, rtrb::Copied<LONGEST>>))
         .contestant(Contestant::new("rtrb chunk(1)", round_trips::<LONGEST, rtrb::Chunks<LONGEST, 1>>))

@@ -10,6 +10,8 @@ pub(crate) mod rtrb;
 
 use std::ops::Range;
 
+use crossbeam_utils::CachePadded;
+
 /// Messages that a queue has room for.
 pub(crate) const CAPACITY: usize = 4096;
 
@@ -33,6 +35,19 @@ pub(crate) trait Queue<const N: usize> {
     fn receive(rx: &mut Self::Rx<'_>, count: u64) -> u64;
 }
 
+/// The halves of a rival, which keep state of their own: each on its own cache lines, as on the stacks of two threads.
+pub(crate) struct Halves<T, R>(CachePadded<T>, CachePadded<R>);
+
+impl<T, R> Halves<T, R> {
+    pub(crate) fn new((tx, rx): (T, R)) -> Self {
+        Self(CachePadded::new(tx), CachePadded::new(rx))
+    }
+
+    pub(crate) fn split(&mut self) -> (&mut T, &mut R) {
+        (&mut self.0, &mut self.1)
+    }
+}
+
 /// Reads every byte of a message.
 #[inline(always)]
 pub(crate) fn sum(words: &[u64]) -> u64 {
@@ -53,19 +68,18 @@ pub(crate) fn spin<T>(mut attempt: impl FnMut() -> Option<T>) -> T {
 /// A queue of which messages are pushed and popped by value: `$push` gives an `Option`, `$pop` too.
 macro_rules! by_value {
     ($queue:ident, $tx:ty, $rx:ty, $open:expr, |$to:ident, $message:ident| $push:expr, |$from:ident| $pop:expr) => {
-        pub(crate) struct $queue<const N: usize>($tx, $rx);
+        pub(crate) struct $queue<const N: usize>($crate::queues::Halves<$tx, $rx>);
 
         impl<const N: usize> $crate::queues::Queue<N> for $queue<N> {
             type Tx<'a> = &'a mut $tx;
             type Rx<'a> = &'a mut $rx;
 
             fn open() -> Self {
-                let (tx, rx) = $open;
-                Self(tx, rx)
+                Self($crate::queues::Halves::new($open))
             }
 
             fn split(&mut self) -> (Self::Tx<'_>, Self::Rx<'_>) {
-                (&mut self.0, &mut self.1)
+                self.0.split()
             }
 
             fn send(tx: &mut Self::Tx<'_>, numbers: std::ops::Range<u64>, message: &mut [u64; N]) {

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use gil::spsc::{Receiver, Sender, channel};
 
-use super::{CAPACITY, Queue, by_value, spin, sum};
+use super::{CAPACITY, Halves, Queue, by_value, spin, sum};
 
 by_value!(
     Copied,
@@ -18,19 +18,18 @@ by_value!(
 );
 
 /// `write_buffer` and `read_guard`, at most `M` messages at a time.
-pub(crate) struct Buffers<const N: usize, const M: usize>(Sender<[u64; N]>, Receiver<[u64; N]>);
+pub(crate) struct Buffers<const N: usize, const M: usize>(Halves<Sender<[u64; N]>, Receiver<[u64; N]>>);
 
 impl<const N: usize, const M: usize> Queue<N> for Buffers<N, M> {
     type Tx<'a> = &'a mut Sender<[u64; N]>;
     type Rx<'a> = &'a mut Receiver<[u64; N]>;
 
     fn open() -> Self {
-        let (tx, rx) = channel(NonZeroUsize::new(CAPACITY).unwrap());
-        Self(tx, rx)
+        Self(Halves::new(channel(NonZeroUsize::new(CAPACITY).unwrap())))
     }
 
     fn split(&mut self) -> (Self::Tx<'_>, Self::Rx<'_>) {
-        (&mut self.0, &mut self.1)
+        self.0.split()
     }
 
     fn send(tx: &mut Self::Tx<'_>, mut numbers: Range<u64>, message: &mut [u64; N]) {

@@ -1,4 +1,4 @@
-//! Perdix, with a consumer and a producer that spin.
+//! Perdix, waiting as it does unless told otherwise, or spinning.
 
 use std::hint::black_box;
 use std::ops::Range;
@@ -9,6 +9,9 @@ use super::{CAPACITY, Queue, sum};
 
 /// `produce` and `consume`.
 pub(crate) struct Copied(Buffer);
+
+/// The same, spinning.
+pub(crate) struct CopiedSpinning(Buffer);
 
 /// The same in a fence-free ring.
 pub(crate) struct CopiedFenceFree(Buffer);
@@ -21,15 +24,8 @@ pub(crate) struct Batches(Buffer);
 
 const BATCH: usize = 32;
 
-fn buffer(mode: Mode) -> Buffer {
-    Buffer::builder().slots(CAPACITY).mode(mode).wait(WaitStrategy::Spin).build().unwrap()
-}
-
-fn copy(producer: &mut Producer<'_>, numbers: Range<u64>, message: &mut [u64]) {
-    for number in numbers {
-        message[0] = number;
-        producer.produce(bytemuck::cast_slice(black_box(message))).unwrap();
-    }
+fn buffer(mode: Mode, wait: WaitStrategy) -> Buffer {
+    Buffer::builder().slots(CAPACITY).mode(mode).wait(wait).build().unwrap()
 }
 
 fn read_each(consumer: &mut Consumer<'_>, count: u64) -> u64 {
@@ -39,54 +35,45 @@ fn read_each(consumer: &mut Consumer<'_>, count: u64) -> u64 {
     })
 }
 
-impl<const N: usize> Queue<N> for Copied {
-    type Tx<'a> = Producer<'a>;
-    type Rx<'a> = Consumer<'a>;
+/// A queue of messages that are copied in one by one.
+macro_rules! copied {
+    ($queue:ident, $mode:expr, $wait:expr) => {
+        impl<const N: usize> Queue<N> for $queue {
+            type Tx<'a> = Producer<'a>;
+            type Rx<'a> = Consumer<'a>;
 
-    fn open() -> Self {
-        Self(buffer(Mode::Fenced))
-    }
+            fn open() -> Self {
+                Self(buffer($mode, $wait))
+            }
 
-    fn split(&mut self) -> (Producer<'_>, Consumer<'_>) {
-        self.0.split_mut()
-    }
+            fn split(&mut self) -> (Producer<'_>, Consumer<'_>) {
+                self.0.split_mut()
+            }
 
-    fn send(tx: &mut Producer<'_>, numbers: Range<u64>, message: &mut [u64; N]) {
-        copy(tx, numbers, message);
-    }
+            fn send(tx: &mut Producer<'_>, numbers: Range<u64>, message: &mut [u64; N]) {
+                for number in numbers {
+                    message[0] = number;
+                    tx.produce(bytemuck::cast_slice(black_box(message.as_slice()))).unwrap();
+                }
+            }
 
-    fn receive(rx: &mut Consumer<'_>, count: u64) -> u64 {
-        read_each(rx, count)
-    }
+            fn receive(rx: &mut Consumer<'_>, count: u64) -> u64 {
+                read_each(rx, count)
+            }
+        }
+    };
 }
 
-impl<const N: usize> Queue<N> for CopiedFenceFree {
-    type Tx<'a> = Producer<'a>;
-    type Rx<'a> = Consumer<'a>;
-
-    fn open() -> Self {
-        Self(buffer(Mode::FenceFree))
-    }
-
-    fn split(&mut self) -> (Producer<'_>, Consumer<'_>) {
-        self.0.split_mut()
-    }
-
-    fn send(tx: &mut Producer<'_>, numbers: Range<u64>, message: &mut [u64; N]) {
-        copy(tx, numbers, message);
-    }
-
-    fn receive(rx: &mut Consumer<'_>, count: u64) -> u64 {
-        read_each(rx, count)
-    }
-}
+copied!(Copied, Mode::Fenced, WaitStrategy::default());
+copied!(CopiedSpinning, Mode::Fenced, WaitStrategy::Spin);
+copied!(CopiedFenceFree, Mode::FenceFree, WaitStrategy::default());
 
 impl<const N: usize> Queue<N> for InPlace {
     type Tx<'a> = Producer<'a>;
     type Rx<'a> = Consumer<'a>;
 
     fn open() -> Self {
-        Self(buffer(Mode::Fenced))
+        Self(buffer(Mode::Fenced, WaitStrategy::default()))
     }
 
     fn split(&mut self) -> (Producer<'_>, Consumer<'_>) {
@@ -112,7 +99,7 @@ impl<const N: usize> Queue<N> for Batches {
     type Rx<'a> = Consumer<'a>;
 
     fn open() -> Self {
-        Self(buffer(Mode::Fenced))
+        Self(buffer(Mode::Fenced, WaitStrategy::default()))
     }
 
     fn split(&mut self) -> (Producer<'_>, Consumer<'_>) {

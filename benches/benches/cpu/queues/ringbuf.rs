@@ -6,7 +6,7 @@ use std::ops::Range;
 use ringbuf::traits::{Consumer, Observer, Producer, Split};
 use ringbuf::{HeapCons, HeapProd, HeapRb};
 
-use super::{CAPACITY, Queue, by_value, spin, sum};
+use super::{CAPACITY, Halves, Queue, by_value, spin, sum};
 
 by_value!(
     Copied,
@@ -20,19 +20,18 @@ by_value!(
 const BATCH: u64 = 32;
 
 /// `push_iter`, and reading slices in place.
-pub(crate) struct Slices<const N: usize>(HeapProd<[u64; N]>, HeapCons<[u64; N]>);
+pub(crate) struct Slices<const N: usize>(Halves<HeapProd<[u64; N]>, HeapCons<[u64; N]>>);
 
 impl<const N: usize> Queue<N> for Slices<N> {
     type Tx<'a> = &'a mut HeapProd<[u64; N]>;
     type Rx<'a> = &'a mut HeapCons<[u64; N]>;
 
     fn open() -> Self {
-        let (tx, rx) = HeapRb::new(CAPACITY).split();
-        Self(tx, rx)
+        Self(Halves::new(HeapRb::new(CAPACITY).split()))
     }
 
     fn split(&mut self) -> (Self::Tx<'_>, Self::Rx<'_>) {
-        (&mut self.0, &mut self.1)
+        self.0.split()
     }
 
     fn send(tx: &mut Self::Tx<'_>, mut numbers: Range<u64>, message: &mut [u64; N]) {

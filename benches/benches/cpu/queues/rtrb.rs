@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use rtrb::{Consumer, Producer, RingBuffer};
 
-use super::{CAPACITY, Queue, by_value, spin, sum};
+use super::{CAPACITY, Halves, Queue, by_value, spin, sum};
 
 by_value!(
     Copied,
@@ -17,19 +17,18 @@ by_value!(
 );
 
 /// Written and read in place, by chunks of at most `M` messages.
-pub(crate) struct Chunks<const N: usize, const M: usize>(Producer<[u64; N]>, Consumer<[u64; N]>);
+pub(crate) struct Chunks<const N: usize, const M: usize>(Halves<Producer<[u64; N]>, Consumer<[u64; N]>>);
 
 impl<const N: usize, const M: usize> Queue<N> for Chunks<N, M> {
     type Tx<'a> = &'a mut Producer<[u64; N]>;
     type Rx<'a> = &'a mut Consumer<[u64; N]>;
 
     fn open() -> Self {
-        let (tx, rx) = RingBuffer::new(CAPACITY);
-        Self(tx, rx)
+        Self(Halves::new(RingBuffer::new(CAPACITY)))
     }
 
     fn split(&mut self) -> (Self::Tx<'_>, Self::Rx<'_>) {
-        (&mut self.0, &mut self.1)
+        self.0.split()
     }
 
     fn send(tx: &mut Self::Tx<'_>, mut numbers: Range<u64>, message: &mut [u64; N]) {
