@@ -9,6 +9,7 @@ mod echo;
 mod faults;
 mod link;
 pub mod pattern;
+pub mod records;
 mod send;
 mod stream;
 mod torn;
@@ -16,6 +17,10 @@ mod torn;
 pub use echo::echo;
 pub use faults::{Ending, send_too_long, stop_midway, try_until_full};
 pub use link::{bare_ping_pong, bare_writes};
+pub use records::{
+    RECORD_KIND, RECORD_SIZES, TestRecord, has_record, pack_records, pack_sized_records, send_records,
+    send_sized_records,
+};
 pub use send::{send_block, send_bytes, send_grid, send_thread, send_warp};
 pub use stream::{continue_block, continue_bytes};
 pub use torn::send_torn;

@@ -9,6 +9,9 @@
 //! | [`BlockProducer`] | all threads of one block together | the order of the calls |
 //! | [`GridProducer`] | any number of warps, each by itself | each warp's own order; warps interleave |
 //!
+//! Small values of one type go many to a message: [`Records`] makes them by their number, [`RecordPacker`] gathers what the lanes
+//! of a warp have.
+//!
 //! Only one producer (or one grid of them) uses a ring at a time. Every wait ends: after the ring's time limit, or when the
 //! consumer is gone. What a producer keeps between messages stays on the device; across the link go payload, sequence words
 //! and, when the credit is spent, one read of the consumer's tail.
@@ -50,7 +53,9 @@ mod error;
 pub mod intrinsics;
 mod kernel;
 mod link;
+mod packer;
 mod producers;
+mod records;
 mod source;
 mod write;
 
@@ -58,6 +63,8 @@ mod write;
 pub mod emulation;
 
 pub use error::{Error, Partial};
-pub use perdix_core::{DeviceRing, DeviceState, Fault, Mode, PAYLOAD_SIZE};
+pub use packer::{PackError, PackInto, RecordPacker};
+pub use perdix_core::{DeviceRing, DeviceState, Fault, Mode, PAYLOAD_SIZE, RecordLayout};
 pub use producers::{BlockProducer, GridProducer, ThreadProducer, WarpProducer};
+pub use records::Records;
 pub use source::{Bytes, Made, Source};

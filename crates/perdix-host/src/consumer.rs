@@ -4,6 +4,7 @@ mod batch;
 mod iter;
 mod large;
 mod message;
+mod records;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ pub use iter::Messages;
 pub use large::Large;
 pub use message::{Message, MessageRef, OwnedMessage};
 use perdix_core::{Consumer as Core, Corruption, Meta, Poll};
+pub use records::RecordBatch;
 
 use crate::buffer::Buffer;
 use crate::counters::Counters;

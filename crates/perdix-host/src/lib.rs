@@ -12,6 +12,8 @@
 //!   Dropping the consumer makes the producer's calls fail with [`ProduceError::ConsumerGone`].
 //! * A [`Message`] borrows its slot; dropping it releases the slot. Forgetting any guard loses, repeats and
 //!   corrupts nothing: the slot is released with the next one.
+//! * *Records*: small values of one type go many to a slot ([`Producer::records`]) and are read where they lie
+//!   ([`Consumer::for_each_record`]).
 //! * One producer, one consumer, in order. Both halves are `Send`, neither is `Sync` or `Clone`.
 //!
 //! ```
@@ -44,15 +46,17 @@ mod error;
 mod liveness;
 mod memory;
 mod producer;
+mod records;
 mod shared;
 mod wait;
 
 pub use buffer::Buffer;
 pub use builder::Builder;
-pub use consumer::{Consumer, Large, Message, MessageBatch, MessageRef, Messages, OwnedMessage};
+pub use consumer::{Consumer, Large, Message, MessageBatch, MessageRef, Messages, OwnedMessage, RecordBatch};
 pub use counters::{Counters, Snapshot};
 pub use error::{ConsumeError, CreateError, ProduceAllError, ProduceError};
 pub use memory::MemoryKind;
-pub use perdix_core::{Corruption, Fault, Mode, PAYLOAD_SIZE, SLOT_SIZE};
-pub use producer::{Batch, Grant, Producer};
+pub use perdix_core::{Corruption, Fault, Mode, PAYLOAD_SIZE, RecordLayout, SLOT_SIZE};
+pub use producer::{Batch, Grant, Producer, RecordProducer};
+pub use records::{ConsumeRecordsError, PushAllError, RecordError};
 pub use wait::WaitStrategy;

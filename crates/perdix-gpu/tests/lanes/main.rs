@@ -11,8 +11,10 @@ mod granularity;
 mod lengths;
 mod misuse;
 mod numbers;
+mod packer;
 mod partial;
 mod random;
+mod records;
 mod relay;
 mod room;
 

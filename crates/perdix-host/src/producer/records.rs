@@ -1,0 +1,253 @@
+//! Fixed-size records, gathered and stored a slot at a time.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+use std::time::Duration;
+
+use bytemuck::NoUninit;
+use perdix_core::{PAYLOAD_SIZE, Producer as Core, RecordLayout};
+
+use super::{Producer, wait_for_slots};
+use crate::error::ProduceError;
+use crate::records::PushAllError;
+use crate::wait::WaitStrategy;
+
+impl Producer<'_> {
+    /// Sends records of type `T` as messages of this kind, as many to a slot as fit 240 bytes: see [`RecordProducer`].
+    ///
+    /// A type of more than 240 bytes, of none, or with an alignment above 16 does not compile.
+    pub fn records<T: NoUninit>(&mut self, kind: u16) -> RecordProducer<'_, T> {
+        let strategy = self.shared.waits.producer;
+        let core = self.core();
+        core.abandon();
+        RecordProducer {
+            core,
+            strategy,
+            kind,
+            filled: 0,
+            last: 0,
+            gathered: Payload::new(),
+            record: PhantomData,
+        }
+    }
+}
+
+/// Sends fixed-size records, many to a slot: 30 of 8 bytes, 15 of 16, 7 of 32.
+///
+/// The first record of a slot makes sure of a free one; the slot is published when it is full. The records of a slot that is not
+/// full are published by [`flush`](Self::flush), or when the `RecordProducer` is dropped; forgotten (`std::mem::forget`), it loses
+/// them. To send messages of another kind in between, drop it.
+///
+/// ```
+/// use bytemuck::{AnyBitPattern, NoUninit};
+/// use perdix_host::Buffer;
+///
+/// #[derive(Clone, Copy, Debug, PartialEq, NoUninit, AnyBitPattern)]
+/// #[repr(C)]
+/// struct Sample { time: u64, value: f32, sensor: u32 }
+///
+/// let mut buffer = Buffer::new(64)?;
+/// let (mut producer, mut consumer) = buffer.split_mut();
+/// let mut samples = producer.records::<Sample>(7);
+/// for time in 0..20 {
+///     samples.push(Sample { time, value: 0.5, sensor: 1 })?;
+/// }
+/// drop(samples); // publishes the last five; fifteen filled a slot
+/// producer.finish();
+///
+/// let mut times = 0;
+/// let count = consumer.for_each_record(7, |sample: &Sample| times += sample.time)?;
+/// assert_eq!((count, times), (20, 190));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "it sends nothing by itself"]
+pub struct RecordProducer<'p, T: NoUninit> {
+    core: &'p mut Core,
+    strategy: WaitStrategy,
+    kind: u16,
+    /// Records gathered for the open slot.
+    filled: usize,
+    /// The index of the slot's last record; 0 while no slot is open, so that one comparison tells whether a record can just be
+    /// stored.
+    last: usize,
+    /// The records, until the slot is full. A consumer that waits looks at the slot all the time, and would take its first cache
+    /// line away from every single store into it; stored all at once, the records cross once.
+    gathered: Payload,
+    record: PhantomData<T>,
+}
+
+/// A slot's payload.
+#[repr(C, align(16))]
+struct Payload([MaybeUninit<u8>; PAYLOAD_SIZE]);
+
+impl Payload {
+    fn new() -> Self {
+        Self([MaybeUninit::uninit(); PAYLOAD_SIZE])
+    }
+}
+
+impl<T: NoUninit> RecordProducer<'_, T> {
+    /// Records in a full slot.
+    pub const PER_SLOT: usize = RecordLayout::<T>::PER_SLOT;
+
+    /// Appends a record, waiting while the ring is full.
+    ///
+    /// # Errors
+    /// [`ProduceError::ConsumerGone`] or [`ProduceError::Corrupt`]; the record was not taken, those before it stay.
+    #[inline(always)]
+    pub fn push(&mut self, record: T) -> Result<(), ProduceError> {
+        if self.filled < self.last {
+            self.put(record);
+            return Ok(());
+        }
+        self.push_at_edge(record, None)
+    }
+
+    /// [`push`](Self::push) without waiting.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push), and [`ProduceError::Full`].
+    #[inline(always)]
+    pub fn try_push(&mut self, record: T) -> Result<(), ProduceError> {
+        if self.filled < self.last {
+            self.put(record);
+            return Ok(());
+        }
+        self.push_at_edge(record, Some(Duration::ZERO)).map_err(|error| match error {
+            ProduceError::TimedOut { .. } => {
+                ProduceError::Full { needed: 1, capacity: self.core.ring().capacity() }
+            }
+            other => other,
+        })
+    }
+
+    /// [`push`](Self::push), waiting no longer than `limit`.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push), and [`ProduceError::TimedOut`].
+    #[inline]
+    pub fn push_timeout(&mut self, record: T, limit: Duration) -> Result<(), ProduceError> {
+        self.push_at_edge(record, Some(limit))
+    }
+
+    /// Appends every record of an iterator, waiting while the ring is full, and says how many. The last slot stays open for more.
+    ///
+    /// # Errors
+    /// [`PushAllError`] says how many were taken before the one that was not.
+    #[inline]
+    pub fn push_all(&mut self, records: impl IntoIterator<Item = T>) -> Result<u64, PushAllError> {
+        let mut pushed = 0;
+        for record in records {
+            self.push(record).map_err(|source| PushAllError { pushed, source })?;
+            pushed += 1;
+        }
+        Ok(pushed)
+    }
+
+    /// [`push_all`](Self::push_all) for records that lie side by side: one copy per slot.
+    ///
+    /// # Errors
+    /// As [`push_all`](Self::push_all).
+    pub fn push_slice(&mut self, records: &[T]) -> Result<u64, PushAllError> {
+        let mut left = records;
+        while !left.is_empty() {
+            if self.filled == 0 {
+                let pushed = (records.len() - left.len()) as u64;
+                self.open(None).map_err(|source| PushAllError { pushed, source })?;
+            }
+            if self.filled == 0 && left.len() >= Self::PER_SLOT {
+                let (slot, later) = left.split_at(Self::PER_SLOT);
+                publish(self.core, self.kind, bytemuck::cast_slice(slot));
+                self.last = 0;
+                left = later;
+                continue;
+            }
+            let (now, later) = left.split_at(left.len().min(Self::PER_SLOT - self.filled));
+            for record in now {
+                self.put(*record);
+            }
+            if self.filled == Self::PER_SLOT {
+                self.send_gathered(Self::PER_SLOT);
+            }
+            left = later;
+        }
+        Ok(records.len() as u64)
+    }
+
+    /// Publishes the slot that is not full, if records wait for one.
+    pub fn flush(&mut self) {
+        if self.filled != 0 {
+            self.send_gathered(self.filled);
+        }
+    }
+
+    /// Records that wait for a slot to be full.
+    pub fn pending(&self) -> usize {
+        self.filled
+    }
+
+    /// The first record of a slot, or the last.
+    #[inline(never)]
+    fn push_at_edge(&mut self, record: T, limit: Option<Duration>) -> Result<(), ProduceError> {
+        if self.filled == 0 {
+            self.open(limit)?;
+        }
+        self.put(record);
+        if self.filled == Self::PER_SLOT {
+            self.send_gathered(Self::PER_SLOT);
+        }
+        Ok(())
+    }
+
+    /// Makes sure of a free slot.
+    #[inline(always)]
+    fn open(&mut self, limit: Option<Duration>) -> Result<(), ProduceError> {
+        if self.core.credit() == 0 {
+            wait_for_slots(self.core, self.strategy, 1, limit)?;
+        }
+        self.last = Self::PER_SLOT - 1;
+        Ok(())
+    }
+
+    /// Adds a record to those gathered, which are fewer than a slot holds.
+    #[inline(always)]
+    fn put(&mut self, record: T) {
+        let to = self.gathered.0.as_mut_ptr().cast::<T>().wrapping_add(self.filled);
+        // SAFETY: `filled` is below the number that fits, and the payload is aligned for any record.
+        unsafe { to.write(record) };
+        self.filled += 1;
+    }
+
+    /// Publishes the first `count` records gathered, which is all of them.
+    #[inline(always)]
+    fn send_gathered(&mut self, count: usize) {
+        let start = self.gathered.0.as_ptr().cast::<u8>();
+        // SAFETY: that many records were stored, and all their bytes are initialised (`NoUninit`).
+        let bytes = unsafe { std::slice::from_raw_parts(start, count * RecordLayout::<T>::SIZE) };
+        publish(self.core, self.kind, bytes);
+        self.filled = 0;
+        self.last = 0;
+    }
+}
+
+/// Publishes a message whose slot was found free.
+#[inline(always)]
+fn publish(core: &mut Core, kind: u16, bytes: &[u8]) {
+    // Nobody else takes the slot meanwhile: this cannot be refused.
+    let pushed = core.push(kind, 0, bytes);
+    debug_assert_eq!(pushed, Ok(()));
+}
+
+impl<T: NoUninit> Drop for RecordProducer<'_, T> {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
+impl<T: NoUninit> fmt::Debug for RecordProducer<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut all = f.debug_struct("RecordProducer");
+        all.field("kind", &self.kind).field("pending", &self.pending()).finish_non_exhaustive()
+    }
+}
