@@ -43,7 +43,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     say!("{comparison}");
     if comparison.has(Verdict::Less) {
         say!(
-            "less than is kept: run `cargo xtask instructions --update` and commit {}",
+            "fewer than are kept, or not kept yet: run `cargo xtask instructions --update` and commit {}",
             workspace::shown(&file)
         );
     }

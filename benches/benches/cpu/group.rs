@@ -44,6 +44,7 @@ impl Contestant {
 pub(crate) struct Group {
     name: String,
     unit: Unit,
+    slice: u64,
     baseline: &'static str,
     contestants: Vec<Contestant>,
     target: Option<Target>,
@@ -52,11 +53,17 @@ pub(crate) struct Group {
 impl Group {
     /// Ratios are to the contestant named `baseline`.
     pub(crate) fn new(name: String, unit: Unit, baseline: &'static str) -> Self {
-        Self { name, unit, baseline, contestants: Vec::new(), target: None }
+        Self { name, unit, slice: unit.slice(), baseline, contestants: Vec::new(), target: None }
     }
 
     pub(crate) fn contestant(mut self, contestant: Contestant) -> Self {
         self.contestants.push(contestant);
+        self
+    }
+
+    /// Messages in a slice, where the usual number takes too short a time.
+    pub(crate) fn slice(mut self, messages: u64) -> Self {
+        self.slice = messages;
         self
     }
 
@@ -69,7 +76,7 @@ impl Group {
     /// Measures, and prints the table unless the filter has left nothing of the group.
     pub(crate) fn run(self, criterion: &mut Criterion, report: &mut Report) {
         pin(1);
-        let slice = self.unit.slice();
+        let slice = self.slice;
         let turns = RefCell::new(Vec::new());
         let mut group = criterion.benchmark_group(&self.name);
         group.sampling_mode(SamplingMode::Flat).sample_size(10).nresamples(2000);

@@ -33,6 +33,9 @@ fn main() {
     in_place().target(Target::at_least("in place", 1.15)).run(&mut criterion, &mut report);
     batches().target(Target::at_least("batches of 32", 1.15)).run(&mut criterion, &mut report);
     round_trip().target(Target::at_most("round trip, p50", 0.75)).run(&mut criterion, &mut report);
+    records()
+        .target(Target::at_least("8-byte messages packed as records", 2.0))
+        .run(&mut criterion, &mut report);
     one_by_one::<8>().run(&mut criterion, &mut report);
     one_by_one::<1>().run(&mut criterion, &mut report);
     criterion.final_summary();
@@ -66,6 +69,14 @@ fn batches() -> Group {
         .contestant(Contestant::new("rtrb slices of 32", stream::<LONGEST, rtrb::Chunks<LONGEST, 32>>))
         .contestant(Contestant::new("gil buffer of 32", stream::<LONGEST, gil::Buffers<LONGEST, 32>>))
         .contestant(Contestant::new("ringbuf slices of 32", stream::<LONGEST, ringbuf::Slices<LONGEST>>))
+}
+
+fn records() -> Group {
+    Group::new("8-byte records".into(), Unit::Rate, "rtrb push/pop, u64")
+        .slice(1_000_000)
+        .contestant(Contestant::new("Perdix records", stream::<1, perdix::Records>))
+        .contestant(Contestant::new("rtrb push/pop, u64", stream::<1, rtrb::Copied<1>>))
+        .contestant(Contestant::new("rtrb slices of 32, u64", stream::<1, rtrb::Chunks<1, 32>>))
 }
 
 fn round_trip() -> Group {

@@ -96,7 +96,7 @@ impl Report {
 impl Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}\n", machine())?;
-        writeln!(f, "| 240-byte messages | Perdix | baseline | ratio | target |")?;
+        writeln!(f, "| 240-byte messages, unless said otherwise | Perdix | baseline | ratio | target |")?;
         writeln!(f, "|---|---|---|---|---|")?;
         for (table, target) in &self.tables {
             let Some(target) = target else { continue };

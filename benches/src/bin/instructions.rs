@@ -13,13 +13,14 @@ type Outcome = Result<(), Box<dyn Error>>;
 /// Sends so many messages.
 type Path = fn(&mut Producer<'_>, &mut Consumer<'_>, u64) -> Outcome;
 
-const PATHS: [(&str, Mode, Path); 6] = [
+const PATHS: [(&str, Mode, Path); 7] = [
     ("produce and consume, 240 bytes, fenced", Mode::Fenced, copied::<240>),
     ("produce and consume, 240 bytes, fence-free", Mode::FenceFree, copied::<240>),
     ("produce and consume, 8 bytes, fenced", Mode::Fenced, copied::<8>),
     ("reserve and commit, 240 bytes, fenced", Mode::Fenced, in_place),
     ("batches of 32, 240 bytes, fenced", Mode::Fenced, batches),
     ("batches of 32, 240 bytes, fence-free", Mode::FenceFree, batches),
+    ("records of 8 bytes, per record, fenced", Mode::Fenced, records),
 ];
 
 const BATCH: u64 = 32;
@@ -72,6 +73,22 @@ fn batches(producer: &mut Producer<'_>, consumer: &mut Consumer<'_>, messages: u
         batch.iter().for_each(|message| {
             black_box(message);
         });
+    }
+    Ok(())
+}
+
+fn records(producer: &mut Producer<'_>, consumer: &mut Consumer<'_>, messages: u64) -> Outcome {
+    // 32 slots full at a time, and what is left.
+    let full = BATCH * 30;
+    let mut sent = 0;
+    while sent < messages {
+        let now = full.min(messages - sent);
+        producer.records::<u64>(0).push_all((0..now).map(black_box))?;
+        let batch = consumer.records::<u64>(0)?;
+        batch.iter().for_each(|record| {
+            black_box(record);
+        });
+        sent += now;
     }
     Ok(())
 }

@@ -22,6 +22,9 @@ pub(crate) struct InPlace(Buffer);
 /// `batch` and `consume_batch`.
 pub(crate) struct Batches(Buffer);
 
+/// Typed records, many to a slot.
+pub(crate) struct Records(Buffer);
+
 const BATCH: usize = 32;
 
 fn buffer(mode: Mode, wait: WaitStrategy) -> Buffer {
@@ -126,6 +129,38 @@ impl<const N: usize> Queue<N> for Batches {
                 total = total.wrapping_add(sum(bytemuck::cast_slice(message.bytes())));
             }
             count -= batch.len() as u64;
+        }
+        total
+    }
+}
+
+impl Queue<1> for Records {
+    type Tx<'a> = Producer<'a>;
+    type Rx<'a> = Consumer<'a>;
+
+    fn open() -> Self {
+        Self(buffer(Mode::Fenced, WaitStrategy::default()))
+    }
+
+    fn split(&mut self) -> (Producer<'_>, Consumer<'_>) {
+        self.0.split_mut()
+    }
+
+    fn send(tx: &mut Producer<'_>, numbers: Range<u64>, _message: &mut [u64; 1]) {
+        let mut records = tx.records::<u64>(0);
+        for number in numbers {
+            records.push(black_box(number)).unwrap();
+        }
+    }
+
+    fn receive(rx: &mut Consumer<'_>, mut count: u64) -> u64 {
+        let mut total = 0_u64;
+        while count != 0 {
+            let batch = rx.records::<u64>(0).unwrap();
+            for records in batch.slices() {
+                total = total.wrapping_add(sum(records));
+                count -= records.len() as u64;
+            }
         }
         total
     }
