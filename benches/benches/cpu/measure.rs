@@ -18,9 +18,10 @@ const TRIPS_PER_LOOK: u64 = 16;
 pub(crate) fn stream<const N: usize, Q: Queue<N>>(messages: u64) -> Duration {
     let mut queue = Q::open();
     let (mut tx, mut rx) = queue.split();
-    let start = Barrier::new(2);
+    let start = &Barrier::new(2);
     thread::scope(|scope| {
-        scope.spawn(|| {
+        // Moved, so that they share no cache line with what this thread writes on its stack.
+        scope.spawn(move || {
             pin(0);
             start.wait();
             let mut message = [1; N];
@@ -44,10 +45,11 @@ pub(crate) fn stream<const N: usize, Q: Queue<N>>(messages: u64) -> Duration {
 pub(crate) fn round_trips<const N: usize, Q: Queue<N>>(trips: u64) -> Duration {
     let (mut there, mut back) = (Q::open(), Q::open());
     let ((mut ping, mut pinged), (mut pong, mut ponged)) = (there.split(), back.split());
-    let start = Barrier::new(2);
+    let start = &Barrier::new(2);
     let all = WARM_UP + trips;
     thread::scope(|scope| {
-        scope.spawn(|| {
+        // Moved, so that they share no cache line with what this thread writes on its stack.
+        scope.spawn(move || {
             pin(0);
             start.wait();
             let mut message = [1; N];
