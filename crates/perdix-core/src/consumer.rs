@@ -18,6 +18,9 @@ const WRITTEN_TOGETHER: u64 = 16;
 /// Fewer messages than these before an idle look are no stream, and their answer must not wait until lines are written.
 const RUN: u64 = 4;
 
+/// The payload words that begin the slot's second, third and fourth line of 64 bytes.
+const FIRST_WORDS: [usize; 3] = [6, 14, 22];
+
 /// What a look at the next message found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Poll {
@@ -180,6 +183,8 @@ impl<W: Word> Consumer<W> {
         if slot.seq.load(Ordering::Acquire) != number.wrapping_add(1) {
             return Ok(None);
         }
+        // The lines behind the first come from the other core: they are on their way while the caller gets ready to read them.
+        further_lines(slot, length(slot)).for_each(W::prefetch);
         match self.ring.mode() {
             Mode::Fenced => check(number, slot.meta.load(Ordering::Relaxed)).map(Some),
             Mode::FenceFree => sentinel::arrived(slot).map(|word| check(number, word)).transpose(),
@@ -333,15 +338,17 @@ fn length<W: Word>(slot: &Slot<W>) -> usize {
 /// Stores to every cache line that a message of `len` bytes touches.
 #[inline(always)]
 fn write_lines<W: Word>(slot: &Slot<W>, len: usize) {
-    /// The payload words that begin the slot's second, third and fourth line of 64 bytes.
-    const FIRST_WORDS: [usize; 3] = [6, 14, 22];
     slot.meta.write_back();
-    let used = words_of(len);
-    for first in FIRST_WORDS {
-        if let (true, Some(word)) = (first < used, slot.payload.get(first)) {
-            word.write_back();
-        }
-    }
+    further_lines(slot, len).for_each(W::write_back);
+}
+
+/// The payload word that begins each line behind the first that a message of `len` bytes touches.
+#[inline(always)]
+fn further_lines<W: Word>(slot: &Slot<W>, len: usize) -> impl Iterator<Item = &W> {
+    FIRST_WORDS
+        .into_iter()
+        .take_while(move |first| *first < words_of(len))
+        .filter_map(|first| slot.payload.get(first))
 }
 
 #[inline(always)]

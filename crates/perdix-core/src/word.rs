@@ -43,6 +43,9 @@ pub unsafe trait Word: Sized + Sync {
         self.store(self.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
+    /// Begins to fetch the word's cache line, where the target has an instruction for it.
+    fn prefetch(&self) {}
+
     /// Which of the first 32 words hold the sentinel: bit `i` for `words[i]`.
     fn pending(words: &[Self]) -> u32 {
         words
@@ -103,6 +106,14 @@ unsafe impl Word for AtomicU64 {
                 options(nostack, preserves_flags)
             );
         }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn prefetch(&self) {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a hint that accesses no memory, on an instruction that every x86-64 has.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(self.as_ptr().cast::<i8>()) };
     }
 
     #[inline(always)]
