@@ -158,6 +158,7 @@ impl Unit {
 fn machine() -> String {
     let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(": "));
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    // Not `available_parallelism`: this thread is pinned.
+    let cores = text.lines().filter(|line| line.starts_with("processor")).count();
     format!("{cores} cores, {}", model.map_or("unknown processor", |(_, name)| name))
 }
