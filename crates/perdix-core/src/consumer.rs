@@ -262,7 +262,7 @@ impl<W: Word> Consumer<W> {
     /// Publishes the tail now, with the statistics.
     #[inline]
     pub fn publish_tail(&mut self) {
-        if self.settled.wrapping_sub(self.unwritten) >= RUN {
+        if self.settled.wrapping_sub(self.unwritten) >= RUN.min(self.ring.capacity()) {
             self.write_lines();
         }
         self.unwritten = self.settled;

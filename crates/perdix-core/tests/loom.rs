@@ -146,6 +146,7 @@ fn fenced_lazy_tail() {
 #[test]
 fn fenced_lines_written_back() {
     explore(3, config(2, FENCED, WRAP), 2, push::<4, 2>, receive_from_core::<4, 2>);
+    explore(3, config(1, FENCED, WRAP), 2, push::<3, 2>, receive_from_core::<3, 2>);
 }
 
 #[test]

@@ -114,7 +114,7 @@ pub fn receive_lazily<const N: u64, const WORDS: usize>(consumer: Consumer<LoomW
 
 /// The same from a producer on another core: lines are written before they are handed back.
 pub fn receive_from_core<const N: u64, const WORDS: usize>(consumer: Consumer<LoomWord>) {
-    receive_all::<N, WORDS>(consumer.for_cpu_producer());
+    receive_lazily::<N, WORDS>(consumer.for_cpu_producer());
 }
 
 /// Receives `N` messages of one word in runs, and settles a whole run at once.
