@@ -4,6 +4,7 @@ mod cargo;
 mod cuda_library;
 mod cuda_stub;
 mod example;
+mod instructions;
 mod ptx;
 mod say;
 mod setup;
@@ -39,6 +40,7 @@ enum Verb {
     TestGpu(test_gpu::Arguments),
     Example(example::Arguments),
     CudaStub(cuda_stub::Arguments),
+    Instructions(instructions::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         Verb::TestGpu(arguments) => test_gpu::run(&arguments),
         Verb::Example(arguments) => example::run(&arguments),
         Verb::CudaStub(arguments) => cuda_stub::run(&arguments),
+        Verb::Instructions(arguments) => instructions::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

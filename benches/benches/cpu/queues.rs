@@ -1,145 +1,102 @@
-//! The queues under test behind one trait, and the two measurements.
+//! The queues under test, behind one trait.
 
-use std::hint::{black_box, spin_loop};
-use std::sync::{Barrier, OnceLock};
-use std::time::{Duration, Instant};
+pub(crate) mod channels;
+pub(crate) mod gil;
+pub(crate) mod heapless;
+pub(crate) mod nexus;
+pub(crate) mod perdix;
+pub(crate) mod ringbuf;
+pub(crate) mod rtrb;
 
-use core_affinity::CoreId;
-use perdix_host::{Buffer, Consumer, Producer, WaitStrategy};
+use std::ops::Range;
 
-pub(crate) type Payload = [u64; 30];
+use crossbeam_utils::CachePadded;
 
-/// A queue of 240-byte messages: pushing copies the message in, popping reads every byte of it.
-pub(crate) trait Queue {
-    const CAPACITY: usize = 4096;
-    type Tx: Send;
-    type Rx: Send;
-    fn open() -> (Self::Tx, Self::Rx);
-    fn push(tx: &mut Self::Tx, message: &Payload);
-    /// Waits for a message and returns the sum of its words.
-    fn pop(rx: &mut Self::Rx) -> u64;
+/// Messages that a queue has room for.
+pub(crate) const CAPACITY: usize = 4096;
+
+/// A queue of messages of `N` words. All of them spin while they wait.
+pub(crate) trait Queue<const N: usize> {
+    type Tx<'a>: Send
+    where
+        Self: 'a;
+    type Rx<'a>: Send
+    where
+        Self: 'a;
+
+    fn open() -> Self;
+
+    fn split(&mut self) -> (Self::Tx<'_>, Self::Rx<'_>);
+
+    /// Sends one message for each number, which is its first word; the other words are those of `message`.
+    fn send(tx: &mut Self::Tx<'_>, numbers: Range<u64>, message: &mut [u64; N]);
+
+    /// Receives `count` messages and returns the sum of all their words.
+    fn receive(rx: &mut Self::Rx<'_>, count: u64) -> u64;
 }
 
-pub(crate) struct PerdixQueue;
+/// The halves of a rival, which keep state of their own: each on its own cache lines, as on the stacks of two threads.
+pub(crate) struct Halves<T, R>(CachePadded<T>, CachePadded<R>);
 
-impl Queue for PerdixQueue {
-    type Tx = Producer<'static>;
-    type Rx = Consumer<'static>;
-
-    fn open() -> (Self::Tx, Self::Rx) {
-        Buffer::builder().slots(Self::CAPACITY).wait(WaitStrategy::Spin).build().unwrap().split()
+impl<T, R> Halves<T, R> {
+    pub(crate) fn new((tx, rx): (T, R)) -> Self {
+        Self(CachePadded::new(tx), CachePadded::new(rx))
     }
 
-    #[inline]
-    fn push(tx: &mut Self::Tx, message: &Payload) {
-        tx.produce(bytes_of(message)).unwrap();
-    }
-
-    #[inline]
-    fn pop(rx: &mut Self::Rx) -> u64 {
-        let message = rx.consume().unwrap();
-        message
-            .chunks_exact(8)
-            .map(|word| u64::from_le_bytes(word.try_into().unwrap()))
-            .fold(0, u64::wrapping_add)
+    pub(crate) fn split(&mut self) -> (&mut T, &mut R) {
+        (&mut self.0, &mut self.1)
     }
 }
 
-pub(crate) struct RtrbQueue;
+/// Reads every byte of a message.
+#[inline(always)]
+pub(crate) fn sum(words: &[u64]) -> u64 {
+    words.iter().copied().fold(0, u64::wrapping_add)
+}
 
-impl Queue for RtrbQueue {
-    type Tx = rtrb::Producer<Payload>;
-    type Rx = rtrb::Consumer<Payload>;
-
-    fn open() -> (Self::Tx, Self::Rx) {
-        rtrb::RingBuffer::new(Self::CAPACITY)
-    }
-
-    #[inline]
-    fn push(tx: &mut Self::Tx, message: &Payload) {
-        while tx.push(*message).is_err() {
-            spin_loop();
+/// Calls `attempt` until it gives something, as a thread that waits by spinning does.
+#[inline(always)]
+pub(crate) fn spin<T>(mut attempt: impl FnMut() -> Option<T>) -> T {
+    loop {
+        if let Some(done) = attempt() {
+            return done;
         }
+        std::hint::spin_loop();
     }
+}
 
-    #[inline]
-    fn pop(rx: &mut Self::Rx) -> u64 {
-        loop {
-            match rx.pop() {
-                Ok(message) => return message.iter().copied().fold(0, u64::wrapping_add),
-                Err(_) => spin_loop(),
+/// A queue of which messages are pushed and popped by value: `$push` gives an `Option`, `$pop` too.
+macro_rules! by_value {
+    ($queue:ident, $tx:ty, $rx:ty, $open:expr, |$to:ident, $message:ident| $push:expr, |$from:ident| $pop:expr) => {
+        pub(crate) struct $queue<const N: usize>($crate::queues::Halves<$tx, $rx>);
+
+        impl<const N: usize> $crate::queues::Queue<N> for $queue<N> {
+            type Tx<'a> = &'a mut $tx;
+            type Rx<'a> = &'a mut $rx;
+
+            fn open() -> Self {
+                Self($crate::queues::Halves::new($open))
+            }
+
+            fn split(&mut self) -> (Self::Tx<'_>, Self::Rx<'_>) {
+                self.0.split()
+            }
+
+            fn send(tx: &mut Self::Tx<'_>, numbers: std::ops::Range<u64>, message: &mut [u64; N]) {
+                for number in numbers {
+                    message[0] = number;
+                    let ($to, $message) = (&mut **tx, std::hint::black_box(&*message));
+                    $crate::queues::spin(|| $push);
+                }
+            }
+
+            fn receive(rx: &mut Self::Rx<'_>, count: u64) -> u64 {
+                let $from = &mut **rx;
+                (0..count).fold(0, |total: u64, _| {
+                    total.wrapping_add($crate::queues::sum(&$crate::queues::spin(|| $pop)))
+                })
             }
         }
-    }
+    };
 }
-
-/// How long `messages` messages take from one core to another.
-pub(crate) fn stream<Q: Queue>(messages: u64) -> Duration {
-    let (mut tx, mut rx) = Q::open();
-    let start = Barrier::new(2);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            pin(0);
-            start.wait();
-            let mut message = [1; 30];
-            for number in 0..messages {
-                message[0] = number;
-                Q::push(&mut tx, black_box(&message));
-            }
-        });
-        pin(1);
-        start.wait();
-        let begun = Instant::now();
-        let mut sum = 0_u64;
-        for _ in 0..messages {
-            sum = sum.wrapping_add(Q::pop(&mut rx));
-        }
-        let taken = begun.elapsed();
-        assert_eq!(sum, 29 * messages + messages * (messages - 1) / 2);
-        taken
-    })
-}
-
-/// How long `trips` messages take there and back, one at a time.
-pub(crate) fn round_trip<Q: Queue>(trips: u64) -> Duration {
-    let ((mut ping, mut pinged), (mut pong, mut ponged)) = (Q::open(), Q::open());
-    let start = Barrier::new(2);
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            pin(0);
-            start.wait();
-            let mut message = [1; 30];
-            for _ in 0..trips {
-                message[0] = Q::pop(&mut pinged);
-                Q::push(&mut pong, black_box(&message));
-            }
-        });
-        pin(1);
-        start.wait();
-        let begun = Instant::now();
-        for trip in 0..trips {
-            Q::push(&mut ping, black_box(&[trip; 30]));
-            assert_eq!(Q::pop(&mut ponged), 30 * trip + 29);
-        }
-        begun.elapsed()
-    })
-}
-
-/// Pins this thread to one of the cores that the process may use.
-fn pin(core: usize) {
-    // Asked once, before any pinning: a pinned thread and its children see only their own core.
-    static CORES: OnceLock<Vec<CoreId>> = OnceLock::new();
-    if let Some(core) = CORES.get_or_init(|| core_affinity::get_core_ids().unwrap_or_default()).get(core) {
-        core_affinity::set_for_current(*core);
-    }
-}
-
-/// Call before the first measurement.
-pub(crate) fn find_cores() {
-    pin(1);
-}
-
-fn bytes_of(message: &Payload) -> &[u8] {
-    // SAFETY: 30 words are 240 initialised bytes.
-    unsafe { std::slice::from_raw_parts(message.as_ptr().cast(), size_of::<Payload>()) }
-}
+pub(crate) use by_value;

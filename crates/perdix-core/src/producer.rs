@@ -9,7 +9,7 @@ use crate::mode::Mode;
 use crate::refused::Refused;
 use crate::ring::Ring;
 use crate::sentinel;
-use crate::slot::{PAYLOAD_SIZE, Slot, words_of};
+use crate::slot::{HEADER_SIZE, PAYLOAD_SIZE, Slot, words_of};
 use crate::word::Word;
 
 /// The producer's half: stages messages in free slots, then publishes them.
@@ -35,6 +35,9 @@ pub struct Producer<W = AtomicU64> {
     /// Whether the last look at the tail found too little room, so that a waiting producer is counted once.
     starved: bool,
 }
+
+/// Payload words in a slot's first line of 64 bytes.
+const FIRST_LINE_WORDS: usize = (64 - HEADER_SIZE) / 8;
 
 impl<W: Word> Producer<W> {
     /// The producer of a fresh ring.
@@ -100,12 +103,22 @@ impl<W: Word> Producer<W> {
         self.ensure(1)?;
         let (number, ring) = (self.head, self.ring);
         let slot = ring.slot(number);
-        // SAFETY: `ensure` found the slot free (its Acquire of tail), and nothing is published before the store below.
-        unsafe { W::write_plain(&slot.payload, bytes) };
-        slot.meta.store(self.meta_of(slot, bytes.len(), flags, kind).word(), Ordering::Relaxed);
-        // pairs with the Acquire load of seq in Consumer::ready
-        slot.seq.store(number.wrapping_add(1), Ordering::Release);
-        self.advance(1, bytes.len() as u64);
+        // SAFETY: `ensure` found the slot free (its Acquire of tail), and nothing is published before `publish_written` does.
+        unsafe { write_payload(slot, bytes) };
+        self.publish_written(slot, number, bytes.len(), flags, kind);
+        Ok(())
+    }
+
+    /// Publishes the message that was written in place into the slot that [`vacant`](Self::vacant) named while nothing was
+    /// staged; `len` above 240 is cut to 240.
+    ///
+    /// # Errors
+    /// [`Refused`]; nothing has changed then.
+    #[inline(always)]
+    pub fn push_in_place(&mut self, kind: u16, flags: u8, len: usize) -> Result<(), Refused> {
+        self.ensure(1)?;
+        let (number, ring) = (self.head, self.ring);
+        self.publish_written(ring.slot(number), number, len.min(PAYLOAD_SIZE), flags, kind);
         Ok(())
     }
 
@@ -324,6 +337,14 @@ impl<W: Word> Producer<W> {
     }
 
     #[inline(always)]
+    fn publish_written(&mut self, slot: &Slot<W>, number: u64, len: usize, flags: u8, kind: u16) {
+        slot.meta.store(self.meta_of(slot, len, flags, kind).word(), Ordering::Relaxed);
+        // pairs with the Acquire load of seq in Consumer::ready
+        slot.seq.store(number.wrapping_add(1), Ordering::Release);
+        self.advance(1, len as u64);
+    }
+
+    #[inline(always)]
     fn stage_written(&mut self, slot: &Slot<W>, len: usize, kind: u16, flags: u8) {
         slot.meta.store(self.meta_of(slot, len, flags, kind).word(), Ordering::Relaxed);
         self.staged += 1;
@@ -381,5 +402,25 @@ impl<W: Word> Producer<W> {
         let stats = &self.ring.control().producer.stats;
         stats.messages.store(self.messages, Ordering::Relaxed);
         stats.bytes.store(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// Copies a message into a slot, its first line last: the consumer polls that line, and takes it away again when it looks
+/// between the first store to it and the one to the sequence word.
+///
+/// # Safety
+/// As [`Word::write_plain`].
+#[inline(always)]
+unsafe fn write_payload<W: Word>(slot: &Slot<W>, bytes: &[u8]) {
+    if let (Some((first, rest)), Some((first_words, rest_words))) =
+        (bytes.split_at_checked(8 * FIRST_LINE_WORDS), slot.payload.split_at_checked(FIRST_LINE_WORDS))
+    {
+        // SAFETY: the caller's contract.
+        unsafe { W::write_plain(rest_words, rest) };
+        // SAFETY: as above.
+        unsafe { W::write_plain(first_words, first) };
+    } else {
+        // SAFETY: as above.
+        unsafe { W::write_plain(&slot.payload, bytes) };
     }
 }

@@ -52,6 +52,14 @@ pub unsafe trait Word: Sized + Sync {
         self.store(SENTINEL, Ordering::Relaxed);
     }
 
+    /// Stores the value that the word has, so that its cache line is this core's own afterwards. No other thread writes it.
+    fn write_back(&self) {
+        self.store(self.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    /// Begins to fetch the word's cache line, where the target has an instruction for it.
+    fn prefetch(&self) {}
+
     /// Which of the first 32 words hold the sentinel: bit `i` for `words[i]`.
     fn pending(words: &[Self]) -> u32 {
         words
@@ -72,10 +80,6 @@ pub unsafe trait Word: Sized + Sync {
     fn rearm_pairs(words: &[Self]) {
         words.iter().for_each(Self::rearm);
     }
-
-    /// Asks for the cache lines of the words ahead of a look at them; changes nothing.
-    #[inline(always)]
-    fn prefetch(_words: &[Self]) {}
 
     /// Asks for the cache lines of a slot that is to be read once; changes nothing.
     #[inline(always)]
@@ -120,12 +124,6 @@ unsafe impl Word for AtomicU64 {
 
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
-    fn prefetch(words: &[Self]) {
-        x86::prefetch(words);
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    #[inline(always)]
     fn prefetch_once(slot: &Slot<Self>) {
         x86::prefetch_once(slot);
     }
@@ -159,6 +157,14 @@ unsafe impl Word for AtomicU64 {
         let value = u128::from(values[0]) | u128::from(values[1]) << 64;
         // SAFETY: the pair is two neighbouring words, aligned to 16 bytes, and ours by the contract.
         unsafe { *low.as_ptr().cast::<u128>() = value };
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn prefetch(&self) {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: a hint that accesses no memory, on an instruction that every x86-64 has.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(self.as_ptr().cast::<i8>()) };
     }
 
     #[inline(always)]

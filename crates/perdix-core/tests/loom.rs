@@ -144,6 +144,17 @@ fn fenced_lazy_tail() {
 }
 
 #[test]
+fn fenced_lines_written_back() {
+    explore(3, config(2, FENCED, WRAP), 2, push::<4, 2>, receive_from_core::<4, 2>);
+    explore(3, config(1, FENCED, WRAP), 2, push::<3, 2>, receive_from_core::<3, 2>);
+}
+
+#[test]
+fn fenced_second_line_written_back() {
+    explore(3, config(1, FENCED, 0), 7, push::<2, 7>, receive_from_core::<2, 7>);
+}
+
+#[test]
 fn fenced_batches() {
     explore(3, config(2, FENCED, WRAP), 1, publish_pairs::<4>, receive_all::<4, 1>);
 }

@@ -210,7 +210,8 @@ impl<'a> Consumer<'a> {
 
     #[inline(never)]
     fn wait_long(&mut self, limit: Option<Duration>) -> Result<Meta, ConsumeError> {
-        let mut waiter = Waiter::new(self.shared.waits.consumer, limit);
+        let run = self.core().begin_wait();
+        let mut waiter = Waiter::after_run(self.shared.waits.consumer, limit, run);
         loop {
             match self.poll()? {
                 Poll::Ready(meta) => return Ok(meta),

@@ -7,7 +7,7 @@ use perdix_core::{Config, Consumer as ConsumerCore, Producer as ProducerCore, Ri
 
 use crate::error::CreateError;
 use crate::liveness::Liveness;
-use crate::memory::Region;
+use crate::memory::{MemoryKind, Region};
 use crate::wait::WaitStrategy;
 
 /// The ring, its memory, and the state of both halves.
@@ -55,6 +55,9 @@ impl Shared {
         let producer = unsafe { ProducerCore::new(ring) };
         // SAFETY: and this its only consumer.
         let mut consumer = unsafe { ConsumerCore::new(ring) };
+        if memory.kind() == MemoryKind::Heap {
+            consumer = consumer.for_cpu_producer();
+        }
         if let Some(messages) = tail_every {
             consumer = consumer.with_tail_every(messages);
         }

@@ -1,8 +1,6 @@
 //! Many shared words at a time on x86-64, with SSE2, which every such processor has.
 
-use core::arch::x86_64::{
-    __m128i, _MM_HINT_NTA, _MM_HINT_T0, _mm_prefetch, _mm_set1_epi64x, _mm_store_si128,
-};
+use core::arch::x86_64::{__m128i, _MM_HINT_NTA, _mm_prefetch, _mm_set1_epi64x, _mm_store_si128};
 use core::sync::atomic::AtomicU64;
 
 use crate::slot::{SLOT_SIZE, Slot};
@@ -19,16 +17,6 @@ pub(super) fn fill(words: &[AtomicU64], value: u64) {
     for pair in words.chunks_exact(2) {
         // SAFETY: 16 bytes of atomics (shared mutability), aligned to 16, that nobody else accesses now.
         unsafe { _mm_store_si128(pair.as_ptr().cast::<__m128i>().cast_mut(), value) };
-    }
-}
-
-/// Asks for the cache lines of the words.
-#[inline(always)]
-pub(super) fn prefetch(words: &[AtomicU64]) {
-    let start = words.as_ptr().cast::<i8>();
-    for offset in (0..size_of_val(words)).step_by(LINE) {
-        // SAFETY: a hint that accesses nothing, with an address inside the words.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(start.wrapping_add(offset)) };
     }
 }
 
@@ -58,7 +46,6 @@ mod tests {
             fill(&pairs.0[..len], 7);
             let filled = pairs.0.iter().filter(|word| word.swap(0, Ordering::Relaxed) == 7).count();
             assert_eq!(filled, len);
-            prefetch(&pairs.0[..len]);
         }
     }
 }

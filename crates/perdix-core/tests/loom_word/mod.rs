@@ -153,6 +153,13 @@ unsafe impl Word for LoomWord {
         self.store(SENTINEL, Ordering::Relaxed);
     }
 
+    fn write_back(&self) {
+        match self.kind() {
+            Some(Kind::Plain(cell)) => cell.with_mut(|_| ()),
+            _ => self.store(self.load(Ordering::Relaxed), Ordering::Relaxed),
+        }
+    }
+
     unsafe fn write_plain(words: &[Self], bytes: &[u8]) {
         for (word, bytes) in words.iter().zip(bytes.chunks(8)) {
             let mut value = [0; 8];

@@ -112,6 +112,11 @@ pub fn receive_lazily<const N: u64, const WORDS: usize>(consumer: Consumer<LoomW
     receive_all::<N, WORDS>(consumer.with_tail_every(capacity));
 }
 
+/// The same from a producer on another core: lines are written before they are handed back.
+pub fn receive_from_core<const N: u64, const WORDS: usize>(consumer: Consumer<LoomWord>) {
+    receive_lazily::<N, WORDS>(consumer.for_cpu_producer());
+}
+
 /// Receives `N` messages of one word in runs, and settles a whole run at once.
 pub fn receive_runs<const N: u64>(mut consumer: Consumer<LoomWord>) {
     let mut taken = 0;

@@ -58,9 +58,8 @@ impl<'p> Grant<'p> {
     #[inline]
     pub fn commit_len(self, len: usize) {
         // The slot was found free when the grant was made, and nobody else takes it: this cannot be refused.
-        let staged = self.core.stage_in_place(len.min(self.len), self.kind, 0);
-        debug_assert_eq!(staged, Ok(()));
-        self.core.publish();
+        let published = self.core.push_in_place(self.kind, 0, len.min(self.len));
+        debug_assert_eq!(published, Ok(()));
     }
 }
 
