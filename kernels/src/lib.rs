@@ -3,19 +3,23 @@
 //! The crate is compiled twice: to PTX, which is committed (`ptx/perdix_kernels.ptx`, made by `cargo xtask ptx`) so that nobody
 //! needs the GPU compiler to run them; and for the host, which runs the same kernels on emulated lanes in tests, and checks
 //! what they send with the same [`pattern`].
-#![cfg_attr(target_arch = "nvptx64", no_std, feature(abi_ptx))]
+#![cfg_attr(target_arch = "nvptx64", no_std, feature(abi_ptx, asm_experimental_arch))]
 
+pub mod baseline;
 mod echo;
 mod faults;
 mod link;
+mod paced;
 pub mod pattern;
 mod send;
 mod stream;
 mod torn;
 
+pub use baseline::{baseline_fifo, baseline_slots};
 pub use echo::echo;
 pub use faults::{Ending, send_too_long, stop_midway, try_until_full};
 pub use link::{bare_ping_pong, bare_writes};
+pub use paced::{load_memory, send_paced, store_paced};
 pub use send::{send_block, send_bytes, send_grid, send_thread, send_warp};
 pub use stream::{continue_block, continue_bytes};
 pub use torn::send_torn;
