@@ -25,6 +25,9 @@ pub struct FlagSlot {
 
 const _: () = assert!(size_of::<FlagSlot>() == 256);
 
+/// What [`baseline_slots`] sends.
+pub const PLAIN: Pattern = Pattern { len: 240, sentinels: 0 };
+
 /// What the threads of [`baseline_fifo`] share, in device memory, zeroed.
 #[derive(Debug, Default)]
 #[repr(C, align(128))]
@@ -47,11 +50,11 @@ pub fn fifo_entry(payload: u64, ticket: u64, capacity: u64) -> [u64; 2] {
 }
 
 perdix_gpu::kernel! {
-    /// One thread sends messages 0 to `count` of the pattern, 240 bytes each, through `capacity` slots (a power of two): payload in
+    /// One thread sends messages 0 to `count` of [`PLAIN`] through `capacity` slots (a power of two): payload in
     /// 16-byte stores from registers, then the flag with a release store at system scope. `tail` is how many messages the consumer
     /// has handed back. Gives up after `limit_ns` without room.
     pub unsafe fn baseline_slots(
-        slots: *mut FlagSlot, tail: *const AtomicU64, capacity: u64, pattern: Pattern, count: u64, limit_ns: u64,
+        slots: *mut FlagSlot, tail: *const AtomicU64, capacity: u64, count: u64, limit_ns: u64,
     ) {
         // SAFETY: the host keeps the word until the kernel ends.
         let tail = unsafe { &*tail };
@@ -77,7 +80,7 @@ perdix_gpu::kernel! {
             let payload = unsafe { &raw mut (*slot).payload }.cast::<u128>();
             let mut piece = 0;
             while piece < 15 {
-                let (low, high) = (pattern.word(n, 2 * piece), pattern.word(n, 2 * piece + 1));
+                let (low, high) = (PLAIN.word(n, 2 * piece), PLAIN.word(n, 2 * piece + 1));
                 // SAFETY: a piece of a slot that the consumer has handed back.
                 unsafe { payload.wrapping_add(piece as usize).write(u128::from(low) | u128::from(high) << 64) };
                 piece += 1;

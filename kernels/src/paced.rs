@@ -62,9 +62,9 @@ perdix_gpu::kernel! {
             let mut i = first;
             while i < pieces {
                 // SAFETY: the host passes that many pieces, which nobody writes.
-                let piece = unsafe { from.wrapping_add(i as usize).read_volatile() };
+                let piece = unsafe { from.wrapping_add(i as usize).read() };
                 // SAFETY: the host passes that many pieces; each is written by one thread.
-                unsafe { to.wrapping_add(i as usize).write_volatile(piece) };
+                unsafe { to.wrapping_add(i as usize).write(piece) };
                 bytes += 32;
                 i += stride;
             }
