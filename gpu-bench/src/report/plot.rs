@@ -40,8 +40,8 @@ pub enum Scale {
     FromZero,
     /// By their logarithm; the values that occur are marked.
     LogOfValues,
-    /// By their logarithm; 1, 2 and 5 of each decade are marked.
-    Log125,
+    /// By their logarithm; a few round values of each decade are marked.
+    LogTimes,
     /// By their logarithm; decades are marked.
     LogDecades,
 }
@@ -204,8 +204,10 @@ impl Scale {
                 marks.dedup();
                 marks
             }
-            Self::Log125 => decades
-                .flat_map(|decade| [1.0, 2.0, 5.0].map(|digit| f64::log10(digit) + f64::from(decade)))
+            Self::LogTimes => decades
+                .flat_map(|decade| {
+                    [1.0, 1.5, 2.0, 3.0, 5.0, 7.0].map(|digit| f64::log10(digit) + f64::from(decade))
+                })
                 .collect(),
             Self::LogDecades => decades.map(f64::from).collect(),
         };
@@ -277,7 +279,7 @@ mod tests {
 
     #[test]
     fn scales_are_undone() {
-        for scale in [Scale::FromZero, Scale::LogOfValues, Scale::Log125, Scale::LogDecades] {
+        for scale in [Scale::FromZero, Scale::LogOfValues, Scale::LogTimes, Scale::LogDecades] {
             for value in [0.0001, 1.0, 4096.0] {
                 assert!((scale.value(scale.position(value)) / value - 1.0).abs() < 1e-9);
             }
@@ -292,15 +294,16 @@ mod tests {
         assert_eq!(marks(Scale::FromZero, &[], 0.0..108.0), [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]);
         let few = marks(Scale::LogOfValues, &[8.0, 1.0, 8.0], -1.0..1.0);
         assert!(few.len() == 2 && (few[1] - 8.0).abs() < 1e-9, "{few:?}");
-        let times = marks(Scale::Log125, &[], 0.1..1.1);
-        assert_eq!(times.iter().map(|time| time.round()).collect::<Vec<_>>(), [2.0, 5.0, 10.0]);
+        let times = marks(Scale::LogTimes, &[], 0.1..1.1);
+        let times: Vec<f64> = times.iter().map(|time| (time * 10.0).round() / 10.0).collect();
+        assert_eq!(times, [1.5, 2.0, 3.0, 5.0, 7.0, 10.0]);
         assert_eq!(marks(Scale::LogDecades, &[], -2.5..0.1).len(), 3);
     }
 
     #[test]
     fn odd_data_is_drawn_all_the_same() {
         let axis = |scale| Axis { label: "a (b)", scale, shown: |value| format!("{value:.1}") };
-        for scale in [Scale::FromZero, Scale::LogOfValues, Scale::Log125, Scale::LogDecades] {
+        for scale in [Scale::FromZero, Scale::LogOfValues, Scale::LogTimes, Scale::LogDecades] {
             for ys in [vec![], vec![0.0], vec![5.0], vec![1.0, 1.0], vec![1e-9, 1e12]] {
                 let points = ys.iter().map(|y| Point { x: *y, y: *y, range: Some((*y, *y)) }).collect();
                 let lines = vec![Line { name: "<&>".to_owned(), points, dots: true }];

@@ -129,7 +129,7 @@ fn latency(results: &Results, path: Path, title: &'static str) -> Plot {
     Plot {
         title,
         note: "How many of the messages take longer: further to the left and steeper is better.",
-        x: Axis { label: "time (µs)", scale: Scale::Log125, shown: short },
+        x: Axis { label: "time (µs)", scale: Scale::LogTimes, shown: short },
         y: Axis { label: "messages that take longer (%)", scale: Scale::LogDecades, shown: short },
         lines: lines.collect(),
         levels: Vec::new(),
