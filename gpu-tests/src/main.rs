@@ -13,11 +13,16 @@ mod life;
 mod payload;
 #[cfg(feature = "cuda")]
 mod setup;
+#[cfg(feature = "cuda")]
+mod shards;
 
 #[cfg(feature = "cuda")]
 fn main() {
     if let Ok(case) = std::env::var(life::CHILD) {
-        return life::child(&case);
+        return match case.strip_prefix(shards::OURS) {
+            Some(case) => shards::child(case),
+            None => life::child(&case),
+        };
     }
     let mut arguments = libtest_mimic::Arguments::from_args();
     // One GPU: rates and time limits suffer when tests share it.
@@ -33,8 +38,10 @@ fn main() {
         payload::add(case, &mut trials);
         flow::add(case, &mut trials);
         life::add(case, &mut trials);
+        shards::add(case, &mut trials);
     }
     life::add_general(&mut trials);
+    shards::add_general(&mut trials);
     libtest_mimic::run(&arguments, trials).exit();
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use libtest_mimic::{Failed, Trial};
 use perdix_host::cuda::{Gpu, Kernels};
-use perdix_host::{Buffer, ConsumeError, Consumer, MemoryKind, Mode, WaitStrategy};
+use perdix_host::{Buffer, Builder, ConsumeError, Consumer, MemoryKind, Mode, WaitStrategy};
 use perdix_kernels::pattern::Pattern;
 
 /// How long a test waits for one message before it calls that a failure.
@@ -43,8 +43,12 @@ impl Case {
     }
 
     pub(crate) fn buffer_from(&self, slots: usize, first: u64) -> Buffer {
+        self.builder(slots).first_message(first).build().unwrap()
+    }
+
+    pub(crate) fn builder(&self, slots: usize) -> Builder {
         let builder = Buffer::builder().slots(slots).mode(self.mode).memory(self.memory).gpu(gpu());
-        builder.first_message(first).wait(WaitStrategy::Spin).build().unwrap()
+        builder.wait(WaitStrategy::Spin)
     }
 
     /// A test of this case.

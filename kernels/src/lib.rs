@@ -12,6 +12,7 @@ mod link;
 mod paced;
 pub mod pattern;
 mod send;
+mod shards;
 mod stream;
 mod torn;
 
@@ -21,6 +22,7 @@ pub use faults::{Ending, send_too_long, stop_midway, try_until_full};
 pub use link::{bare_ping_pong, bare_writes};
 pub use paced::{load_memory, send_paced, store_paced};
 pub use send::{send_block, send_bytes, send_grid, send_thread, send_warp};
+pub use shards::{send_shards_block, send_shards_grid};
 pub use stream::{continue_block, continue_bytes};
 pub use torn::send_torn;
 

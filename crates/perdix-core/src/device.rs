@@ -1,8 +1,11 @@
 //! What a kernel gets, and what device producers keep in device memory.
 
+mod rings;
+
 use core::mem::{offset_of, size_of};
 use core::sync::atomic::AtomicU64;
 
+pub use rings::DeviceRings;
 use static_assertions::const_assert_eq;
 
 use crate::config::{AttachError, Config};

@@ -5,6 +5,7 @@
 //! errors of logic and convergence, not speed, and errors of memory order only as far as the CPU has them.
 
 mod meeting;
+mod rings;
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use perdix_core::{Config, Consumer, DeviceRing, DeviceState, Mode, Poll, Ring};
 use crate::intrinsics::WARP_SIZE;
 
 pub(crate) use meeting::{Call, Meeting, Values};
+pub use rings::EmulatedRings;
 
 /// Runs `kernel` on `blocks` blocks of `threads` threads, and waits for all of them. Returns whether no lane faulted.
 pub fn launch(blocks: u32, threads: u32, kernel: impl Fn() + Sync) -> bool {

@@ -20,7 +20,7 @@ pub enum Error {
     Corrupt = 5,
     /// Another producer of the same grid or block gave up, so the stream ends before this message.
     Stopped = 6,
-    /// The launch does not fit the producer: its block is not made of whole warps.
+    /// The launch does not fit the producer: its block is not made of whole warps, or no warps are to share the ring.
     Launch = 7,
 }
 
@@ -84,7 +84,9 @@ impl fmt::Display for Error {
             Self::TooLong => "the message is longer than 240 bytes",
             Self::Corrupt => "the ring's memory or handle is corrupt",
             Self::Stopped => "another producer of this launch gave up",
-            Self::Launch => "the launch does not fit the producer: its block is not made of whole warps",
+            Self::Launch => {
+                "the launch does not fit the producer: blocks of whole warps, and at least one warp"
+            }
         })
     }
 }

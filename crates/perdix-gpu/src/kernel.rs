@@ -2,8 +2,8 @@
 
 /// Declares kernels: `extern "ptx-kernel"` functions with their own name in the PTX; plain functions elsewhere.
 ///
-/// The crate needs `#![cfg_attr(target_arch = "nvptx64", no_std, feature(abi_ptx))]`. Parameters are numbers, raw pointers and
-/// [`DeviceRing`](crate::DeviceRing)s; no references, which the GPU would read non-coherently.
+/// The crate needs `#![cfg_attr(target_arch = "nvptx64", no_std, feature(abi_ptx))]`. Parameters are numbers, raw pointers,
+/// [`DeviceRing`](crate::DeviceRing)s and [`DeviceRings`](crate::DeviceRings); no references, which the GPU would read non-coherently.
 ///
 /// ```
 /// perdix_gpu::kernel! {

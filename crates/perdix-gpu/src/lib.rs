@@ -9,6 +9,8 @@
 //! | [`BlockProducer`] | all threads of one block together | the order of the calls |
 //! | [`GridProducer`] | any number of warps, each by itself | each warp's own order; warps interleave |
 //!
+//! A kernel whose blocks spread over several rings gets [`DeviceRings`]; a [`Shard`] tells a block which is its own.
+//!
 //! Only one producer (or one grid of them) uses a ring at a time. Every wait ends: after the ring's time limit, or when the
 //! consumer is gone. What a producer keeps between messages stays on the device; across the link go payload, sequence words
 //! and, when the credit is spent, one read of the consumer's tail.
@@ -51,6 +53,7 @@ pub mod intrinsics;
 mod kernel;
 mod link;
 mod producers;
+mod shards;
 mod source;
 mod write;
 
@@ -58,6 +61,7 @@ mod write;
 pub mod emulation;
 
 pub use error::{Error, Partial};
-pub use perdix_core::{DeviceRing, DeviceState, Fault, Mode, PAYLOAD_SIZE};
+pub use perdix_core::{DeviceRing, DeviceRings, DeviceState, Fault, Mode, PAYLOAD_SIZE};
 pub use producers::{BlockProducer, GridProducer, ThreadProducer, WarpProducer};
+pub use shards::{Shard, finish_unused};
 pub use source::{Bytes, Made, Source};

@@ -3,6 +3,7 @@
 mod batch;
 mod iter;
 mod large;
+mod look;
 mod message;
 
 use std::marker::PhantomData;

@@ -24,13 +24,17 @@
 //! * Programs with their own context, streams or module loader pass raw handles: [`Gpu::from_context`],
 //!   [`DeviceProducer::attach`].
 
+mod attach;
 mod error;
 mod gpu;
 mod kernels;
 mod liveness;
 mod memory;
 mod producer;
+mod shards;
+mod stream;
 
+pub use attach::LaunchTarget;
 pub use cust::device::DeviceAttribute;
 pub use cust::sys;
 pub use error::GpuError;
@@ -38,5 +42,6 @@ pub use gpu::{Current, Gpu};
 pub use kernels::{Kernels, Launch};
 pub(crate) use liveness::Liveness;
 pub use memory::{DeviceBytes, Mapped};
-pub use perdix_core::DeviceRing;
+pub use perdix_core::{DeviceRing, DeviceRings};
 pub use producer::DeviceProducer;
+pub use shards::DeviceShards;

@@ -11,6 +11,14 @@ pub enum CreateError {
     /// The number of slots is not legal; the message names the nearest that is.
     #[error(transparent)]
     Slots(#[from] ConfigError),
+    /// The number of rings of a set is not legal.
+    #[error("a set of rings cannot have {asked} rings: from 1 to {limit}")]
+    Shards {
+        /// Rings asked for.
+        asked: usize,
+        /// The most there can be.
+        limit: usize,
+    },
     /// There is not enough memory.
     #[error("no memory for a ring of {bytes} bytes ({slots} slots of 256); ask for fewer slots")]
     OutOfMemory {

@@ -12,7 +12,8 @@
 //!   Dropping the consumer makes the producer's calls fail with [`ProduceError::ConsumerGone`].
 //! * A [`Message`] borrows its slot; dropping it releases the slot. Forgetting any guard loses, repeats and
 //!   corrupts nothing: the slot is released with the next one.
-//! * One producer, one consumer, in order. Both halves are `Send`, neither is `Sync` or `Clone`.
+//! * One producer, one consumer, in order. Both halves are `Send`, neither is `Sync` or `Clone`. [`Shards`] are several rings at
+//!   once, for many producers and one consumer ([`ShardedConsumer`]) or many.
 //!
 //! ```
 //! use perdix_host::Buffer;
@@ -44,6 +45,7 @@ mod error;
 mod liveness;
 mod memory;
 mod producer;
+mod shards;
 mod shared;
 mod wait;
 
@@ -55,4 +57,5 @@ pub use error::{ConsumeError, CreateError, ProduceAllError, ProduceError};
 pub use memory::MemoryKind;
 pub use perdix_core::{Corruption, Fault, Mode, PAYLOAD_SIZE, SLOT_SIZE};
 pub use producer::{Batch, Grant, Producer};
+pub use shards::{ShardCounters, ShardError, ShardedConsumer, Shards, ShardsBuilder};
 pub use wait::WaitStrategy;

@@ -39,10 +39,27 @@ impl GridProducer {
     /// lanes of a warp call all methods together.
     #[inline(always)]
     pub unsafe fn new(handle: DeviceRing) -> Result<Self, Error> {
+        // SAFETY: the caller's contract.
+        unsafe { Self::new_among(handle, blocks() * u64::from(warps_per_block())) }
+    }
+
+    /// This warp's producer on a ring that `warps` warps of the launch share, and the others leave alone: the stream ends when
+    /// so many have finished. A [`Shard`](crate::Shard) knows how many they are.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new); [`Error::Launch`] also if `warps` is 0 or not below 2^48.
+    ///
+    /// # Safety
+    /// As [`new`](Self::new), and all these warps say the same number.
+    #[inline(always)]
+    pub unsafe fn new_among(handle: DeviceRing, warps: u64) -> Result<Self, Error> {
         check_launch()?;
+        if warps == 0 || warps >= PAUSED {
+            return Err(Error::Launch);
+        }
         // SAFETY: the caller's contract.
         let link = unsafe { Link::new_warp(&handle) }?;
-        Ok(Self { link, warps: blocks() * u64::from(warps_per_block()) })
+        Ok(Self { link, warps })
     }
 
     /// Sends one message of `len` bytes (up to 240), waiting up to the ring's time limit; the lane that stores bytes `16 * piece`

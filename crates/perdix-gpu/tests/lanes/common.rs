@@ -79,7 +79,8 @@ pub(crate) fn run_on(
     })
 }
 
-fn read(consumer: &mut Consumer, reader: Reader, over: &AtomicBool) -> (End, Messages) {
+/// Reads until the stream ends, the launch is over and nothing is left, or the reader leaves.
+pub(crate) fn read(consumer: &mut Consumer, reader: Reader, over: &AtomicBool) -> (End, Messages) {
     let begun = Instant::now();
     let mut messages = Messages::new();
     loop {

@@ -15,6 +15,7 @@ mod partial;
 mod random;
 mod relay;
 mod room;
+mod shards;
 
 mod stopped;
 mod timeout;

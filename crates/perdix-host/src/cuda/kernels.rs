@@ -4,9 +4,9 @@ use std::ffi::{CString, c_void};
 
 use cust::sys::{self, CUfunction, CUjit_option, CUmodule};
 
+use super::attach::LaunchTarget;
 use super::error::{GpuError, check};
 use super::gpu::Gpu;
-use super::producer::DeviceProducer;
 
 /// Bytes for what the driver's compiler has to say.
 const LOG_BYTES: usize = 16 * 1024;
@@ -122,7 +122,8 @@ impl Launch<'_> {
         self
     }
 
-    /// Starts the kernel on the producer's stream, behind those started there before, and attaches it to the ring's life.
+    /// Starts the kernel on the stream of the ring's (or set of rings') host end, behind those started there before, and attaches it to
+    /// the life of the ring (or of all these rings).
     ///
     /// # Errors
     /// [`GpuError::Driver`].
@@ -130,13 +131,9 @@ impl Launch<'_> {
     /// # Safety
     /// The arguments are those that the kernel declares, their addresses are valid until it ends, and the kernel keeps the
     /// contracts of the producers it makes.
-    pub unsafe fn start(self, producer: &DeviceProducer<'_>) -> Result<(), GpuError> {
-        let stream = producer.raw_stream();
-        let _launching = producer.expect_more()?;
-        // SAFETY: the caller's contract; the stream is the producer's.
-        unsafe { self.start_on(stream) }?;
-        // SAFETY: the producer's own stream is alive.
-        unsafe { producer.attach(stream) }
+    pub unsafe fn start(self, target: &impl LaunchTarget) -> Result<(), GpuError> {
+        // SAFETY: the caller's contract; the stream is the target's.
+        target.around(|stream| unsafe { self.start_on(stream) })
     }
 
     /// Starts the kernel on any stream of the same context; `null` is the default stream. Nothing is attached to anything.

@@ -59,6 +59,8 @@ impl Liveness {
 pub(crate) struct Session {
     gpu: Gpu,
     state: DeviceBytes,
+    /// What else kernels may read as long as they read the state.
+    kept: Mutex<Vec<Arc<DeviceBytes>>>,
     /// One for each launch that is not known to have ended.
     events: Mutex<Vec<Event>>,
     /// Whether there ever was a launch.
@@ -83,6 +85,7 @@ impl Session {
         Ok(Self {
             gpu: gpu.clone(),
             state,
+            kept: Mutex::new(Vec::new()),
             events: Mutex::new(Vec::new()),
             launched: AtomicBool::new(false),
             launching: Mutex::new(()),
@@ -94,6 +97,11 @@ impl Session {
     /// The state's address in device memory.
     pub(crate) fn state_ptr(&self) -> *mut DeviceState {
         self.state.device_ptr() as *mut DeviceState
+    }
+
+    /// Keeps memory as long as the state.
+    pub(crate) fn keep(&self, memory: &Arc<DeviceBytes>) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(memory));
     }
 
     /// Watches everything that is in `stream` now.

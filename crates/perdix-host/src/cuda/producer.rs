@@ -1,16 +1,19 @@
 //! The host's end of a device producer.
 
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
-use cust::sys::{self, CUstream};
+use cust::sys::CUstream;
 use perdix_core::DeviceRing;
 
-use super::error::{GpuError, check};
+use super::attach::LaunchTarget;
+use super::attach::life::Life;
+use super::error::GpuError;
 use super::gpu::Gpu;
 use super::liveness::Session;
+use super::stream::Stream;
 use crate::buffer::Buffer;
 use crate::consumer::Consumer;
 use crate::counters::Counters;
@@ -26,7 +29,7 @@ impl Buffer {
     /// # Errors
     /// [`GpuError::NotReachable`] if the ring lies in heap memory, [`GpuError::Driver`].
     pub fn split_gpu(&mut self) -> Result<(DeviceProducer<'_>, Consumer<'_>), GpuError> {
-        Ok((DeviceProducer::new(&self.shared, self)?, Consumer::new(Arc::clone(&self.shared))))
+        Ok((DeviceProducer::new(self, None)?, Consumer::new(Arc::clone(&self.shared))))
     }
 
     /// The two halves, the producer being kernels: owned, to move into threads.
@@ -34,7 +37,7 @@ impl Buffer {
     /// # Errors
     /// As [`split_gpu`](Self::split_gpu).
     pub fn into_gpu(self) -> Result<(DeviceProducer<'static>, Consumer<'static>), GpuError> {
-        Ok((DeviceProducer::new(&self.shared, &self)?, Consumer::new(Arc::clone(&self.shared))))
+        Ok((DeviceProducer::new(&self, None)?, Consumer::new(Arc::clone(&self.shared))))
     }
 }
 
@@ -46,16 +49,15 @@ pub struct DeviceProducer<'a> {
     shared: Arc<Shared>,
     session: Arc<Session>,
     gpu: Gpu,
-    stream: CUstream,
+    stream: Arc<Stream>,
     ring: DeviceRing,
     borrow: PhantomData<&'a mut Buffer>,
 }
 
-// SAFETY: a stream may be used from any thread with its context current, which every use sees to.
-unsafe impl Send for DeviceProducer<'_> {}
-
 impl DeviceProducer<'_> {
-    fn new(shared: &Arc<Shared>, buffer: &Buffer) -> Result<Self, GpuError> {
+    /// The host's end of a buffer that is borrowed mutably or owned. Its kernels go to `stream`, or to a new one.
+    pub(super) fn new(buffer: &Buffer, stream: Option<&Arc<Stream>>) -> Result<Self, GpuError> {
+        let shared = &buffer.shared;
         let Some(Region::Gpu(memory)) = shared.memory() else { return Err(GpuError::NotReachable) };
         let gpu = memory.gpu().clone();
         buffer.open();
@@ -75,7 +77,10 @@ impl DeviceProducer<'_> {
             start: config.start,
             limit_ns: DEFAULT_LIMIT.as_nanos() as u64,
         };
-        let stream = stream(&gpu)?;
+        let stream = match stream {
+            Some(stream) => Arc::clone(stream),
+            None => Arc::new(Stream::new(&gpu)?),
+        };
         shared.liveness.attach(Arc::clone(&session));
         Ok(Self { shared: Arc::clone(shared), session, gpu, stream, ring, borrow: PhantomData })
     }
@@ -120,15 +125,19 @@ impl DeviceProducer<'_> {
         self.session.running().transpose().map(|running| running.is_some())
     }
 
-    /// Forgets that earlier kernels paused, since another is about to start: it has to pause or finish too. The guard is to be kept
-    /// until that one is attached.
-    pub(super) fn expect_more(&self) -> Result<MutexGuard<'_, ()>, GpuError> {
-        self.session.expect_more()
+    /// The ring's kernels.
+    pub(super) fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
+    /// The stream, to be shared with other rings.
+    pub(super) fn stream(&self) -> &Arc<Stream> {
+        &self.stream
     }
 
     /// The stream on which [`Launch::start`](super::Launch::start) starts kernels.
     pub fn raw_stream(&self) -> CUstream {
-        self.stream
+        self.stream.raw()
     }
 
     /// The device.
@@ -145,19 +154,17 @@ impl DeviceProducer<'_> {
 impl Drop for DeviceProducer<'_> {
     fn drop(&mut self) {
         self.session.closed.store(true, Ordering::Release);
-        if let Ok(_current) = self.gpu.enter() {
-            // SAFETY: created in `new`; the driver lets what is in it run on.
-            unsafe { sys::cuStreamDestroy_v2(self.stream) };
-        }
     }
 }
 
-/// A stream that does not wait for the default stream.
-fn stream(gpu: &Gpu) -> Result<CUstream, GpuError> {
-    let _current = gpu.enter()?;
-    let mut stream = std::ptr::null_mut();
-    let flags = sys::CUstream_flags_enum::CU_STREAM_NON_BLOCKING as u32;
-    // SAFETY: the pointer is valid for writing, and a context is current.
-    check("cuStreamCreate", unsafe { sys::cuStreamCreate(&mut stream, flags) })?;
-    Ok(stream)
+impl LaunchTarget for DeviceProducer<'_> {}
+
+impl Life for DeviceProducer<'_> {
+    fn around(&self, start: impl FnOnce(CUstream) -> Result<(), GpuError>) -> Result<(), GpuError> {
+        let stream = self.raw_stream();
+        let _launching = self.session.expect_more()?;
+        start(stream)?;
+        // SAFETY: the producer's own stream is alive.
+        unsafe { self.attach(stream) }
+    }
 }

@@ -1,0 +1,19 @@
+//! What a launch is attached to.
+
+use cust::sys::CUstream;
+
+use super::error::GpuError;
+
+/// The host's end of what a kernel produces into: a [`DeviceProducer`](super::DeviceProducer) for one ring,
+/// [`DeviceShards`](super::DeviceShards) for a set of them. [`Launch::start`](super::Launch::start) takes either.
+pub trait LaunchTarget: life::Life {}
+
+/// Sealed: what must happen around a launch is our business.
+pub(super) mod life {
+    use super::{CUstream, GpuError};
+
+    pub trait Life {
+        /// Has `start` put kernels into the stream, and attaches them to the life of each ring.
+        fn around(&self, start: impl FnOnce(CUstream) -> Result<(), GpuError>) -> Result<(), GpuError>;
+    }
+}

@@ -1,0 +1,28 @@
+//! Why a set of rings has no message.
+
+use std::time::Duration;
+
+use crate::error::ConsumeError;
+
+/// Why there is no message on any ring of a [`ShardedConsumer`](crate::ShardedConsumer).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ShardError {
+    /// Every ring's stream has ended (or failed, which was reported), and everything published has been consumed.
+    #[error("the streams of all rings have ended")]
+    EndOfStream,
+    /// The time limit passed with no message on any ring.
+    #[error("no message on any ring within {waited:?}")]
+    TimedOut {
+        /// How long the call waited.
+        waited: Duration,
+    },
+    /// One ring broke off. Everything of it that could be delivered was; the other rings go on: call again.
+    #[error("ring {ring}: {source}")]
+    Ring {
+        /// The ring's index.
+        ring: usize,
+        /// What happened to it.
+        source: ConsumeError,
+    },
+}
