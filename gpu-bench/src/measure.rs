@@ -9,6 +9,7 @@ mod link;
 mod machine;
 mod rates;
 mod rig;
+mod shards;
 
 use std::path::PathBuf;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};

@@ -205,8 +205,15 @@ fn for_targets() -> Vec<Config> {
         configs.push(ring(Sender::Warp, mode, [1, 1], 4096));
         configs.push(ring(Sender::Block, mode, [1, 8], 4096));
         configs.push(ring(Sender::Grid, mode, [4, 4], 16_384));
+        configs.push(Config { rings: 8, ..ring(Sender::Block, mode, [1, 8], 4096) });
         for slots in [4096, 16_384] {
-            configs.push(Config { rings: 8, ..ring(Sender::Block, mode, [1, 8], slots) });
+            for (sender, shape) in [
+                (Sender::ShardedBlocks, [1, 4]),
+                (Sender::ShardedBlocks, [1, 8]),
+                (Sender::ShardedGrid, [2, 4]),
+            ] {
+                configs.push(Config { rings: 8, ..ring(sender, mode, shape, slots) });
+            }
         }
     }
     configs
@@ -238,6 +245,8 @@ fn sweeps(extent: Extent) -> Vec<Config> {
     for mode in Mode::ALL {
         for rings in [1, 2, 4] {
             configs.push(Config { rings, ..ring(Sender::Block, mode, [1, 8], 4096) });
+            configs.push(Config { rings, ..ring(Sender::ShardedBlocks, mode, [1, 8], 4096) });
+            configs.push(Config { rings, ..ring(Sender::ShardedGrid, mode, [2, 4], 4096) });
         }
         for batch in every_other(&[1, 2, 4, 8, 16, 32]) {
             configs.push(Config { batch: u64::from(batch), ..ring(Sender::Warp, mode, [1, 1], 4096) });
@@ -308,9 +317,11 @@ mod tests {
             match config.sender {
                 Sender::Thread | Sender::BaselineSlots => assert_eq!((config.blocks, config.threads), (1, 1)),
                 Sender::Warp => assert!((config.blocks, config.threads) == (1, 32) && config.batch <= 32),
-                Sender::Block => assert!(config.blocks == 1 && config.threads % 32 == 0),
-                Sender::Grid => assert!(config.threads % 32 == 0 && config.batch <= 32),
-                _ => assert_eq!(config.blocks, config.rings.max(1) as u32),
+                Sender::Block | Sender::ShardedBlocks => {
+                    assert!(config.blocks == 1 && config.threads % 32 == 0);
+                }
+                Sender::Grid | Sender::ShardedGrid => assert!(config.threads % 32 == 0 && config.batch <= 32),
+                _ => assert_eq!((config.blocks, config.rings), (1, 1)),
             }
         }
     }

@@ -1,4 +1,5 @@
 //! The report, made from figures that are made up (`made_up.json`).
+#![allow(clippy::unwrap_used)] // tests
 
 use std::path::Path;
 

@@ -22,7 +22,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// Measures one wait strategy with a wait of `time`.
 pub(super) fn idle(rig: &Rig, wait: Wait, time: Duration) -> Result<Idle, Error> {
-    let mut buffer = rig.waiting_ring(rig.memory(), Mode::Fenced, 64, wait.into())?;
+    let mut buffer = rig.builder(rig.memory(), Mode::Fenced, 64).wait(wait.into()).build()?;
     let command = Word::new(rig, rig.memory())?;
     let (mut producer, consumer) = buffer.split_gpu()?;
     producer.set_limit(PATIENCE);

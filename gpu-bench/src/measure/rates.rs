@@ -9,6 +9,7 @@ use perdix_kernels::pattern::Pattern;
 
 use super::baselines;
 use super::rig::Rig;
+use super::shards::shards;
 use crate::consume::ring::{Identities, Meter, receive};
 use crate::consume::{PATIENCE, Received};
 use crate::error::Error;
@@ -79,6 +80,7 @@ fn run(rig: &Rig, config: &Config, memory: Memory, count: u64) -> Result<Ran, Er
         Sender::Thread | Sender::Warp | Sender::Block | Sender::Grid => rings(rig, config, memory, count),
         Sender::BaselineSlots => baselines::slots(rig, config, memory, count),
         Sender::FifoRelease | Sender::FifoRelaxed => baselines::fifo(rig, config, memory, count),
+        Sender::ShardedBlocks | Sender::ShardedGrid => shards(rig, config, memory, count),
         other => Err(Error::Wrong(format!("no kernel sends as \"{}\"", other.name()))),
     }
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::AtomicU64;
 use std::thread;
 
 use perdix_host::cuda::{DeviceAttribute, Gpu, GpuError, Kernels, Launch, Mapped, sys};
-use perdix_host::{Buffer, MemoryKind, WaitStrategy};
+use perdix_host::{Buffer, Builder, MemoryKind, WaitStrategy};
 
 use crate::cores::Cores;
 use crate::error::Error;
@@ -48,20 +48,15 @@ impl Rig {
         self.memories.first().copied().unwrap_or(Memory::Pinned)
     }
 
-    /// A ring whose consumer spins.
-    pub(super) fn ring(&self, memory: Memory, mode: Mode, slots: usize) -> Result<Buffer, Error> {
-        self.waiting_ring(memory, mode, slots, WaitStrategy::Spin)
+    /// A ring to order, whose consumer spins.
+    pub(super) fn builder(&self, memory: Memory, mode: Mode, slots: usize) -> Builder {
+        let builder = Buffer::builder().gpu(&self.gpu).memory(memory.into());
+        builder.slots(slots).mode(mode.into()).wait(WaitStrategy::Spin)
     }
 
-    pub(super) fn waiting_ring(
-        &self,
-        memory: Memory,
-        mode: Mode,
-        slots: usize,
-        wait: WaitStrategy,
-    ) -> Result<Buffer, Error> {
-        let builder = Buffer::builder().gpu(&self.gpu).memory(memory.into());
-        Ok(builder.slots(slots).mode(mode.into()).wait(wait).build()?)
+    /// A ring whose consumer spins.
+    pub(super) fn ring(&self, memory: Memory, mode: Mode, slots: usize) -> Result<Buffer, Error> {
+        Ok(self.builder(memory, mode, slots).build()?)
     }
 
     /// Memory that both sides see.

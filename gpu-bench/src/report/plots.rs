@@ -77,8 +77,11 @@ fn blocks(results: &Results) -> Plot {
     }
 }
 
+/// A kind of sender: its name, and which configurations are of it.
+type Kind = (&'static str, fn(&Config) -> bool);
+
 fn rings(results: &Results) -> Plot {
-    let kinds: [(&str, fn(&Config) -> bool); 3] = [
+    let kinds: [Kind; 3] = [
         ("rings apart", |config| {
             config.sender == Sender::Block && (config.threads, config.slots) == (256, 4096)
         }),
