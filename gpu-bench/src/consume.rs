@@ -4,6 +4,7 @@
 
 pub mod fifo;
 pub mod read;
+pub mod records;
 pub mod ring;
 pub mod slots;
 

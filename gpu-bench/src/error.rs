@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use perdix_host::{ConsumeError, CreateError};
+use perdix_host::{ConsumeError, ConsumeRecordsError, CreateError};
 
 /// Why something could not be measured or reported.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +55,9 @@ pub enum Error {
     /// The ring's consumer.
     #[error(transparent)]
     Consume(#[from] ConsumeError),
+    /// The ring's consumer, of records.
+    #[error(transparent)]
+    Records(#[from] ConsumeRecordsError),
     /// The program cannot use a GPU.
     #[cfg(not(feature = "cuda"))]
     #[error("no CUDA device: built without the feature `cuda`; run `cargo xtask bench-gpu`")]

@@ -158,6 +158,7 @@ fn steps(extent: Extent) -> Vec<Step> {
         |configs: Vec<Config>, place| configs.into_iter().map(move |config| Step::Rate(config, place));
     steps.extend(rates(for_targets(), Where::All));
     steps.extend(rates(vec![baseline(Sender::BaselineSlots, 1, 4096, FULL)], Where::One));
+    steps.extend(rates(records(), Where::All));
     steps.extend(rates(fifo(extent), Where::One));
     steps.extend([Delivery::Streamed, Delivery::CopiedAtEnd].map(Step::Arrival));
     steps.extend(rates(sweeps(extent), Where::One));
@@ -215,6 +216,20 @@ fn for_targets() -> Vec<Config> {
                 configs.push(Config { rings: 8, ..ring(sender, mode, shape, slots) });
             }
         }
+    }
+    configs
+}
+
+/// Records of 16 bytes, as many to a slot as fit.
+fn records() -> Vec<Config> {
+    let mut configs = Vec::new();
+    for sender in [Sender::MadeRecords, Sender::PackedRecords] {
+        for shape in [[1, 8], [2, 8], [4, 4]] {
+            for slots in [4096, 65_536] {
+                configs.push(Config { bytes: 16, ..ring(sender, Mode::Fenced, shape, slots) });
+            }
+        }
+        configs.push(Config { bytes: 16, ..ring(sender, Mode::FenceFree, [4, 4], 16_384) });
     }
     configs
 }
@@ -320,7 +335,9 @@ mod tests {
                 Sender::Block | Sender::ShardedBlocks => {
                     assert!(config.blocks == 1 && config.threads % 32 == 0);
                 }
-                Sender::Grid | Sender::ShardedGrid => assert!(config.threads % 32 == 0 && config.batch <= 32),
+                Sender::Grid | Sender::ShardedGrid | Sender::MadeRecords | Sender::PackedRecords => {
+                    assert!(config.threads % 32 == 0 && config.batch <= 32);
+                }
                 _ => assert_eq!((config.blocks, config.rings), (1, 1)),
             }
         }

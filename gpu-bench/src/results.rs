@@ -184,8 +184,11 @@ pub enum Sender {
     ShardedBlocks,
     /// Several rings behind one handle, each filled by the warps of some blocks of one launch.
     ShardedGrid,
-    /// A ring, filled by one warp whose lanes give records that are packed into slots; counted in records.
-    Records,
+    /// A ring, filled by the warps of a grid with records that are made by their number, as many to a slot as fit; counted in
+    /// records.
+    MadeRecords,
+    /// The same with records that each lane has for itself, and that are gathered into slots; counted in records.
+    PackedRecords,
     /// Baseline (a): one thread, payload, release store of a flag.
     BaselineSlots,
     /// Baseline (b): a 16-byte FIFO, each message a release store.
@@ -204,11 +207,17 @@ impl Sender {
             Self::Grid => "grid",
             Self::ShardedBlocks => "sharded, blocks",
             Self::ShardedGrid => "sharded, grid",
-            Self::Records => "packed records",
+            Self::MadeRecords => "records, by number",
+            Self::PackedRecords => "records, of lanes",
             Self::BaselineSlots => "(a) one thread, flag",
             Self::FifoRelease => "(b) 16-byte FIFO, release",
             Self::FifoRelaxed => "(b) 16-byte FIFO, relaxed",
         }
+    }
+
+    /// Whether records are counted, of which many share a slot.
+    pub fn sends_records(self) -> bool {
+        matches!(self, Self::MadeRecords | Self::PackedRecords)
     }
 
     /// Whether this is no ring of Perdix.
@@ -244,7 +253,9 @@ impl Config {
         match self.sender {
             Sender::FifoRelease | Sender::FifoRelaxed => 16.0,
             // As many as fit into the 240 bytes of payload share a slot.
-            Sender::Records => f64::from(SLOT_BYTES) / f64::from((240 / self.bytes.clamp(1, 240)).max(1)),
+            Sender::MadeRecords | Sender::PackedRecords => {
+                f64::from(SLOT_BYTES) / f64::from((240 / self.bytes.clamp(1, 240)).max(1))
+            }
             _ => f64::from(SLOT_BYTES),
         }
     }

@@ -155,8 +155,7 @@ impl View<'_> {
         let fifo =
             self.results.best(|row| matches!(row.config.sender, Sender::FifoRelease | Sender::FifoRelaxed));
         let packed = self.results.best(|row| {
-            let Config { sender, bytes, .. } = row.config;
-            row.memory == self.memory && (sender, bytes) == (Sender::Records, 16)
+            row.memory == self.memory && row.config.sender.sends_records() && row.config.bytes == 16
         });
         let how = [("packed", packed), ("FIFO", fifo)]
             .into_iter()
@@ -204,7 +203,8 @@ pub fn describe(row: &Rate) -> String {
     let mode = mode.map(|mode| format!("{}, ", mode.name())).unwrap_or_default();
     let rings = if rings == 1 { String::new() } else { format!("{rings} rings, ") };
     let unit = if row.config.link_bytes() == 16.0 { "entries" } else { "slots" };
-    format!("{rings}{}, {mode}{slots} {unit}: {} M/s", row.config.shape(), millions(row))
+    let (sender, shape) = (row.config.sender.name(), row.config.shape());
+    format!("{rings}{sender}, {shape}, {mode}{slots} {unit}: {} M/s", millions(row))
 }
 
 fn ratio(value: Option<f64>, to: Option<f64>) -> Option<f64> {

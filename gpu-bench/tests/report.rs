@@ -126,5 +126,5 @@ fn configurations_say_what_crosses_the_link() {
     let bytes = |sender: Sender| results.best(|row| row.config.sender == sender).unwrap().config.link_bytes();
     assert_eq!([bytes(Sender::Block), bytes(Sender::FifoRelaxed)], [256.0, 16.0]);
     // 15 records of 16 bytes share a slot.
-    assert!((bytes(Sender::Records) - 256.0 / 15.0).abs() < 1e-9);
+    assert!((bytes(Sender::PackedRecords) - 256.0 / 15.0).abs() < 1e-9);
 }

@@ -11,6 +11,7 @@ mod faults;
 mod link;
 mod paced;
 pub mod pattern;
+pub mod records;
 mod send;
 mod shards;
 mod stream;
@@ -21,6 +22,10 @@ pub use echo::echo;
 pub use faults::{Ending, send_too_long, stop_midway, try_until_full};
 pub use link::{bare_ping_pong, bare_writes};
 pub use paced::{load_memory, send_paced, store_paced};
+pub use records::{
+    RECORD_KIND, RECORD_SIZES, TestRecord, has_record, pack_records, pack_sized_records, send_records,
+    send_sized_records,
+};
 pub use send::{send_block, send_bytes, send_grid, send_thread, send_warp};
 pub use shards::{send_shards_block, send_shards_grid};
 pub use stream::{continue_block, continue_bytes};

@@ -7,8 +7,9 @@ use perdix_core::{Meta, Mode, PAYLOAD_SIZE, Ring, Slot, Word, sentinel};
 use crate::intrinsics::{WARP_SIZE, ballot, lane_id, sync_warp};
 use crate::source::Source;
 
-/// Lanes that write one slot: one for the header, fifteen for the payload.
-const LANES_PER_SLOT: u32 = WARP_SIZE / 2;
+/// Lanes that write one slot: one for the header, fifteen for the payload. Of every two messages, lane `l` writes message
+/// `l / 16`: its header if `l % 16` is 0, else piece `l % 16 - 1`. The record packer brings the pieces there beforehand.
+pub(crate) const LANES_PER_SLOT: u32 = WARP_SIZE / 2;
 
 /// Writes and publishes messages `first` to `first + count` (at most 32), which are messages `index` onwards of `source`. Their
 /// slots are free. Converged.

@@ -5,6 +5,7 @@ mod iter;
 mod large;
 mod look;
 mod message;
+mod records;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ pub use iter::Messages;
 pub use large::Large;
 pub use message::{Message, MessageRef, OwnedMessage};
 use perdix_core::{Consumer as Core, Corruption, Meta, Poll};
+pub use records::RecordBatch;
 
 use crate::buffer::Buffer;
 use crate::counters::Counters;

@@ -3,6 +3,7 @@
 mod batch;
 mod grant;
 mod large;
+mod records;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -11,12 +12,13 @@ use std::time::Duration;
 pub use batch::Batch;
 pub use grant::Grant;
 use perdix_core::{PAYLOAD_SIZE, Producer as Core, Refused};
+pub use records::RecordProducer;
 
 use crate::buffer::Buffer;
 use crate::counters::Counters;
 use crate::error::{ProduceAllError, ProduceError};
 use crate::shared::Shared;
-use crate::wait::Waiter;
+use crate::wait::{WaitStrategy, Waiter};
 
 /// Messages staged before [`Producer::produce_all`] publishes them: enough to spread the cost, few enough that the consumer
 /// starts early.
@@ -258,23 +260,34 @@ impl Producer<'_> {
     /// Waits until `slots` slots are free.
     #[cold]
     fn wait_for(&mut self, slots: u64, limit: Option<Duration>) -> Result<(), ProduceError> {
-        let mut waiter = Waiter::new(self.shared.waits.producer, limit);
-        loop {
-            match self.core().ensure(slots) {
-                Ok(()) => return Ok(()),
-                Err(Refused::Full) if limit == Some(Duration::ZERO) => {
-                    return Err(ProduceError::TimedOut { waited: Duration::ZERO });
-                }
-                Err(Refused::Full) => waiter.pause().map_err(|waited| ProduceError::TimedOut { waited })?,
-                Err(other) => return Err(explain(other, self.core(), 0, slots)),
-            }
-        }
+        let strategy = self.shared.waits.producer;
+        wait_for_slots(self.core(), strategy, slots, limit)
     }
 }
 
 impl Drop for Producer<'_> {
     fn drop(&mut self) {
         self.core().finish();
+    }
+}
+
+/// Waits until `slots` slots are free.
+fn wait_for_slots(
+    core: &mut Core,
+    strategy: WaitStrategy,
+    slots: u64,
+    limit: Option<Duration>,
+) -> Result<(), ProduceError> {
+    let mut waiter = Waiter::new(strategy, limit);
+    loop {
+        match core.ensure(slots) {
+            Ok(()) => return Ok(()),
+            Err(Refused::Full) if limit == Some(Duration::ZERO) => {
+                return Err(ProduceError::TimedOut { waited: Duration::ZERO });
+            }
+            Err(Refused::Full) => waiter.pause().map_err(|waited| ProduceError::TimedOut { waited })?,
+            Err(other) => return Err(explain(other, core, 0, slots)),
+        }
     }
 }
 

@@ -30,9 +30,15 @@ impl Identities {
     /// Whether this is a sender's next.
     #[inline(always)]
     pub fn is_next(&mut self, identity: u64) -> bool {
+        self.are_next(identity, 1)
+    }
+
+    /// Whether a sender's next `count` begin with this one.
+    #[inline(always)]
+    pub fn are_next(&mut self, identity: u64, count: u64) -> bool {
         match self.next.get_mut((identity >> SENDER_SHIFT) as usize) {
             Some(next) if *next == identity => {
-                *next += 1;
+                *next += count;
                 true
             }
             _ => false,
@@ -43,10 +49,30 @@ impl Identities {
 /// How far a consumer is, and whether it is to stop: shared with the thread that watches.
 #[derive(Debug, Default)]
 pub struct Meter {
-    /// Messages received.
-    pub count: AtomicU64,
-    /// Set to end the stream from the consumer's side.
-    pub stop: AtomicBool,
+    count: AtomicU64,
+    stop: AtomicBool,
+}
+
+impl Meter {
+    /// Messages received so far.
+    pub fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Makes the consumer end the stream from its side, after the messages that it has in hand.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    #[inline(always)]
+    pub(super) fn set(&self, count: u64) {
+        self.count.store(count, Ordering::Relaxed);
+    }
+
+    #[inline(always)]
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
 }
 
 /// Receives until the end of the stream, or until the meter says stop. Owns the consumer, so that the kernel notices when this
@@ -60,7 +86,7 @@ pub fn receive(
     meter: &Meter,
 ) -> Result<Received, Error> {
     let mut state = State { identities: &mut identities, wide: is_wide(), count: 0, first: None };
-    while !meter.stop.load(Ordering::Relaxed) {
+    while !meter.is_stopped() {
         if let Some(batch) = consumer.try_consume_batch(BATCH) {
             state.take(&batch)?;
         } else {
@@ -70,7 +96,7 @@ pub fn receive(
                 Err(error) => return Err(error.into()),
             }
         }
-        meter.count.store(state.count, Ordering::Relaxed);
+        meter.set(state.count);
     }
     let last = Instant::now();
     Ok(Received { count: state.count, first: state.first.unwrap_or(last), last })
@@ -158,10 +184,10 @@ mod tests {
         producer.produce(&[0; 240]).unwrap();
         std::thread::scope(|scope| {
             let receiving = scope.spawn(|| receive(consumer, Identities::of(1), &meter));
-            while meter.count.load(Ordering::Relaxed) == 0 {
+            while meter.count() == 0 {
                 std::thread::yield_now();
             }
-            meter.stop.store(true, Ordering::Relaxed);
+            meter.stop();
             // Wakes it up; its identity is looked at, but the stream does not end.
             producer.produce(&[1, 0, 0, 0, 0, 0, 0, 0]).unwrap();
             assert!((1..=2).contains(&receiving.join().unwrap().unwrap().count));

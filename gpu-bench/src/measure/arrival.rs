@@ -9,7 +9,7 @@ use super::rates::together;
 use super::rig::{Rig, driver};
 use crate::consume::PATIENCE;
 use crate::consume::read::{first_word, is_wide, keep, sum, widely};
-use crate::consume::ring::Identities;
+use crate::consume::ring::{Identities, receive};
 use crate::error::Error;
 use crate::results::{Arrival, Delivery, Memory, Mode};
 use crate::stats::Spread;
@@ -55,7 +55,7 @@ fn streamed(rig: &Rig) -> Result<Times, Error> {
     let (mut producer, consumer) = buffer.split_gpu()?;
     producer.set_limit(PATIENCE);
     let mut begun = Instant::now();
-    let received = together(rig, vec![(consumer, Identities::of(1))], || {
+    let received = together(rig, vec![(consumer, Identities::of(1))], receive, || {
         begun = Instant::now();
         let launch = rig.launch("send_paced")?.block(THREADS).arg(producer.ring()).arg(PATTERN);
         let launch = launch.arg(STEPS).arg(EACH).arg(STEP.as_nanos() as u64);

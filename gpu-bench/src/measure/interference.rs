@@ -1,6 +1,5 @@
 //! A ring beside a kernel that reads and writes device memory at full rate.
 
-use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -78,13 +77,13 @@ fn beside<R: Send>(
             await_first(meter)?;
             let other = scope.spawn(other);
             thread::sleep(MARGIN);
-            let (begun, before) = (Instant::now(), meter.count.load(Ordering::Relaxed));
+            let (begun, before) = (Instant::now(), meter.count());
             thread::sleep(LOAD - 2 * MARGIN);
-            let (took, after) = (begun.elapsed(), meter.count.load(Ordering::Relaxed));
+            let (took, after) = (begun.elapsed(), meter.count());
             let other = other.join().map_err(|_| Error::Panicked)??;
             Ok((other, (after - before) as f64 / took.as_secs_f64()))
         });
-        meter.stop.store(true, Ordering::Relaxed);
+        meter.stop();
         // The consumer leaves, and the kernel ends when it notices.
         let received = receiving.join().map_err(|_| Error::Panicked)?;
         let found = outcome?;
@@ -95,7 +94,7 @@ fn beside<R: Send>(
 
 fn await_first(meter: &Meter) -> Result<(), Error> {
     let begun = Instant::now();
-    while meter.count.load(Ordering::Relaxed) == 0 {
+    while meter.count() == 0 {
         if begun.elapsed() > PATIENCE {
             return Err(Error::Stalled(PATIENCE));
         }

@@ -4,12 +4,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use perdix_host::Consumer;
 use perdix_host::cuda::DeviceProducer;
 use perdix_kernels::pattern::Pattern;
 
 use super::baselines;
 use super::rig::Rig;
 use super::shards::shards;
+use crate::consume::records::receive as receive_records;
 use crate::consume::ring::{Identities, Meter, receive};
 use crate::consume::{PATIENCE, Received};
 use crate::error::Error;
@@ -81,7 +83,7 @@ fn run(rig: &Rig, config: &Config, memory: Memory, count: u64) -> Result<Ran, Er
         Sender::BaselineSlots => baselines::slots(rig, config, memory, count),
         Sender::FifoRelease | Sender::FifoRelaxed => baselines::fifo(rig, config, memory, count),
         Sender::ShardedBlocks | Sender::ShardedGrid => shards(rig, config, memory, count),
-        other => Err(Error::Wrong(format!("no kernel sends as \"{}\"", other.name()))),
+        Sender::MadeRecords | Sender::PackedRecords => records(rig, config, memory, count),
     }
 }
 
@@ -102,7 +104,7 @@ fn rings(rig: &Rig, config: &Config, memory: Memory, count: u64) -> Result<Ran, 
         consumers.push((consumer, Identities::of(senders)));
     }
     let launch = || producers.iter().try_for_each(|producer| start(rig, config, producer, share));
-    let received = together(rig, consumers, launch)?;
+    let received = together(rig, consumers, receive, launch)?;
     check(&received, share * senders * config.rings as u64)
 }
 
@@ -134,10 +136,35 @@ pub(super) fn start(
     Ok(unsafe { launch.start(producer) }?)
 }
 
+/// Records of 16 bytes, as many to a slot as fit.
+fn records(rig: &Rig, config: &Config, memory: Memory, count: u64) -> Result<Ran, Error> {
+    const LANES: u64 = 32;
+    let mut buffer = rig.ring(memory, config.mode.unwrap_or(Mode::Fenced), config.slots)?;
+    let (mut producer, consumer) = buffer.split_gpu()?;
+    producer.set_limit(PATIENCE);
+    let warps = u64::from(config.blocks * config.threads / 32);
+    // The one kernel counts a warp's records, the other rounds in which each lane has one.
+    let (kernel, share, each) = match config.sender {
+        Sender::PackedRecords => ("pack_records", count.div_ceil(warps * LANES), LANES),
+        _ => ("send_records", count.div_ceil(warps), 1),
+    };
+    let received = together(rig, vec![(consumer, Identities::of(warps))], receive_records, || {
+        let launch = rig.launch(kernel)?.grid(config.blocks).block(config.threads);
+        let launch = launch.arg(producer.ring()).arg(share);
+        // SAFETY: these are the kernels' parameters, and nothing else is launched on this ring.
+        Ok(unsafe { launch.start(&producer) }?)
+    })?;
+    check(&received, share * each * warps)
+}
+
+/// How a consumer receives.
+pub(super) type Receive = fn(Consumer<'_>, Identities, &Meter) -> Result<Received, Error>;
+
 /// Lets each consumer receive on a thread of its own, pinned, and launches once all are ready.
 pub(super) fn together(
     rig: &Rig,
-    consumers: Vec<(perdix_host::Consumer<'_>, Identities)>,
+    consumers: Vec<(Consumer<'_>, Identities)>,
+    receive: Receive,
     launch: impl FnOnce() -> Result<(), Error>,
 ) -> Result<Vec<Received>, Error> {
     let (ready, count) = (AtomicUsize::new(0), consumers.len());

@@ -6,7 +6,7 @@ use perdix_kernels::pattern::Pattern;
 use super::rates::{Ran, check, together};
 use super::rig::Rig;
 use crate::consume::PATIENCE;
-use crate::consume::ring::Identities;
+use crate::consume::ring::{Identities, receive};
 use crate::error::Error;
 use crate::results::{Config, Memory, Mode, Sender};
 
@@ -24,7 +24,7 @@ pub(super) fn shards(rig: &Rig, config: &Config, memory: Memory, count: u64) -> 
     let share = count.div_ceil(senders);
     let pattern = Pattern { len: config.bytes, sentinels: 0 };
     let consumers = consumers.into_iter().map(|consumer| (consumer, Identities::of(senders))).collect();
-    let received = together(rig, consumers, || {
+    let received = together(rig, consumers, receive, || {
         let launch = rig.launch(kernel)?.grid(blocks).block(config.threads);
         let launch = launch.arg(device.rings()).arg(pattern).arg(share).arg(config.batch);
         // SAFETY: these are the kernels' parameters, and nothing else is launched on these rings.

@@ -157,7 +157,7 @@ fn fifo(results: &Results) -> Plot {
             dots: true,
         }
     });
-    let packed = results.best(|row| row.config.sender == Sender::Records && row.config.bytes == 16);
+    let packed = results.best(|row| row.config.sender.sends_records() && row.config.bytes == 16);
     let level =
         packed.map(|row| ("16-byte records, packed".to_owned(), row.messages_per_second.median / 1e6));
     Plot {

@@ -10,6 +10,7 @@ use crate::intrinsics::{
     WARP_SIZE, blocks, device_add, device_fence, lane_id, shuffle, shuffle_u64, sync_warp, warps_per_block,
 };
 use crate::link::Link;
+use crate::packer::PackInto;
 use crate::source::{Made, Source};
 use crate::write::{fitting, publish};
 
@@ -216,5 +217,17 @@ impl GridProducer {
         debug_assert!(count <= WARP_SIZE);
         let (messages, bytes) = publish(&self.link.ring, number, count, source, index);
         self.link.count(messages, bytes, 0);
+    }
+}
+
+impl PackInto for GridProducer {
+    #[inline(always)]
+    fn slots(&self) -> u64 {
+        self.link.ring.capacity()
+    }
+
+    #[inline(always)]
+    fn send(&mut self, count: u64, source: &impl Source) -> Result<(), Partial> {
+        self.produce_batch(count, source)
     }
 }

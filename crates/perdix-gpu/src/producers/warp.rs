@@ -8,6 +8,7 @@ use super::{check_launch, chunk};
 use crate::error::{Error, Partial};
 use crate::intrinsics::{WARP_SIZE, lane_id, sync_warp};
 use crate::link::Link;
+use crate::packer::PackInto;
 use crate::source::{Made, Source};
 use crate::write::{fitting, publish};
 
@@ -163,5 +164,17 @@ impl WarpProducer {
             self.link.state().head.store(self.head, Ordering::Relaxed);
         }
         sync_warp();
+    }
+}
+
+impl PackInto for WarpProducer {
+    #[inline(always)]
+    fn slots(&self) -> u64 {
+        self.link.ring.capacity()
+    }
+
+    #[inline(always)]
+    fn send(&mut self, count: u64, source: &impl Source) -> Result<(), Partial> {
+        self.produce_batch(count, source)
     }
 }

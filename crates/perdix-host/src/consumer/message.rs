@@ -148,8 +148,9 @@ impl fmt::Debug for MessageRef<'_> {
     }
 }
 
-/// A copy of a message, 240 bytes of payload inline: `Deref<Target = [u8]>`.
+/// A copy of a message, 240 bytes of payload inline: `Deref<Target = [u8]>`, aligned to 16 bytes as in the slot.
 #[derive(Clone)]
+#[repr(C, align(16))]
 pub struct OwnedMessage {
     payload: [u8; PAYLOAD_SIZE],
     number: u64,
