@@ -12,6 +12,8 @@ mod life;
 #[cfg(feature = "cuda")]
 mod payload;
 #[cfg(feature = "cuda")]
+mod records;
+#[cfg(feature = "cuda")]
 mod setup;
 #[cfg(feature = "cuda")]
 mod shards;
@@ -38,6 +40,7 @@ fn main() {
         payload::add(case, &mut trials);
         flow::add(case, &mut trials);
         life::add(case, &mut trials);
+        records::add(case, &mut trials);
         shards::add(case, &mut trials);
     }
     life::add_general(&mut trials);

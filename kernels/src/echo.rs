@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use perdix_gpu::intrinsics::{lane_id, now_ns, shuffle, shuffle_u64, sleep_ns};
+use perdix_gpu::intrinsics::{lane_id, now_ns, shuffle, sleep_ns};
 use perdix_gpu::{DeviceRing, WarpProducer};
 
 perdix_gpu::kernel! {
@@ -32,7 +32,8 @@ perdix_gpu::kernel! {
             if shuffle(seen, 0) == 0 {
                 break;
             }
-            let time = shuffle_u64(now_ns(), 0);
+            // Only the lane that makes piece 0 uses its own.
+            let time = now_ns();
             let result = producer.produce(0, len as usize, |piece| if piece == 0 { [time, turn] } else { [turn, piece as u64] });
             if let Err(error) = result {
                 return producer.fail(error);

@@ -8,6 +8,7 @@
 pub mod baseline;
 mod echo;
 mod faults;
+mod flood;
 mod link;
 mod paced;
 pub mod pattern;
@@ -20,6 +21,7 @@ mod torn;
 pub use baseline::{baseline_fifo, baseline_slots};
 pub use echo::echo;
 pub use faults::{Ending, send_too_long, stop_midway, try_until_full};
+pub use flood::{flood_block, flood_grid, flood_piece, flood_thread, flood_warp, flood_warp_batches};
 pub use link::{bare_ping_pong, bare_writes};
 pub use paced::{load_memory, send_paced, store_paced};
 pub use records::{

@@ -72,6 +72,8 @@ pub struct Consumer<W = AtomicU64> {
     ring: Ring<W>,
     /// The next message to take.
     next: u64,
+    /// In fenced mode all messages below this, from `next` on, are known to be published; this one would be the head of a run.
+    known: u64,
     /// Slots below this are ready for the producer.
     settled: u64,
     /// The tail as last stored.
@@ -95,6 +97,7 @@ impl<W: Word> Consumer<W> {
         Self {
             ring,
             next: start,
+            known: start,
             settled: start,
             published: start,
             tail_every,
@@ -147,34 +150,86 @@ impl<W: Word> Consumer<W> {
     /// # Errors
     /// [`Corruption`] if its length is impossible.
     #[inline(always)]
-    pub fn ready(&self, number: u64) -> Result<Option<Meta>, Corruption> {
-        let slot = self.ring.slot(number);
-        // pairs with the Release store of seq in Producer::push, and the Release fence in Producer::publish
-        if slot.seq.load(Ordering::Acquire) != number.wrapping_add(1) {
-            return Ok(None);
-        }
+    pub fn ready(&mut self, number: u64) -> Result<Option<Meta>, Corruption> {
         match self.ring.mode() {
-            Mode::Fenced => check(number, slot.meta.load(Ordering::Relaxed)).map(Some),
-            Mode::FenceFree => sentinel::arrived(slot).map(|word| check(number, word)).transpose(),
+            Mode::Fenced if !self.is_published(number) => Ok(None),
+            Mode::Fenced => check(number, self.ring.slot(number).meta.load(Ordering::Relaxed)).map(Some),
+            Mode::FenceFree => {
+                let slot = self.ring.slot(number);
+                // pairs with the Release store of seq in Producer::push
+                if slot.seq.load(Ordering::Acquire) != number.wrapping_add(1) {
+                    // All words arrive at about the same time: the rest is under way when the sequence word is seen.
+                    W::prefetch(&slot.payload);
+                    return Ok(None);
+                }
+                sentinel::arrived(slot).map(|word| check(number, word)).transpose()
+            }
         }
+    }
+
+    /// Whether message `number` is published, in fenced mode. Messages are published in runs: the sequence word of a run's head
+    /// speaks for all of it, and those of its followers may be there before their payload. So the way to a message leads from head
+    /// to head.
+    #[inline(always)]
+    fn is_published(&mut self, number: u64) -> bool {
+        let ahead = number.wrapping_sub(self.next);
+        while ahead >= self.known.wrapping_sub(self.next) {
+            if !self.learn_run() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Looks for the run behind all that is known, in fenced mode.
+    #[inline(always)]
+    fn learn_run(&mut self) -> bool {
+        let head = self.ring.slot(self.known);
+        // pairs with the Release store of seq in Producer::push, the Release fence in Producer::publish, and the Release store or
+        // fence of a device's run
+        if head.seq.load(Ordering::Acquire) != self.known.wrapping_add(1) {
+            return false;
+        }
+        let followers = Meta::followers_of(head.meta.load(Ordering::Relaxed));
+        // Nothing lies beyond the ring, whatever the shared memory says.
+        let most = self.next.wrapping_add(self.ring.capacity()).wrapping_sub(self.known);
+        self.known = self.known.wrapping_add(most.min(1 + followers));
+        true
+    }
+
+    /// Asks for the cache lines of a message that will be read soon, if it is known to be published. Changes nothing.
+    #[inline(always)]
+    pub fn prefetch(&self, number: u64) {
+        if (self.known.wrapping_sub(number) as i64) > 0 {
+            W::prefetch_once(self.ring.slot(number));
+        }
+    }
+
+    /// Forgets which messages are known to be published, and looks again: for when the slots ahead were emptied.
+    pub fn look_again(&mut self) {
+        self.known = self.next;
     }
 
     /// How many messages from the next one on are there, up to `most`. A corrupt one counts as not there; `poll` names it
     /// when its turn comes.
     #[inline]
-    pub fn run(&self, most: u64) -> u64 {
+    pub fn run(&mut self, most: u64) -> u64 {
         self.run_sized(most).0
     }
 
     /// The same, with the bytes of payload that they hold together.
     #[inline]
-    pub fn run_sized(&self, most: u64) -> (u64, u64) {
+    pub fn run_sized(&mut self, most: u64) -> (u64, u64) {
         let most = most.min(self.ring.capacity());
         let (mut count, mut bytes) = (0, 0);
         while count < most {
             let Ok(Some(meta)) = self.ready(self.next.wrapping_add(count)) else { break };
             count += 1;
             bytes += meta.len() as u64;
+        }
+        if count == most && self.known == self.next.wrapping_add(count) && self.ring.mode() == Mode::Fenced {
+            // More may be there: what is known can be prefetched while this is read.
+            self.learn_run();
         }
         (count, bytes)
     }
@@ -196,6 +251,9 @@ impl<W: Word> Consumer<W> {
     #[inline(always)]
     pub fn take(&mut self, count: u64, bytes: u64) {
         self.next = self.next.wrapping_add(count);
+        if (self.next.wrapping_sub(self.known) as i64) > 0 {
+            self.known = self.next;
+        }
         self.messages = self.messages.wrapping_add(count);
         self.bytes = self.bytes.wrapping_add(bytes);
     }

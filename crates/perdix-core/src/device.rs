@@ -80,6 +80,8 @@ pub struct DeviceState {
     pub full: AtomicU64,
     /// Not zero once a producer has paused: the kernel left the stream open on purpose.
     pub paused: AtomicU64,
+    /// Not zero while some producer reads the tail across the link on behalf of all.
+    pub looking: AtomicU64,
 }
 
 const_assert_eq!(size_of::<DeviceState>(), 128);
@@ -99,6 +101,7 @@ impl DeviceState {
             bytes: AtomicU64::new(0),
             full: AtomicU64::new(0),
             paused: AtomicU64::new(0),
+            looking: AtomicU64::new(0),
         }
     }
 }

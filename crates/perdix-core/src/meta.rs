@@ -8,14 +8,15 @@ pub mod flags {
     pub const MORE: u8 = 1;
 }
 
-/// Header word 1 of a slot: length, flags, kind, and which payload words equal the sentinel.
+/// Header word 1 of a slot: length, flags, kind, and what its publication mode needs.
 ///
 /// | bits | field | meaning |
 /// |---|---|---|
 /// | 0–7 | length | bytes of payload, 0 to 240 |
 /// | 8–15 | flags | see [`flags`] |
 /// | 16–31 | kind | the user's tag of the message |
-/// | 32–61 | mask | fence-free mode: bit `i` set if payload word `i` really equals the sentinel; else 0 |
+/// | 32–61 | mask | fence-free mode: bit `i` set if payload word `i` really equals the sentinel |
+/// | 32–61 | followers | fenced mode: how many messages behind this one were published with it, as a run |
 /// | 62 | opened | fence-free mode, set by the consumer: [`OPENED`](crate::sentinel::OPENED) |
 /// | 63 | – | zero |
 ///
@@ -43,6 +44,12 @@ impl Meta {
         Self(self.0 & 0xffff_ffff | ((mask & 0x3fff_ffff) as u64) << 32)
     }
 
+    /// The same meta at the head of a run that `followers` further messages (below 2^30) belong to; for fenced mode.
+    #[inline(always)]
+    pub const fn with_followers(self, followers: u32) -> Self {
+        self.with_mask(followers)
+    }
+
     /// Reads a word from shared memory; `None` when its length is over 240, which no producer writes.
     #[inline(always)]
     pub const fn from_word(word: u64) -> Option<Self> {
@@ -65,6 +72,18 @@ impl Meta {
     #[inline(always)]
     pub const fn is_empty(self) -> bool {
         self.len() == 0
+    }
+
+    /// How many messages were published together with this one, behind it; in fenced mode.
+    #[inline(always)]
+    pub const fn followers(self) -> u32 {
+        self.mask()
+    }
+
+    /// [`followers`](Self::followers) of a word that may be no meta.
+    #[inline(always)]
+    pub(crate) const fn followers_of(word: u64) -> u64 {
+        word >> 32 & 0x3fff_ffff
     }
 
     /// The [`flags`].

@@ -9,7 +9,7 @@ use crate::mode::Mode;
 use crate::refused::Refused;
 use crate::ring::Ring;
 use crate::sentinel;
-use crate::slot::{PAYLOAD_SIZE, Slot};
+use crate::slot::{PAYLOAD_SIZE, Slot, words_of};
 use crate::word::Word;
 
 /// The producer's half: stages messages in free slots, then publishes them.
@@ -133,6 +133,42 @@ impl<W: Word> Producer<W> {
         Ok(())
     }
 
+    /// Publishes one message of `len` bytes (up to 240) of which `pair` gives the 16-byte pairs, as the ring's mode wants it: a
+    /// device's way to send what lies in registers. Staged messages are given up first.
+    ///
+    /// # Errors
+    /// [`Refused`]; nothing has changed then.
+    #[inline(always)]
+    pub fn push_pairs(
+        &mut self,
+        kind: u16,
+        flags: u8,
+        len: usize,
+        pair: impl Fn(usize) -> [u64; 2],
+    ) -> Result<(), Refused> {
+        if self.ring.mode() == Mode::FenceFree {
+            return self.push_unordered(kind, flags, len, pair);
+        }
+        if len > PAYLOAD_SIZE {
+            return Err(Refused::TooLong);
+        }
+        self.abandon();
+        self.ensure(1)?;
+        let (number, ring) = (self.head, self.ring);
+        let slot = ring.slot(number);
+        for (i, words) in slot.payload.chunks_exact(2).take(words_of(len) / 2).enumerate() {
+            if let [low, high] = words {
+                // SAFETY: `ensure` found the slot free (its Acquire of tail), and nothing is published before the store below.
+                unsafe { W::write_pair(low, high, pair(i)) };
+            }
+        }
+        slot.meta.store(Meta::new(len, flags, kind).word(), Ordering::Relaxed);
+        // pairs with the Acquire load of seq in Consumer::ready
+        slot.seq.store(number.wrapping_add(1), Ordering::Release);
+        self.advance(1, len as u64);
+        Ok(())
+    }
+
     /// Copies one message of up to 240 bytes into the next free slot, behind those staged already.
     ///
     /// # Errors
@@ -218,8 +254,9 @@ impl<W: Word> Producer<W> {
     ///
     /// # Errors
     /// [`Refused`] if fewer than `slots` slots are free, or nobody reads any more.
-    #[cold]
-    #[inline(never)]
+    // Not a function of its own on a GPU: one that got the producer's address would force it into local memory.
+    #[cfg_attr(target_arch = "nvptx64", inline(always))]
+    #[cfg_attr(not(target_arch = "nvptx64"), cold, inline(never))]
     pub fn renew(&mut self, slots: u64) -> Result<(), Refused> {
         // pairs with the Release store of tail in Consumer::publish_tail
         let tail = Cursor::from_word(self.ring.control().consumer.tail.load(Ordering::Acquire));
@@ -309,7 +346,8 @@ impl<W: Word> Producer<W> {
     }
 
     /// In fence-free mode a free slot holds sentinels, or a later message that is stored in any order could be taken for arrived.
-    #[cold]
+    #[cfg_attr(target_arch = "nvptx64", inline(always))]
+    #[cfg_attr(not(target_arch = "nvptx64"), cold)]
     fn scrub_staged(&mut self) {
         if self.ring.mode() == Mode::FenceFree {
             for ahead in 0..self.staged {

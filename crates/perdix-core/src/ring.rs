@@ -171,7 +171,8 @@ impl<W: Word> Ring<W> {
     /// The slot of message `number`.
     #[inline(always)]
     pub fn slot(&self, number: u64) -> &Slot<W> {
-        let index = (number & (self.config.capacity - 1)) as usize;
+        // In 32 bits, which hold every capacity and are cheaper on a GPU.
+        let index = (number as u32 & (self.config.capacity as u32).wrapping_sub(1)) as usize;
         // SAFETY: the index is below the capacity, and the region holds that many slots.
         let slot = unsafe { self.slots.add(index) };
         // SAFETY: the maker of the view keeps the slots alive; their words allow shared access.

@@ -83,7 +83,7 @@ pub(crate) fn arrived<W: Word>(slot: &Slot<W>) -> Option<u64> {
     let Some(meta) = Meta::from_word(word) else { return Some(word) };
     if word & OPENED == 0 {
         let used = used_words(slot, meta.len());
-        if W::pending(used) != 0 {
+        if W::any_pending(used) {
             return None;
         }
         if meta.mask() != 0 {
@@ -120,9 +120,7 @@ pub(crate) fn escape_in_place<W: Word>(slot: &Slot<W>, len: usize) -> u32 {
 #[inline]
 pub(crate) fn rearm<W: Word>(slot: &Slot<W>, len: usize) {
     slot.meta.rearm();
-    for word in used_words(slot, len) {
-        word.rearm();
-    }
+    W::rearm_pairs(used_words(slot, len));
 }
 
 /// Fills a slot that was staged and is given up.

@@ -55,6 +55,22 @@ impl Slot<AtomicU64> {
     }
 }
 
+impl<W> Slot<W> {
+    /// The pair `part` (0 to 15, taken modulo 16) of the slot's words: pair 0 is the header, the others are the payload's 16-byte pieces.
+    #[inline(always)]
+    pub fn pair(&self, part: u32) -> [&W; 2] {
+        let first = (part % PAIRS * 2) as usize;
+        // SAFETY: a slot is 32 words in a row (`repr(C)`, all of one type), and the pair lies within.
+        let low = unsafe { &*core::ptr::from_ref(self).cast::<W>().add(first) };
+        // SAFETY: as above.
+        let high = unsafe { &*core::ptr::from_ref(self).cast::<W>().add(first + 1) };
+        [low, high]
+    }
+}
+
+/// 16-byte pairs of words in a slot.
+const PAIRS: u32 = (SLOT_SIZE / 16) as u32;
+
 /// How many payload words a message of `len` bytes occupies: whole 16-byte pairs, because that is the unit in which
 /// device lanes store. All of them are written, checked and re-armed.
 #[inline(always)]

@@ -3,6 +3,10 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::sentinel::SENTINEL;
+use crate::slot::Slot;
+
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 /// One 8-byte word of shared memory, as the protocol uses it.
 ///
@@ -33,6 +37,16 @@ pub unsafe trait Word: Sized + Sync {
         high.store(values[1], Ordering::Relaxed);
     }
 
+    /// Writes two neighbouring words of payload (`low` aligned to 16 bytes) that a later Release publishes, in the target's
+    /// cheapest way.
+    ///
+    /// # Safety
+    /// No other thread accesses these words until then.
+    unsafe fn write_pair(low: &Self, high: &Self, values: [u64; 2]) {
+        low.store(values[0], Ordering::Relaxed);
+        high.store(values[1], Ordering::Relaxed);
+    }
+
     /// Puts the sentinel back into a word of a slot that is about to be released.
     fn rearm(&self) {
         self.store(SENTINEL, Ordering::Relaxed);
@@ -46,6 +60,26 @@ pub unsafe trait Word: Sized + Sync {
             .enumerate()
             .fold(0, |mask, (i, word)| mask | (u32::from(word.load(Ordering::Relaxed) == SENTINEL) << i))
     }
+
+    /// Whether any of the words holds the sentinel; looks at all of them, without branches.
+    #[inline(always)]
+    fn any_pending(words: &[Self]) -> bool {
+        words.iter().fold(false, |any, word| any | (word.load(Ordering::Relaxed) == SENTINEL))
+    }
+
+    /// [`rearm`](Self::rearm)s the words, whole 16-byte pairs of a slot's payload.
+    #[inline(always)]
+    fn rearm_pairs(words: &[Self]) {
+        words.iter().for_each(Self::rearm);
+    }
+
+    /// Asks for the cache lines of the words ahead of a look at them; changes nothing.
+    #[inline(always)]
+    fn prefetch(_words: &[Self]) {}
+
+    /// Asks for the cache lines of a slot that is to be read once; changes nothing.
+    #[inline(always)]
+    fn prefetch_once(_slot: &Slot<Self>) {}
 
     /// Copies `bytes` to the front of `words`; what does not fit is left out. The rest of the last word written
     /// keeps its bytes or becomes zero.
@@ -78,6 +112,24 @@ unsafe impl Word for AtomicU64 {
         core::sync::atomic::fence(order);
     }
 
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn rearm_pairs(words: &[Self]) {
+        x86::fill(words, SENTINEL);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn prefetch(words: &[Self]) {
+        x86::prefetch(words);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn prefetch_once(slot: &Slot<Self>) {
+        x86::prefetch_once(slot);
+    }
+
     /// On a CPU with Release, which costs nothing on x86 and makes the consumer's later plain reads free of data races in
     /// the language's terms too (they follow an Acquire fence).
     #[cfg(not(target_arch = "nvptx64"))]
@@ -98,6 +150,15 @@ unsafe impl Word for AtomicU64 {
                 options(nostack, preserves_flags)
             );
         }
+    }
+
+    /// Weak stores: a GPU takes 32 ns for each relaxed store of a thread to host memory, one after the other.
+    #[cfg(target_arch = "nvptx64")]
+    #[inline(always)]
+    unsafe fn write_pair(low: &Self, _high: &Self, values: [u64; 2]) {
+        let value = u128::from(values[0]) | u128::from(values[1]) << 64;
+        // SAFETY: the pair is two neighbouring words, aligned to 16 bytes, and ours by the contract.
+        unsafe { *low.as_ptr().cast::<u128>() = value };
     }
 
     #[inline(always)]

@@ -210,7 +210,7 @@ impl Twins {
         self.consumer.take(count, bytes);
     }
     /// Everything that can be seen from outside, above all in shared memory.
-    fn compare(&self) {
+    fn compare(&mut self) {
         let Self { model, start, region, producer, consumer } = self;
         let number = |count: u64| start.wrapping_add(count);
         let load = |offset: usize| region.word(offset).load(Ordering::Relaxed);

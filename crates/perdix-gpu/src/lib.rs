@@ -9,6 +9,8 @@
 //! | [`BlockProducer`] | all threads of one block together | the order of the calls |
 //! | [`GridProducer`] | any number of warps, each by itself | each warp's own order; warps interleave |
 //!
+//! Small values of one type go many to a message: [`Records`] makes them by their number, [`RecordPacker`] gathers what the lanes
+//! of a warp have.
 //! A kernel whose blocks spread over several rings gets [`DeviceRings`]; a [`Shard`] tells a block which is its own.
 //!
 //! Only one producer (or one grid of them) uses a ring at a time. Every wait ends: after the ring's time limit, or when the

@@ -2,9 +2,10 @@
 
 use core::sync::atomic::{AtomicU64, Ordering, fence};
 
-use perdix_core::{Meta, Mode, PAYLOAD_SIZE, Ring, Slot, Word, sentinel};
+use perdix_core::{Meta, Mode, PAYLOAD_SIZE, Ring, Word, sentinel};
 
 use crate::intrinsics::{WARP_SIZE, ballot, lane_id, sync_warp};
+use crate::link::{Link, Look};
 use crate::source::Source;
 
 /// Lanes that write one slot: one for the header, fifteen for the payload. Of every two messages, lane `l` writes message
@@ -12,17 +13,30 @@ use crate::source::Source;
 pub(crate) const LANES_PER_SLOT: u32 = WARP_SIZE / 2;
 
 /// Writes and publishes messages `first` to `first + count` (at most 32), which are messages `index` onwards of `source`. Their
-/// slots are free. Converged.
-///
-/// Returns the messages and bytes that fall to this lane in the counts.
+/// slots are free. Counts them, and renews the credit where that costs little. Converged.
 #[inline(always)]
-pub(crate) fn publish<S: Source>(ring: &Ring, first: u64, count: u32, source: &S, index: u64) -> (u64, u64) {
+pub(crate) fn publish<S: Source>(link: &mut Link, first: u64, count: u32, source: &S, index: u64) {
+    if count == 0 {
+        return;
+    }
+    let (ring, end) = (link.ring, first.wrapping_add(u64::from(count)));
     match ring.mode() {
-        Mode::Fenced => publish_fenced(ring, first, count, source, index),
-        Mode::FenceFree => publish_fence_free(ring, first, count, source, index),
+        Mode::Fenced => {
+            // Asked for ahead of the payload and taken behind the fence, a newer tail costs hardly any time of its own.
+            let look = link.look(first, end);
+            write_run(&ring, first, count, source, index);
+            publish_run(&ring, first, !matches!(look, Look::None));
+            link.take(look, first);
+        }
+        Mode::FenceFree => {
+            publish_fence_free(&ring, first, count, source, index);
+            link.look_ahead(first, end);
+        }
     }
     let lane = lane_id();
-    if lane < count { (1, length(source, index + u64::from(lane)) as u64) } else { (0, 0) }
+    if lane < count {
+        link.count(1, length(source, index + u64::from(lane)) as u64, 0);
+    }
 }
 
 /// How many of the `count` (at most 32) messages from `index` on fit their slots, up to the first that does not. Converged.
@@ -34,32 +48,68 @@ pub(crate) fn fitting<S: Source>(source: &S, index: u64, count: u32) -> u32 {
     if too_long < count { too_long } else { count }
 }
 
+/// Writes a run: messages that one sequence word will publish. Whole slots, so that each is one write of whole lines across the
+/// link: the followers' sequence words too, which nobody looks at before the head's, while the head's keeps the value it has.
 #[inline(always)]
-fn publish_fenced<S: Source>(ring: &Ring, first: u64, count: u32, source: &S, index: u64) {
+fn write_run<S: Source>(ring: &Ring, first: u64, count: u32, source: &S, index: u64) {
     let lane = lane_id();
     let (half, part) = (lane / LANES_PER_SLOT, lane % LANES_PER_SLOT);
     let mut i = half;
     while i < count {
-        let (slot, item) = (ring.slot(first.wrapping_add(u64::from(i))), index + u64::from(i));
-        let len = length(source, item);
-        if part == 0 {
-            slot.meta.store(Meta::new(len, 0, source.kind(item)).word(), Ordering::Relaxed);
-        } else {
-            let piece = part as usize - 1;
-            if 16 * piece < len {
-                store_piece(ring, first.wrapping_add(u64::from(i)), piece, source.piece(item, piece));
+        // Some pieces are made before the first of them is stored, so that loads from memory overlap.
+        let made = each(|ahead| {
+            let i = i + 2 * ahead;
+            let (number, item) = (first.wrapping_add(u64::from(i)), index + u64::from(i));
+            if i >= count {
+                return (false, [0; 2]);
+            }
+            let len = length(source, item);
+            if part != 0 {
+                let piece = part as usize - 1;
+                return (16 * piece < len, source.piece_within(item, piece, len));
+            }
+            let meta = Meta::new(len, 0, source.kind(item));
+            let header = if i == 0 {
+                sentinel::header(number.wrapping_sub(ring.capacity()), meta.with_followers(count - 1))
+            } else {
+                sentinel::header(number, meta)
+            };
+            (true, header)
+        });
+        for (ahead, (is_needed, values)) in made.into_iter().enumerate() {
+            if is_needed {
+                let i = i + 2 * ahead as u32;
+                let [low, high] = ring.slot(first.wrapping_add(u64::from(i))).pair(part);
+                AtomicU64::store_pair(low, high, values);
             }
         }
-        i += 2;
+        i += 2 * AHEAD;
     }
-    // All lanes' writes come before every lane's fence, and so (the fence is cumulative) before the sequence words below.
+}
+
+/// Publishes a run that the warp has written; with a fence that is an Acquire too if asked. Converged.
+#[inline(always)]
+fn publish_run(ring: &Ring, first: u64, acquire: bool) {
+    // All lanes' writes come before lane 0's Release, which is cumulative.
     sync_warp();
-    // pairs with the Acquire load of seq in Consumer::ready
-    fence(Ordering::Release);
-    if lane < count {
-        let number = first.wrapping_add(u64::from(lane));
-        ring.slot(number).seq.store(number.wrapping_add(1), Ordering::Relaxed);
+    if lane_id() == 0 {
+        let (seq, value) = (&ring.slot(first).seq, first.wrapping_add(1));
+        // pairs with the Acquire load of seq in Consumer::is_published
+        if acquire {
+            fence(Ordering::AcqRel);
+            seq.store(value, Ordering::Relaxed);
+        } else {
+            seq.store(value, Ordering::Release);
+        }
     }
+}
+
+/// Pieces that a lane makes ahead of their stores.
+const AHEAD: u32 = 4;
+
+#[inline(always)]
+fn each<T>(make: impl Fn(u32) -> T) -> [T; AHEAD as usize] {
+    [make(0), make(1), make(2), make(3)]
 }
 
 #[inline(always)]
@@ -69,32 +119,41 @@ fn publish_fence_free<S: Source>(ring: &Ring, first: u64, count: u32, source: &S
     // The votes need both halves in every round, so the rounds are counted for the warp, not for the half.
     for round in 0..count.div_ceil(2) {
         let i = 2 * round + half;
-        let active = i < count;
         let (number, item) = (first.wrapping_add(u64::from(i)), index + u64::from(i));
-        let len = if active { length(source, item) } else { 0 };
+        let len = if i < count { length(source, item) } else { 0 };
+        let is_mine = i < count && 16 * (part as usize) < 16 + len;
         let piece = if part == 0 { [0; 2] } else { source.piece_within(item, part as usize - 1, len) };
-        let (mut values, mine) = sentinel::escape_pair(piece);
-        let (low, high) = (ballot(mine & 1 != 0), ballot(mine & 2 != 0));
-        if part == 0 {
-            let shift = LANES_PER_SLOT * half + 1;
-            let mask = interleave(low >> shift & 0x7fff, high >> shift & 0x7fff);
-            let meta = Meta::new(len, 0, source.kind(item)).with_mask(mask);
-            values = sentinel::header(number, meta);
+        let header = sentinel::header(number, Meta::new(len, 0, source.kind(item)));
+        let mut values = if part == 0 { header } else { piece };
+        // Hardly any word equals the sentinel: one vote, on the lower halves of words, settles that.
+        let [low, high] = piece.map(|word| word as u32 == sentinel::SENTINEL as u32);
+        if ballot(low | high) != 0 {
+            let (low, high) = escape(values[0], values[1], half, part);
+            values = [low, high];
         }
         // Header and payload in one store instruction, so that they make one write across the link.
-        if active && 16 * (part as usize) < 16 + len {
-            let [low, high] = pair(ring, number, part);
+        if is_mine {
+            let [low, high] = ring.slot(number).pair(part);
             AtomicU64::store_pair(low, high, values);
         }
     }
 }
 
+/// A lane's words of a slot as they are sent: stand-ins for those that equal the sentinel, and in the header the mask that
+/// names them. Converged.
+#[cold]
+#[inline(never)]
+fn escape(low: u64, high: u64, half: u32, part: u32) -> (u64, u64) {
+    let (sent, mine) = if part == 0 { ([low, high], 0) } else { sentinel::escape_pair([low, high]) };
+    let (low, high) = (ballot(mine & 1 != 0), ballot(mine & 2 != 0));
+    let shift = LANES_PER_SLOT * half + 1;
+    let mask = interleave(low >> shift & 0x7fff, high >> shift & 0x7fff);
+    if part == 0 { (sent[0], sent[1] | u64::from(mask) << 32) } else { (sent[0], sent[1]) }
+}
+
 /// Bit `i` of `low` goes to bit `2 i`, bit `i` of `high` to bit `2 i + 1`: votes of 15 lanes to a mask of 30 words.
 #[inline(always)]
 fn interleave(low: u32, high: u32) -> u32 {
-    if low | high == 0 {
-        return 0;
-    }
     (0..15).fold(0, |mask, i| mask | (low >> i & 1) << (2 * i) | (high >> i & 1) << (2 * i + 1))
 }
 
@@ -102,29 +161,4 @@ fn interleave(low: u32, high: u32) -> u32 {
 fn length<S: Source>(source: &S, index: u64) -> usize {
     let len = source.len(index);
     if len > PAYLOAD_SIZE { PAYLOAD_SIZE } else { len }
-}
-
-/// The words that lane `part` of a half warp writes: the header, or a payload pair.
-#[inline(always)]
-fn pair(ring: &Ring, number: u64, part: u32) -> [&AtomicU64; 2] {
-    let slot = ring.slot(number);
-    match payload_pair(slot, part.wrapping_sub(1) as usize) {
-        Some(pair) => pair,
-        None => [&slot.seq, &slot.meta],
-    }
-}
-
-#[inline(always)]
-fn payload_pair(slot: &Slot, piece: usize) -> Option<[&AtomicU64; 2]> {
-    match slot.payload.get(2 * piece..2 * piece + 2) {
-        Some([low, high]) => Some([low, high]),
-        _ => None,
-    }
-}
-
-#[inline(always)]
-fn store_piece(ring: &Ring, number: u64, piece: usize, values: [u64; 2]) {
-    if let Some([low, high]) = payload_pair(ring.slot(number), piece) {
-        AtomicU64::store_pair(low, high, values);
-    }
 }

@@ -19,6 +19,7 @@
 //! * The kernel writes while the consumer reads: nothing waits for the kernel to end.
 //! * A consumer that waits notices when the kernel has ended or faulted without ending the stream
 //!   ([`ConsumeError::ProducerLost`](crate::ConsumeError::ProducerLost)).
+//! * [`Shards::split_gpu`](crate::Shards::split_gpu) gives a kernel several rings; its launches are attached to all of them.
 //! * Dropping the consumer makes the kernel's producers stop; dropping the last part of a buffer waits for the launches attached
 //!   to it, a bounded time, and rather leaks the memory than frees what a kernel may still write to.
 //! * Programs with their own context, streams or module loader pass raw handles: [`Gpu::from_context`],

@@ -12,6 +12,8 @@
 //!   Dropping the consumer makes the producer's calls fail with [`ProduceError::ConsumerGone`].
 //! * A [`Message`] borrows its slot; dropping it releases the slot. Forgetting any guard loses, repeats and
 //!   corrupts nothing: the slot is released with the next one.
+//! * *Records*: small values of one type go many to a slot ([`Producer::records`]) and are read where they lie
+//!   ([`Consumer::for_each_record`]).
 //! * One producer, one consumer, in order. Both halves are `Send`, neither is `Sync` or `Clone`. [`Shards`] are several rings at
 //!   once, for many producers and one consumer ([`ShardedConsumer`]) or many.
 //!

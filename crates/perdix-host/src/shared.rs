@@ -85,6 +85,7 @@ impl Shared {
         consumer.settle();
         let head = consumer.next().wrapping_add(consumer.run(u64::MAX));
         self.ring.clear_free(consumer.next(), head);
+        consumer.look_again();
         // SAFETY: the caller's contract.
         let producer = unsafe { self.producer() };
         // SAFETY: the one before is replaced, so this is the only producer.

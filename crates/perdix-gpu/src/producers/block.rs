@@ -78,8 +78,7 @@ impl BlockProducer {
             if let Err(error) = result {
                 return self.stop(number, error);
             }
-            let (messages, bytes) = publish(&self.link.ring, number, some, source, index);
-            self.link.count(messages, bytes, 0);
+            publish(&mut self.link, number, some, source, index);
             if some < asked {
                 return self.stop(number.wrapping_add(u64::from(some)), Error::TooLong);
             }

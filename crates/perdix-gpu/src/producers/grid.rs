@@ -215,8 +215,7 @@ impl GridProducer {
     #[inline(always)]
     fn publish(&mut self, number: u64, count: u32, source: &impl Source, index: u64) {
         debug_assert!(count <= WARP_SIZE);
-        let (messages, bytes) = publish(&self.link.ring, number, count, source, index);
-        self.link.count(messages, bytes, 0);
+        publish(&mut self.link, number, count, source, index);
     }
 }
 

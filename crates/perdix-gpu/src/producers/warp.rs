@@ -151,8 +151,7 @@ impl WarpProducer {
     #[inline(always)]
     fn publish(&mut self, count: u32, source: &impl Source, index: u64) {
         debug_assert!(count <= WARP_SIZE);
-        let (messages, bytes) = publish(&self.link.ring, self.head, count, source, index);
-        self.link.count(messages, bytes, 0);
+        publish(&mut self.link, self.head, count, source, index);
         self.head = self.head.wrapping_add(u64::from(count));
     }
 

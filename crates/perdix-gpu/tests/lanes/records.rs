@@ -5,7 +5,7 @@ use perdix_core::RecordLayout;
 use perdix_core::sentinel::SENTINEL;
 use perdix_gpu::emulation::EmulatedRing;
 use perdix_gpu::{BlockProducer, GridProducer, Mode, Records, Source, WarpProducer};
-use perdix_kernels::records::{RECORD_KIND, RECORD_SIZES, TestRecord};
+use perdix_kernels::records::{RECORD_KIND, RECORD_SIZES, TestRecord, record_bytes};
 use perdix_kernels::{send_records, send_sized_records};
 
 use crate::common::{End, MODES, Messages, Outcome, Reader, check_counts, run};
@@ -129,9 +129,10 @@ fn the_kernels_send_what_they_say() {
                 unsafe { send_sized_records(ring.handle(), size, 100) }
             });
             assert!(outcome.launched && outcome.end == End::Ended);
-            let bytes: usize = outcome.messages.iter().map(|(_, bytes)| bytes.len()).sum();
-            assert_eq!(bytes, 100 * size as usize);
             assert_eq!(outcome.messages[0].1.len(), 240 / size as usize * size as usize);
+            let bytes: Vec<u8> = outcome.messages.into_iter().flat_map(|(_, bytes)| bytes).collect();
+            let expected: Vec<u8> = (0..100).flat_map(|id| record_bytes(size, id)).collect();
+            assert!(bytes == expected, "{size}");
         }
         let ring = EmulatedRing::new(64, mode);
         let outcome = run(&ring, (2, 64), Reader::Steady, || {

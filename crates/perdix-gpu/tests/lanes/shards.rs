@@ -166,7 +166,7 @@ fn a_consumer_that_leaves_stops_its_ring_only() {
 fn a_ring_that_stays_full_stops_nothing_else() {
     for mode in MODES {
         let (mut rings, pattern) = (EmulatedRings::new(2, 4, mode), pattern(16, false));
-        rings.set_limit(1_000_000_000);
+        rings.set_limit(3_000_000_000);
         let reader = |index| if index == 0 { Reader::Stalls(0) } else { Reader::Steady };
         // SAFETY: the kernel's parameters, on rings that outlive the launch and that nothing else uses.
         let call = |handle| unsafe { send_shards_block(handle, pattern, 300, 10) };

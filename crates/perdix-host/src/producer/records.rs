@@ -1,10 +1,12 @@
-//! Fixed-size records, many to a slot, written in place.
+//! Fixed-size records, gathered and stored a slot at a time.
 
 use std::fmt;
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::time::Duration;
 
 use bytemuck::NoUninit;
-use perdix_core::{Producer as Core, RecordLayout};
+use perdix_core::{PAYLOAD_SIZE, Producer as Core, RecordLayout};
 
 use super::{Producer, wait_for_slots};
 use crate::error::ProduceError;
@@ -19,16 +21,23 @@ impl Producer<'_> {
         let strategy = self.shared.waits.producer;
         let core = self.core();
         core.abandon();
-        let null = std::ptr::null_mut();
-        RecordProducer { core, strategy, kind, first: null, next: null, last: null }
+        RecordProducer {
+            core,
+            strategy,
+            kind,
+            filled: 0,
+            last: 0,
+            gathered: Payload::new(),
+            record: PhantomData,
+        }
     }
 }
 
-/// Writes fixed-size records straight into slots: 30 of 8 bytes to a slot, 15 of 16, 7 of 32.
+/// Sends fixed-size records, many to a slot: 30 of 8 bytes, 15 of 16, 7 of 32.
 ///
-/// A slot is published when it is full. The records of a slot that is not full are published by [`flush`](Self::flush), or when
-/// the `RecordProducer` is dropped; forgotten (`std::mem::forget`), it leaves them unpublished, and the slot is used again. To
-/// send messages of another kind in between, drop it.
+/// The first record of a slot makes sure of a free one; the slot is published when it is full. The records of a slot that is not
+/// full are published by [`flush`](Self::flush), or when the `RecordProducer` is dropped; forgotten (`std::mem::forget`), it loses
+/// them. To send messages of another kind in between, drop it.
 ///
 /// ```
 /// use bytemuck::{AnyBitPattern, NoUninit};
@@ -57,19 +66,26 @@ pub struct RecordProducer<'p, T: NoUninit> {
     core: &'p mut Core,
     strategy: WaitStrategy,
     kind: u16,
-    /// Where the open slot's first record is; null while no slot is open.
-    first: *mut T,
-    /// Where the next record goes.
-    next: *mut T,
-    /// Where the slot's last record goes. Equal to `next` while no slot is open, so that one comparison tells whether a
-    /// record can just be stored.
-    last: *mut T,
+    /// Records gathered for the open slot.
+    filled: usize,
+    /// The index of the slot's last record; 0 while no slot is open, so that one comparison tells whether a record can just be
+    /// stored.
+    last: usize,
+    /// The records, until the slot is full. A consumer that waits looks at the slot all the time, and would take its first cache
+    /// line away from every single store into it; stored all at once, the records cross once.
+    gathered: Payload,
+    record: PhantomData<T>,
 }
 
-// SAFETY: the pointers lead into the slot that `core` owns; it is like `&mut Core` and `&mut [T]`.
-unsafe impl<T: NoUninit + Send> Send for RecordProducer<'_, T> {}
-// SAFETY: as above; nothing is written through a shared reference.
-unsafe impl<T: NoUninit + Sync> Sync for RecordProducer<'_, T> {}
+/// A slot's payload.
+#[repr(C, align(16))]
+struct Payload([MaybeUninit<u8>; PAYLOAD_SIZE]);
+
+impl Payload {
+    fn new() -> Self {
+        Self([MaybeUninit::uninit(); PAYLOAD_SIZE])
+    }
+}
 
 impl<T: NoUninit> RecordProducer<'_, T> {
     /// Records in a full slot.
@@ -81,7 +97,7 @@ impl<T: NoUninit> RecordProducer<'_, T> {
     /// [`ProduceError::ConsumerGone`] or [`ProduceError::Corrupt`]; the record was not taken, those before it stay.
     #[inline(always)]
     pub fn push(&mut self, record: T) -> Result<(), ProduceError> {
-        if self.next < self.last {
+        if self.filled < self.last {
             self.put(record);
             return Ok(());
         }
@@ -94,7 +110,7 @@ impl<T: NoUninit> RecordProducer<'_, T> {
     /// As [`push`](Self::push), and [`ProduceError::Full`].
     #[inline(always)]
     pub fn try_push(&mut self, record: T) -> Result<(), ProduceError> {
-        if self.next < self.last {
+        if self.filled < self.last {
             self.put(record);
             return Ok(());
         }
@@ -136,72 +152,91 @@ impl<T: NoUninit> RecordProducer<'_, T> {
     pub fn push_slice(&mut self, records: &[T]) -> Result<u64, PushAllError> {
         let mut left = records;
         while !left.is_empty() {
-            if self.first.is_null() {
+            if self.filled == 0 {
                 let pushed = (records.len() - left.len()) as u64;
                 self.open(None).map_err(|source| PushAllError { pushed, source })?;
             }
-            let (now, later) = left.split_at(left.len().min(Self::PER_SLOT - self.pending()));
-            // SAFETY: the slot is the producer's, and that many records have room from `next` on.
-            unsafe { std::ptr::copy_nonoverlapping(now.as_ptr(), self.next, now.len()) };
-            self.next = self.next.wrapping_add(now.len());
-            if self.next > self.last {
-                self.flush();
+            if self.filled == 0 && left.len() >= Self::PER_SLOT {
+                let (slot, later) = left.split_at(Self::PER_SLOT);
+                publish(self.core, self.kind, bytemuck::cast_slice(slot));
+                self.last = 0;
+                left = later;
+                continue;
+            }
+            let (now, later) = left.split_at(left.len().min(Self::PER_SLOT - self.filled));
+            for record in now {
+                self.put(*record);
+            }
+            if self.filled == Self::PER_SLOT {
+                self.send_gathered(Self::PER_SLOT);
             }
             left = later;
         }
         Ok(records.len() as u64)
     }
 
-    /// Publishes the slot that is not full, if records wait in one.
+    /// Publishes the slot that is not full, if records wait for one.
     pub fn flush(&mut self) {
-        let count = self.pending();
-        if count != 0 {
-            // The slot was found free when it was opened, and nobody else takes it: this cannot be refused.
-            let staged = self.core.stage_in_place(count * RecordLayout::<T>::SIZE, self.kind, 0);
-            debug_assert_eq!(staged, Ok(()));
-            self.core.publish();
+        if self.filled != 0 {
+            self.send_gathered(self.filled);
         }
-        self.first = std::ptr::null_mut();
-        self.next = std::ptr::null_mut();
-        self.last = std::ptr::null_mut();
     }
 
-    /// Records that wait in a slot that is not full.
+    /// Records that wait for a slot to be full.
     pub fn pending(&self) -> usize {
-        (self.next as usize - self.first as usize) / RecordLayout::<T>::SIZE
+        self.filled
     }
 
     /// The first record of a slot, or the last.
     #[inline(never)]
     fn push_at_edge(&mut self, record: T, limit: Option<Duration>) -> Result<(), ProduceError> {
-        if self.first.is_null() {
+        if self.filled == 0 {
             self.open(limit)?;
         }
         self.put(record);
-        if self.next > self.last {
-            self.flush();
+        if self.filled == Self::PER_SLOT {
+            self.send_gathered(Self::PER_SLOT);
         }
         Ok(())
     }
 
-    /// Opens the next slot.
+    /// Makes sure of a free slot.
+    #[inline(always)]
     fn open(&mut self, limit: Option<Duration>) -> Result<(), ProduceError> {
         if self.core.credit() == 0 {
             wait_for_slots(self.core, self.strategy, 1, limit)?;
         }
-        self.first = self.core.ring().slot(self.core.head()).payload_ptr().cast();
-        self.next = self.first;
-        self.last = self.first.wrapping_add(Self::PER_SLOT - 1);
+        self.last = Self::PER_SLOT - 1;
         Ok(())
     }
 
-    /// Stores a record into the open slot, which is not full.
+    /// Adds a record to those gathered, which are fewer than a slot holds.
     #[inline(always)]
     fn put(&mut self, record: T) {
-        // SAFETY: `next` is at most `last`, so it is aligned and inside the open slot's payload, which is the producer's.
-        unsafe { self.next.write(record) };
-        self.next = self.next.wrapping_add(1);
+        let to = self.gathered.0.as_mut_ptr().cast::<T>().wrapping_add(self.filled);
+        // SAFETY: `filled` is below the number that fits, and the payload is aligned for any record.
+        unsafe { to.write(record) };
+        self.filled += 1;
     }
+
+    /// Publishes the first `count` records gathered, which is all of them.
+    #[inline(always)]
+    fn send_gathered(&mut self, count: usize) {
+        let start = self.gathered.0.as_ptr().cast::<u8>();
+        // SAFETY: that many records were stored, and all their bytes are initialised (`NoUninit`).
+        let bytes = unsafe { std::slice::from_raw_parts(start, count * RecordLayout::<T>::SIZE) };
+        publish(self.core, self.kind, bytes);
+        self.filled = 0;
+        self.last = 0;
+    }
+}
+
+/// Publishes a message whose slot was found free.
+#[inline(always)]
+fn publish(core: &mut Core, kind: u16, bytes: &[u8]) {
+    // Nobody else takes the slot meanwhile: this cannot be refused.
+    let pushed = core.push(kind, 0, bytes);
+    debug_assert_eq!(pushed, Ok(()));
 }
 
 impl<T: NoUninit> Drop for RecordProducer<'_, T> {

@@ -92,7 +92,7 @@ impl<'a> ShardedConsumer<'a> {
     }
 
     /// Deals the rings out to `parts` consumers, for as many threads: ring `i` goes to part `i % parts`. The rings keep their
-    /// indices. With more parts than rings the last parts have none.
+    /// indices. There are no more parts than rings.
     ///
     /// ```
     /// # use perdix_host::{ShardedConsumer, Shards};
@@ -108,9 +108,10 @@ impl<'a> ShardedConsumer<'a> {
     /// ```
     pub fn into_parts(mut self, parts: NonZeroUsize) -> Vec<Self> {
         let part = |_| Self { rings: Vec::new(), turn: 0, wait: self.wait };
-        let mut all: Vec<Self> = (0..parts.get()).map(part).collect();
+        let parts = parts.get().min(self.rings.len());
+        let mut all: Vec<Self> = (0..parts).map(part).collect();
         for (place, ring) in self.rings.drain(..).enumerate() {
-            all[place % parts.get()].rings.push(ring);
+            all[place % parts].rings.push(ring);
         }
         all
     }

@@ -88,6 +88,7 @@ fn of_no_rings_the_stream_has_ended() {
     assert_eq!(none.try_consume().err(), Some(ShardError::EndOfStream));
     assert_eq!(none.consume_timeout(Duration::MAX).err(), Some(ShardError::EndOfStream));
     assert_eq!((none.for_each(|_, _| ()), none.drain(|_, _| ())), (Ok(0), 0));
+    assert!(none.into_parts(std::num::NonZeroUsize::MAX).is_empty());
 }
 
 #[test]
@@ -144,14 +145,15 @@ fn counters_are_kept_for_each_ring_and_summed() {
 
 #[test]
 fn parts_keep_the_indices() {
-    for count in [1, 2, 3, 7] {
+    for asked in [1, 2, 3, 7, usize::MAX] {
+        let count = asked.min(5);
         let mut shards = shards(5, 4, Mode::Fenced);
         let (mut producers, consumer) = split(&mut shards);
         for (index, producer) in producers.iter_mut().enumerate() {
             producer.produce(&[index as u8]).unwrap();
         }
         drop(producers);
-        let parts = consumer.into_parts(count.try_into().unwrap());
+        let parts = consumer.into_parts(asked.try_into().unwrap());
         assert_eq!(parts.len(), count);
         let mut seen = 0;
         for (place, mut part) in parts.into_iter().enumerate() {

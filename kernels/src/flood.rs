@@ -1,0 +1,81 @@
+//! Kernels that do nothing but send, as fast as they can: for rates.
+
+use perdix_gpu::intrinsics::{block_rank, warp_id, warps_per_block};
+use perdix_gpu::{BlockProducer, DeviceRing, GridProducer, Made, Source, ThreadProducer, WarpProducer};
+
+/// The 16 bytes `piece` of flood message `id`; the first word of the message is the identity itself.
+#[inline(always)]
+pub fn flood_piece(id: u64, piece: usize) -> [u64; 2] {
+    [id.wrapping_add(piece as u64), !id]
+}
+
+/// Flood messages from `first` on, of `len` bytes each.
+#[inline(always)]
+fn flood(first: u64, len: u64) -> impl Source {
+    Made::new(len as usize, 0, move |index, piece| flood_piece(first.wrapping_add(index), piece))
+}
+
+perdix_gpu::kernel! {
+    /// One thread sends messages 0 to `count` of `len` bytes, one at a time.
+    pub unsafe fn flood_thread(ring: DeviceRing, len: u64, count: u64) {
+        // SAFETY: the host launches one thread on this ring.
+        let Ok(mut producer) = (unsafe { ThreadProducer::new(ring) }) else { return };
+        let mut id = 0;
+        while id < count {
+            if let Err(error) = producer.produce_made(0, len as usize, |piece| flood_piece(id, piece)) {
+                return producer.fail(error);
+            }
+            id += 1;
+        }
+        producer.finish();
+    }
+
+    /// One warp sends messages 0 to `count` of `len` bytes, one at a time.
+    pub unsafe fn flood_warp(ring: DeviceRing, len: u64, count: u64) {
+        // SAFETY: the host launches one warp on this ring.
+        let Ok(mut producer) = (unsafe { WarpProducer::new(ring) }) else { return };
+        let mut id = 0;
+        while id < count {
+            if let Err(error) = producer.produce(0, len as usize, |piece| flood_piece(id, piece)) {
+                return producer.fail(error);
+            }
+            id += 1;
+        }
+        producer.finish();
+    }
+
+    /// One warp sends messages 0 to `count` of `len` bytes, `batch` in each call.
+    pub unsafe fn flood_warp_batches(ring: DeviceRing, len: u64, count: u64, batch: u64) {
+        // SAFETY: the host launches one warp on this ring.
+        let Ok(mut producer) = (unsafe { WarpProducer::new(ring) }) else { return };
+        let mut id = 0;
+        while id < count {
+            let some = if count - id < batch { count - id } else { batch };
+            if let Err(partial) = producer.produce_batch(some, &flood(id, len)) {
+                return producer.fail(partial.error);
+            }
+            id += some;
+        }
+        producer.finish();
+    }
+
+    /// One block sends messages 0 to `count` of `len` bytes.
+    pub unsafe fn flood_block(ring: DeviceRing, len: u64, count: u64) {
+        // SAFETY: the host launches one block on this ring.
+        let Ok(mut producer) = (unsafe { BlockProducer::new(ring) }) else { return };
+        // An error is told to the consumer by finish.
+        let _ = producer.produce_batch(count, &flood(0, len));
+        producer.finish();
+    }
+
+    /// Every warp of the grid sends `count` messages of `len` bytes, 32 with one claim. Warp `w` sends the identities from
+    /// `w << 40` on.
+    pub unsafe fn flood_grid(ring: DeviceRing, len: u64, count: u64) {
+        // SAFETY: the host launches nothing else on this ring.
+        let Ok(mut producer) = (unsafe { GridProducer::new(ring) }) else { return };
+        let first = (block_rank() * u64::from(warps_per_block()) + u64::from(warp_id())) << 40;
+        // An error is told to the consumer by finish.
+        let _ = producer.produce_batch(count, &flood(first, len));
+        producer.finish();
+    }
+}
