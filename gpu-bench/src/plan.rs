@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::results::{Config, Delivery, Memory, Mode, Sender};
 
-/// Messages that a block is asked to send in one call: the block cuts them up as it likes.
+/// Messages that a block is asked to send in one call on sharded rings; on a ring by itself it gets all of them in one. The block
+/// cuts them up as it likes.
 const BLOCK_BATCH: u64 = 65_536;
 /// Messages that a warp claims and fences at once.
 const WARP_BATCH: u64 = 32;

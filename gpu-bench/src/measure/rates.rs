@@ -123,16 +123,21 @@ pub(super) fn start(
     producer: &DeviceProducer<'_>,
     share: u64,
 ) -> Result<(), Error> {
-    let kernel = match config.sender {
-        Sender::Thread => "send_thread",
-        Sender::Warp => "send_warp",
-        Sender::Grid => "send_grid",
-        _ => "send_block",
+    let kernel = match (config.sender, config.batch) {
+        (Sender::Thread, 1) => "flood_thread",
+        (Sender::Thread, _) => "send_thread",
+        (Sender::Warp, 1) => "flood_warp",
+        (Sender::Warp, _) => "flood_warp_batches",
+        (Sender::Grid, _) => "flood_grid",
+        _ => "flood_block",
     };
-    let pattern = Pattern { len: config.bytes, sentinels: 0 };
-    let launch = rig.launch(kernel)?.grid(config.blocks).block(config.threads);
-    let launch = launch.arg(producer.ring()).arg(pattern).arg(share).arg(config.batch);
-    // SAFETY: these are the parameters that these kernels have in common, and the launch is as each one says.
+    let launch = rig.launch(kernel)?.grid(config.blocks).block(config.threads).arg(producer.ring());
+    let launch = match kernel {
+        "send_thread" => launch.arg(Pattern { len: config.bytes, sentinels: 0 }).arg(share).arg(config.batch),
+        "flood_warp_batches" => launch.arg(u64::from(config.bytes)).arg(share).arg(config.batch),
+        _ => launch.arg(u64::from(config.bytes)).arg(share),
+    };
+    // SAFETY: these are each kernel's parameters, and the launch is as it says.
     Ok(unsafe { launch.start(producer) }?)
 }
 
