@@ -127,4 +127,20 @@ mod tests {
         put(1, [good[1][0], good[1][1] ^ 8]);
         assert!(matches!(receive(&fifo, &AtomicU64::new(0), 1, 2), Err(Error::Wrong(_))), "a torn message");
     }
+
+    #[test]
+    fn half_a_message_is_waited_for() {
+        for late in [0, 1] {
+            let fifo = entries(4);
+            let words = fifo_entry(0, 0, 4);
+            fifo[0][1 - late].store(words[1 - late], Ordering::Relaxed);
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    std::thread::sleep(std::time::Duration::from_millis(50));
+                    fifo[0][late].store(words[late], Ordering::Release);
+                });
+                assert_eq!(receive(&fifo, &AtomicU64::new(0), 1, 1).unwrap().count, 1);
+            });
+        }
+    }
 }
