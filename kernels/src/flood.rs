@@ -1,7 +1,10 @@
 //! Kernels that do nothing but send, as fast as they can: for rates.
 
 use perdix_gpu::intrinsics::{block_rank, warp_id, warps_per_block};
-use perdix_gpu::{BlockProducer, DeviceRing, GridProducer, Made, Source, ThreadProducer, WarpProducer};
+use perdix_gpu::{
+    BlockProducer, DeviceRing, DeviceRings, GridProducer, Made, Shard, Source, ThreadProducer, WarpProducer,
+    finish_unused,
+};
 
 /// The 16 bytes `piece` of flood message `id`; the first word of the message is the identity itself.
 #[inline(always)]
@@ -73,6 +76,35 @@ perdix_gpu::kernel! {
     pub unsafe fn flood_grid(ring: DeviceRing, len: u64, count: u64) {
         // SAFETY: the host launches nothing else on this ring.
         let Ok(mut producer) = (unsafe { GridProducer::new(ring) }) else { return };
+        let first = (block_rank() * u64::from(warps_per_block()) + u64::from(warp_id())) << 40;
+        // An error is told to the consumer by finish.
+        let _ = producer.produce_batch(count, &flood(first, len));
+        producer.finish();
+    }
+
+    /// Block `r` sends `count` messages of `len` bytes on ring `r`, with the identities from `r << 40` on. Blocks beyond the number
+    /// of rings send nothing; rings beyond the number of blocks get nothing.
+    pub unsafe fn flood_shards_block(rings: DeviceRings, len: u64, count: u64) {
+        // SAFETY: the host launches nothing else on these rings, and rings without a block are used nowhere below.
+        unsafe { finish_unused(rings) };
+        // SAFETY: the host keeps the handles until the kernel ends.
+        let Some(ring) = (unsafe { rings.get(block_rank()) }) else { return };
+        // SAFETY: no other block comes to this ring.
+        let Ok(mut producer) = (unsafe { BlockProducer::new(ring) }) else { return };
+        // An error is told to the consumer by finish.
+        let _ = producer.produce_batch(count, &flood(block_rank() << 40, len));
+        producer.finish();
+    }
+
+    /// Every warp of the grid sends `count` messages of `len` bytes on its block's ring, 32 with one claim. Warp `w` of the grid
+    /// sends the identities from `w << 40` on.
+    pub unsafe fn flood_shards_grid(rings: DeviceRings, len: u64, count: u64) {
+        // SAFETY: the host launches nothing else on these rings, and rings without a block are used nowhere below.
+        unsafe { finish_unused(rings) };
+        // SAFETY: the host keeps the handles until the kernel ends.
+        let Ok(shard) = (unsafe { Shard::of_block(rings) }) else { return };
+        // SAFETY: all warps of the shard's blocks come here.
+        let Ok(mut producer) = (unsafe { GridProducer::new_among(shard.ring(), shard.warps()) }) else { return };
         let first = (block_rank() * u64::from(warps_per_block()) + u64::from(warp_id())) << 40;
         // An error is told to the consumer by finish.
         let _ = producer.produce_batch(count, &flood(first, len));

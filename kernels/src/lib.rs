@@ -3,12 +3,14 @@
 //! The crate is compiled twice: to PTX, which is committed (`ptx/perdix_kernels.ptx`, made by `cargo xtask ptx`) so that nobody
 //! needs the GPU compiler to run them; and for the host, which runs the same kernels on emulated lanes in tests, and checks
 //! what they send with the same [`pattern`].
-#![cfg_attr(target_arch = "nvptx64", no_std, feature(abi_ptx))]
+#![cfg_attr(target_arch = "nvptx64", no_std, feature(abi_ptx, asm_experimental_arch))]
 
+pub mod baseline;
 mod echo;
 mod faults;
 mod flood;
 mod link;
+mod paced;
 pub mod pattern;
 pub mod records;
 mod send;
@@ -16,10 +18,15 @@ mod shards;
 mod stream;
 mod torn;
 
+pub use baseline::{baseline_fifo, baseline_slots};
 pub use echo::echo;
 pub use faults::{Ending, send_too_long, stop_midway, try_until_full};
-pub use flood::{flood_block, flood_grid, flood_piece, flood_thread, flood_warp, flood_warp_batches};
+pub use flood::{
+    flood_block, flood_grid, flood_piece, flood_shards_block, flood_shards_grid, flood_thread, flood_warp,
+    flood_warp_batches,
+};
 pub use link::{bare_ping_pong, bare_writes};
+pub use paced::{load_memory, send_paced, store_paced};
 pub use records::{
     RECORD_KIND, RECORD_SIZES, TestRecord, has_record, pack_records, pack_sized_records, send_records,
     send_sized_records,

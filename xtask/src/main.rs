@@ -1,5 +1,6 @@
 //! `cargo xtask VERB`: what the repository needs beyond building and testing. One verb per module.
 
+mod bench_gpu;
 mod cargo;
 mod cuda_library;
 mod cuda_stub;
@@ -38,6 +39,7 @@ enum Verb {
     Setup(setup::Arguments),
     Ptx(ptx::Arguments),
     TestGpu(test_gpu::Arguments),
+    BenchGpu(bench_gpu::Arguments),
     Example(example::Arguments),
     CudaStub(cuda_stub::Arguments),
     Instructions(instructions::Arguments),
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         Verb::Setup(arguments) => setup::run(&arguments),
         Verb::Ptx(arguments) => ptx::run(&arguments),
         Verb::TestGpu(arguments) => test_gpu::run(&arguments),
+        Verb::BenchGpu(arguments) => bench_gpu::run(&arguments),
         Verb::Example(arguments) => example::run(&arguments),
         Verb::CudaStub(arguments) => cuda_stub::run(&arguments),
         Verb::Instructions(arguments) => instructions::run(&arguments),

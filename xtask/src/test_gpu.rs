@@ -9,12 +9,12 @@ use std::process::Command;
 
 use crate::cargo::{self, Build};
 use crate::say::say;
-use crate::{Outcome, cuda_library, shell, workspace};
+use crate::{Outcome, bench_gpu, cuda_library, shell, workspace};
 
 /// The program with the device tests; its package has the same name.
 const TESTS: &str = "perdix-gpu-tests";
-/// The programs of the command's package.
-const COMMANDS: [&str; 3] = ["perdix", "transport_test", "benchmark"];
+/// The programs of the command's package, and the benchmark.
+const COMMANDS: [&str; 4] = ["perdix", "transport_test", "benchmark", bench_gpu::PROGRAM];
 
 /// Build and run the tests that need a GPU, or bundle them for another machine
 #[derive(Debug, clap::Args)]
@@ -55,6 +55,8 @@ fn test(arguments: &[String]) -> Outcome {
 
 /// The programs that use the GPU, in release form.
 fn build() -> Result<Vec<PathBuf>, Box<dyn Error>> {
-    let packages = ["-p", TESTS, "-p", "perdix-cli", "--features", "perdix-gpu-tests/cuda,perdix-cli/cuda"];
+    let packages = ["-p", TESTS, "-p", "perdix-cli", "-p", bench_gpu::PACKAGE];
+    let features = ["--features", "perdix-gpu-tests/cuda,perdix-cli/cuda,perdix-gpu-bench/cuda"];
+    let packages = packages.into_iter().chain(features);
     Ok(Build::new("Cargo.toml").args(packages).cuda(&cuda_library::provide()?).run()?)
 }

@@ -60,11 +60,14 @@ impl<W> Slot<W> {
     #[inline(always)]
     pub fn pair(&self, part: u32) -> [&W; 2] {
         let first = (part % PAIRS * 2) as usize;
-        // SAFETY: a slot is 32 words in a row (`repr(C)`, all of one type), and the pair lies within.
-        let low = unsafe { &*core::ptr::from_ref(self).cast::<W>().add(first) };
-        // SAFETY: as above.
-        let high = unsafe { &*core::ptr::from_ref(self).cast::<W>().add(first + 1) };
-        [low, high]
+        let words = core::ptr::from_ref(self).cast::<[W; 2 * PAIRS as usize]>();
+        // SAFETY: a slot is 32 words in a row (`repr(C)`, all of one type), and as many bytes at least.
+        let words = unsafe { &*words };
+        match words.get(first..first + 2) {
+            Some([low, high]) => [low, high],
+            // The index is below the number of pairs: never reached, and the compiler knows.
+            _ => [&self.seq, &self.meta],
+        }
     }
 }
 

@@ -13,12 +13,15 @@ usage() {
 ./run transport [ARGS] the transport test
 ./run example          the kernel of a user's own crate
 ./run stream           1 GiB of random bytes through the ring, from managed and from pinned memory
-./run bench [ARGS]     the benchmark
+./run bench [ARGS]     the benchmark, with the bare link and baselines; writes bench.json and bench.html into $OUT or the current folder
+./run bench --quick    a shorter form of it
 ./run all              all of these
 PERDIX_TIMEOUT=SECONDS gives each part another time limit.
 END
 }
 
+# Where results go, seen from where the script was called.
+results=$(cd "${OUT:-.}" && pwd) || exit 2
 cd "$(dirname "$0")" || exit 2
 summary=
 failed=0
@@ -48,7 +51,7 @@ doctor() { part doctor 120 ./perdix doctor "$@"; }
 tests() { part tests 1200 ./perdix-gpu-tests "$@"; }
 transport() { part transport 300 ./transport_test --producer gpu "$@"; }
 example() { part example 120 ./own-kernel; }
-bench() { part bench 600 ./benchmark --producer gpu "$@"; }
+bench() { part bench 600 ./bench-gpu --json "$results/bench.json" --html "$results/bench.html" "$@"; }
 
 stream() {
     folder=$(mktemp -d) || exit 2
