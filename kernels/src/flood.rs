@@ -2,8 +2,8 @@
 
 use perdix_gpu::intrinsics::{block_rank, warp_id, warps_per_block};
 use perdix_gpu::{
-    BlockProducer, DeviceRing, DeviceRings, GridProducer, Made, Shard, Source, ThreadProducer, WarpProducer,
-    finish_unused,
+    BlockProducer, DeviceRing, DeviceRings, GridProducer, Made, PAYLOAD_SIZE, Shard, Source, ThreadProducer,
+    WarpProducer, finish_unused,
 };
 
 /// The 16 bytes `piece` of flood message `id`; the first word of the message is the identity itself.
@@ -16,6 +16,18 @@ pub fn flood_piece(id: u64, piece: usize) -> [u64; 2] {
 #[inline(always)]
 fn flood(first: u64, len: u64) -> impl Source {
     Made::new(len as usize, 0, move |index, piece| flood_piece(first.wrapping_add(index), piece))
+}
+
+#[inline(always)]
+fn one_by_one(mut producer: WarpProducer, len: usize, count: u64) {
+    let mut id = 0;
+    while id < count {
+        if let Err(error) = producer.produce(0, len, |piece| flood_piece(id, piece)) {
+            return producer.fail(error);
+        }
+        id += 1;
+    }
+    producer.finish();
 }
 
 perdix_gpu::kernel! {
@@ -33,18 +45,16 @@ perdix_gpu::kernel! {
         producer.finish();
     }
 
-    /// One warp sends messages 0 to `count` of `len` bytes, one at a time.
+    /// One warp sends messages 0 to `count` of `len` bytes, one at a time. 240 bytes are a case of their own, as for a kernel that
+    /// knows the size of its messages.
     pub unsafe fn flood_warp(ring: DeviceRing, len: u64, count: u64) {
         // SAFETY: the host launches one warp on this ring.
-        let Ok(mut producer) = (unsafe { WarpProducer::new(ring) }) else { return };
-        let mut id = 0;
-        while id < count {
-            if let Err(error) = producer.produce(0, len as usize, |piece| flood_piece(id, piece)) {
-                return producer.fail(error);
-            }
-            id += 1;
+        let Ok(producer) = (unsafe { WarpProducer::new(ring) }) else { return };
+        if len == PAYLOAD_SIZE as u64 {
+            one_by_one(producer, PAYLOAD_SIZE, count);
+        } else {
+            one_by_one(producer, len as usize, count);
         }
-        producer.finish();
     }
 
     /// One warp sends messages 0 to `count` of `len` bytes, `batch` in each call.
