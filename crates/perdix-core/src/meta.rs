@@ -80,6 +80,12 @@ impl Meta {
         self.mask()
     }
 
+    /// A word that may be no meta, with no followers.
+    #[inline(always)]
+    pub(crate) const fn without_followers(word: u64) -> u64 {
+        word & 0xffff_ffff
+    }
+
     /// [`followers`](Self::followers) of a word that may be no meta.
     #[inline(always)]
     pub(crate) const fn followers_of(word: u64) -> u64 {

@@ -6,6 +6,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use crate::config::{AttachError, Config, ConfigError, MAGIC, VERSION};
 use crate::control::{Control, Cursor};
 use crate::device::Fault;
+use crate::meta::Meta;
 use crate::mode::Mode;
 use crate::slot::{LINE, SLOT_SIZE, Slot};
 use crate::word::Word;
@@ -214,9 +215,16 @@ impl<W: Word> Ring<W> {
     }
 
     /// Fills the slots from message `head` on, which are free, so that any producer may write them: for a producer that
-    /// takes over from one that may have left half-written messages. Neither half may be in use.
+    /// takes over from one that may have left half-written messages. Runs end before `head`: each message from `tail` on speaks for
+    /// itself afterwards. Neither half may be in use; the consumer has to [`look_again`](crate::Consumer::look_again).
     pub fn clear_free(&self, tail: u64, head: u64) {
         let used = head.wrapping_sub(tail);
+        if self.mode() == Mode::Fenced {
+            for ahead in 0..used.min(self.capacity()) {
+                let meta = &self.slot(tail.wrapping_add(ahead)).meta;
+                meta.store(Meta::without_followers(meta.load(Ordering::Relaxed)), Ordering::Relaxed);
+            }
+        }
         for ahead in 0..self.capacity().saturating_sub(used) {
             self.clear(head.wrapping_add(ahead));
         }

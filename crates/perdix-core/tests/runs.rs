@@ -1,0 +1,88 @@
+//! Runs in fenced mode, as the consumer sees them: several messages behind one sequence word.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // what is not as expected fails the test
+
+mod common;
+
+use common::{Region, halves, offset};
+use perdix_core::{Config, Corruption, Meta, Mode, Poll, SLOT_SIZE};
+
+const FOUR: Config = Config { capacity: 4, mode: Mode::Fenced, start: 0 };
+
+/// Writes message `number` of a ring of four: its meta word and its sequence word.
+fn put(region: &Region, number: u64, meta: Meta, seq: u64) {
+    let slot = offset::SLOTS + (number % 4) as usize * SLOT_SIZE;
+    region.set(slot + 8, meta.word());
+    region.set(slot, seq);
+}
+
+#[test]
+fn followers_count_only_behind_their_head() {
+    let (region, ring) = Region::with_ring(FOUR);
+    let (_producer, mut consumer) = halves(ring);
+    for number in 1..3 {
+        put(&region, number, Meta::new(8, 0, number as u16), number + 1);
+        assert_eq!((consumer.run(4), consumer.ready(number)), (0, Ok(None)), "its head is missing");
+        assert_eq!(consumer.poll(), Ok(Poll::Empty));
+    }
+    put(&region, 0, Meta::new(8, 0, 0).with_followers(2), 1);
+    assert_eq!(consumer.run(4), 3);
+    assert_eq!(consumer.ready(2).unwrap().map(|meta| meta.kind()), Some(2));
+    // The next head is not there, though its slot holds an older number.
+    assert_eq!(consumer.ready(3), Ok(None));
+}
+
+#[test]
+fn a_run_is_taken_piece_by_piece() {
+    let (region, ring) = Region::with_ring(FOUR);
+    let (_producer, mut consumer) = halves(ring);
+    for number in 0..3 {
+        let followers = if number == 0 { 2 } else { 0 };
+        put(&region, number, Meta::new(0, 0, number as u16).with_followers(followers), number + 1);
+    }
+    for number in 0..3 {
+        assert!(matches!(consumer.poll(), Ok(Poll::Ready(meta)) if u64::from(meta.kind()) == number));
+        consumer.take(1, 0);
+        consumer.settle();
+    }
+    assert_eq!(consumer.poll(), Ok(Poll::Empty));
+}
+
+#[test]
+fn too_many_followers_stay_inside_the_ring() {
+    for followers in [4, 5, 1000, (1 << 30) - 1] {
+        let (region, ring) = Region::with_ring(FOUR);
+        let (_producer, mut consumer) = halves(ring);
+        put(&region, 0, Meta::new(1, 0, 0).with_followers(followers), 1);
+        assert_eq!(consumer.run(u64::MAX), 4);
+        assert_eq!(consumer.ready(4), Ok(None), "beyond the ring");
+        consumer.take(4, 0);
+        consumer.settle();
+        assert_eq!(consumer.run(u64::MAX), 0);
+    }
+}
+
+#[test]
+fn a_corrupt_follower_is_named_in_its_turn() {
+    let (region, ring) = Region::with_ring(FOUR);
+    let (_producer, mut consumer) = halves(ring);
+    put(&region, 0, Meta::new(1, 0, 0).with_followers(1), 1);
+    region.set(offset::SLOTS + SLOT_SIZE + 8, 241);
+    assert_eq!(consumer.run(4), 1);
+    consumer.take(1, 1);
+    assert_eq!(consumer.poll(), Err(Corruption::Length { message: 1, meta: 241 }));
+}
+
+#[test]
+fn slots_that_were_emptied_are_looked_at_again() {
+    let (region, ring) = Region::with_ring(FOUR);
+    let (_producer, mut consumer) = halves(ring);
+    put(&region, 0, Meta::new(1, 0, 0).with_followers(2), 1);
+    region.set(offset::SLOTS + SLOT_SIZE + 8, 241);
+    let head = consumer.next() + consumer.run(u64::MAX);
+    ring.clear_free(consumer.next(), head);
+    consumer.look_again();
+    assert_eq!(consumer.run(u64::MAX), 1, "the follower that is there no more does not count");
+    consumer.take(1, 1);
+    assert_eq!(consumer.poll(), Ok(Poll::Empty));
+}
