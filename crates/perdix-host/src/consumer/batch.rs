@@ -7,7 +7,7 @@ use perdix_core::{Consumer as Core, Meta};
 use super::message::MessageRef;
 
 /// How many messages ahead the iterator asks for cache lines: on its own a core keeps too few reads in flight to follow a device.
-const PREFETCH_AHEAD: u64 = 24;
+const PREFETCH_AHEAD: u64 = 16;
 
 /// Messages where they lie, released together when the guard is dropped.
 ///
