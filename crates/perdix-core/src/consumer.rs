@@ -1,15 +1,16 @@
 //! The consumer's half of the protocol.
 
-use core::fmt;
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::control::Cursor;
 use crate::device::Fault;
+use crate::lines::{further_lines, write_lines};
 use crate::meta::Meta;
 use crate::mode::Mode;
+use crate::poll::{Corruption, Poll, check};
 use crate::ring::Ring;
 use crate::sentinel;
-use crate::slot::{PAYLOAD_SIZE, Slot, words_of};
+use crate::slot::{PAYLOAD_SIZE, Slot};
 use crate::word::Word;
 
 /// Slots whose lines are written in one go: few enough that they are still in the first-level cache.
@@ -17,60 +18,6 @@ const WRITTEN_TOGETHER: u64 = 16;
 
 /// Fewer messages than these before an idle look are no stream, and their answer must not wait until lines are written.
 const RUN: u64 = 4;
-
-/// The payload words that begin the slot's second, third and fourth line of 64 bytes.
-const FIRST_WORDS: [usize; 3] = [6, 14, 22];
-
-/// What a look at the next message found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Poll {
-    /// The message is there.
-    Ready(Meta),
-    /// Nothing yet.
-    Empty,
-    /// Nothing, and nothing will come: the producer ended the stream here.
-    Ended,
-}
-
-/// Shared memory holds what no producer writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Corruption {
-    /// A length over 240 bytes.
-    Length {
-        /// The message.
-        message: u64,
-        /// Its meta word.
-        meta: u64,
-    },
-    /// The end of the stream lies before the next message, or further ahead than the ring is long.
-    End {
-        /// The next message.
-        message: u64,
-        /// How far ahead the end is said to be, modulo 2^63.
-        distance: u64,
-    },
-}
-
-impl fmt::Display for Corruption {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Length { message, meta } => {
-                write!(
-                    f,
-                    "message {message} has the meta word {meta:#018x}, whose length exceeds {PAYLOAD_SIZE}"
-                )
-            }
-            Self::End { message, distance } => {
-                write!(
-                    f,
-                    "the stream is said to end {distance} messages after message {message}, beyond the ring"
-                )
-            }
-        }
-    }
-}
-
-impl core::error::Error for Corruption {}
 
 /// The consumer's half: looks for messages, takes them, and hands their slots back.
 ///
@@ -408,25 +355,4 @@ impl<W: Word> Consumer<W> {
 #[inline(always)]
 fn length<W: Word>(slot: &Slot<W>) -> usize {
     (slot.meta.load(Ordering::Relaxed) & 0xff) as usize
-}
-
-/// Stores to every cache line that a message of `len` bytes touches.
-#[inline(always)]
-fn write_lines<W: Word>(slot: &Slot<W>, len: usize) {
-    slot.meta.write_back();
-    further_lines(slot, len).for_each(W::write_back);
-}
-
-/// The payload word that begins each line behind the first that a message of `len` bytes touches.
-#[inline(always)]
-fn further_lines<W: Word>(slot: &Slot<W>, len: usize) -> impl Iterator<Item = &W> {
-    FIRST_WORDS
-        .into_iter()
-        .take_while(move |first| *first < words_of(len))
-        .filter_map(|first| slot.payload.get(first))
-}
-
-#[inline(always)]
-fn check(message: u64, word: u64) -> Result<Meta, Corruption> {
-    Meta::from_word(word).ok_or(Corruption::Length { message, meta: word })
 }

@@ -52,8 +52,10 @@ mod config;
 mod consumer;
 mod control;
 mod device;
+mod lines;
 mod meta;
 mod mode;
+mod poll;
 mod producer;
 mod records;
 mod refused;
@@ -63,7 +65,7 @@ mod slot;
 mod word;
 
 pub use config::{AttachError, Config, ConfigError, MAGIC, MAX_CAPACITY, VERSION};
-pub use consumer::{Consumer, Corruption, Poll};
+pub use consumer::Consumer;
 pub use control::{
     CURSOR_MASK, ConsumerLine, ConsumerStats, Control, Cursor, Identity, ProducerLine, ProducerStats,
     Reserved,
@@ -71,6 +73,7 @@ pub use control::{
 pub use device::{DeviceRing, DeviceRings, DeviceState, Fault};
 pub use meta::{Meta, flags};
 pub use mode::Mode;
+pub use poll::{Corruption, Poll};
 pub use producer::Producer;
 pub use records::RecordLayout;
 pub use refused::Refused;
