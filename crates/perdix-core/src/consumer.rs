@@ -134,7 +134,7 @@ impl<W: Word> Consumer<W> {
                     return Ok(None);
                 }
                 let slot = self.ring.slot(number);
-                self.fetch(slot, length(slot));
+                self.fetch(slot);
                 check(number, slot.meta.load(Ordering::Relaxed)).map(Some)
             }
             Mode::FenceFree => {
@@ -147,7 +147,7 @@ impl<W: Word> Consumer<W> {
                     }
                     return Ok(None);
                 }
-                self.fetch(slot, length(slot));
+                self.fetch(slot);
                 sentinel::arrived(slot).map(|word| check(number, word)).transpose()
             }
         }
@@ -156,9 +156,9 @@ impl<W: Word> Consumer<W> {
     /// Asks for the lines behind the first of a message that another core has written: they are on their way while the caller gets
     /// ready to read them. Those of a device are asked for by [`prefetch`](Self::prefetch).
     #[inline(always)]
-    fn fetch(&self, slot: &Slot<W>, len: usize) {
+    fn fetch(&self, slot: &Slot<W>) {
         if self.from_core {
-            further_lines(slot, len).for_each(W::prefetch);
+            further_lines(slot, length(slot)).for_each(W::prefetch);
         }
     }
 

@@ -171,14 +171,11 @@ impl<W: Word> Producer<W> {
         let slot = ring.slot(number);
         for (i, words) in slot.payload.chunks_exact(2).take(words_of(len) / 2).enumerate() {
             if let [low, high] = words {
-                // SAFETY: `ensure` found the slot free (its Acquire of tail), and nothing is published before the store below.
+                // SAFETY: `ensure` found the slot free (its Acquire of tail), and nothing is published before `publish_written` does.
                 unsafe { W::write_pair(low, high, pair(i)) };
             }
         }
-        slot.meta.store(Meta::new(len, flags, kind).word(), Ordering::Relaxed);
-        // pairs with the Acquire load of seq in Consumer::ready
-        slot.seq.store(number.wrapping_add(1), Ordering::Release);
-        self.advance(1, len as u64);
+        self.publish_written(slot, number, len, flags, kind);
         Ok(())
     }
 
@@ -227,7 +224,7 @@ impl<W: Word> Producer<W> {
     pub fn publish(&mut self) -> u64 {
         let count = self.staged;
         if count != 0 {
-            // pairs with the Acquire load of seq in Consumer::ready, through the stores that follow
+            // pairs with the Acquire loads of seq in Consumer::learn_run and Consumer::ready, through the stores that follow
             W::fence(Ordering::Release);
             for ahead in 0..count {
                 let number = self.head.wrapping_add(ahead);
@@ -339,7 +336,7 @@ impl<W: Word> Producer<W> {
     #[inline(always)]
     fn publish_written(&mut self, slot: &Slot<W>, number: u64, len: usize, flags: u8, kind: u16) {
         slot.meta.store(self.meta_of(slot, len, flags, kind).word(), Ordering::Relaxed);
-        // pairs with the Acquire load of seq in Consumer::ready
+        // pairs with the Acquire loads of seq in Consumer::learn_run and Consumer::ready
         slot.seq.store(number.wrapping_add(1), Ordering::Release);
         self.advance(1, len as u64);
     }
@@ -374,7 +371,8 @@ impl<W: Word> Producer<W> {
             for ahead in 0..self.staged {
                 sentinel::scrub(self.ring.slot(self.head.wrapping_add(ahead)));
             }
-            // pairs with the Acquire load of seq in Consumer::ready: who sees a later message sees no word from before
+            // pairs with the Acquire loads of seq in Consumer::learn_run and Consumer::ready: who sees a later message sees no word
+            // from before
             W::fence(Ordering::Release);
         }
     }

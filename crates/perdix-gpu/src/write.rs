@@ -94,7 +94,7 @@ fn publish_run(ring: &Ring, first: u64, acquire: bool) {
     sync_warp();
     if lane_id() == 0 {
         let (seq, value) = (&ring.slot(first).seq, first.wrapping_add(1));
-        // pairs with the Acquire load of seq in Consumer::is_published
+        // pairs with the Acquire load of seq in Consumer::learn_run
         if acquire {
             fence(Ordering::AcqRel);
             seq.store(value, Ordering::Relaxed);
