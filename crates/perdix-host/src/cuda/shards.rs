@@ -184,10 +184,12 @@ impl Life for DeviceShards<'_> {
         let launching = launching?;
         start(self.raw_stream())?;
         // A ring that could not be attached is no reason to leave out those behind it.
-        launching.into_iter().fold(Ok(()), |result, ring| {
+        let mut result = Ok(());
+        for ring in launching {
             // SAFETY: our own stream is alive.
-            result.and(unsafe { ring.attach(self.raw_stream()) })
-        })
+            result = result.and(unsafe { ring.attach(self.raw_stream()) });
+        }
+        result
     }
 }
 
