@@ -26,12 +26,11 @@ impl Event {
         Ok(Self { gpu: gpu.clone(), raw })
     }
 
-    /// Marks the end of what is in the stream now.
+    /// Marks the end of what is in the stream now. The context is current.
     ///
     /// # Safety
     /// The stream is alive and of the event's context.
     pub(super) unsafe fn record(&self, stream: CUstream) -> Result<(), GpuError> {
-        let _current = self.gpu.enter()?;
         // SAFETY: the caller's contract; the event is alive.
         check("cuEventRecord", unsafe { driver::cuEventRecord(self.raw, stream) })
     }

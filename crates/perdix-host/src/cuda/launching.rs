@@ -22,7 +22,7 @@ impl<'s> Launching<'s> {
         Self { session, _guard: guard, event }
     }
 
-    /// The kernels are in `stream`: watches them. If that fails they run all the same.
+    /// The kernels are in `stream`: watches them. If that fails they run all the same. The context is current, so that less can fail.
     ///
     /// # Safety
     /// The stream is alive and of the session's context.

@@ -41,9 +41,9 @@ impl Liveness {
     /// Waits, bounded, until all kernels have ended; whether they certainly have. If not, all that belongs to them is kept for ever.
     pub(crate) fn ended_within_limit(&self) -> bool {
         let Some(session) = self.lock().take() else { return true };
-        // An error is none of the wait: the next question decides.
-        let _ = session.wait(session.limit().saturating_add(GRACE));
-        if session.is_over() {
+        let waited = session.wait(session.limit().saturating_add(GRACE));
+        // A driver that did not answer is asked once more.
+        if waited.or_else(|_| session.wait(Duration::ZERO)).is_ok() && session.is_watched() {
             return true;
         }
         // Kernels still use the state, and freeing memory of the device would wait for them without a limit.

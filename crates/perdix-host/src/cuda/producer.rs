@@ -168,6 +168,7 @@ impl Life for DeviceProducer<'_> {
 
     fn around(&self, start: impl FnOnce(CUstream) -> Result<(), GpuError>) -> Result<(), GpuError> {
         let stream = self.raw_stream();
+        let _current = self.gpu.enter()?;
         let launching = self.session.expect_more()?;
         start(stream)?;
         // SAFETY: the producer's own stream is alive.

@@ -86,6 +86,7 @@ impl Session {
     /// The stream is alive and of the same context.
     pub(crate) unsafe fn attach(&self, stream: CUstream) -> Result<(), GpuError> {
         let watch = || {
+            let _current = self.gpu.enter()?;
             let event = Event::new(&self.gpu)?;
             // SAFETY: the caller's contract.
             unsafe { event.record(stream) }?;
@@ -106,7 +107,7 @@ impl Session {
     pub(crate) fn expect_more(&self) -> Result<Launching<'_>, GpuError> {
         let guard = self.launching.lock().unwrap_or_else(PoisonError::into_inner);
         let event = Event::new(&self.gpu)?;
-        if self.running().is_none() && self.paused() {
+        if self.running().is_none() && self.paused()? {
             self.still_paused.store(true, Ordering::Release);
             self.state.write_at(std::mem::offset_of!(DeviceState, paused), &[0; 8])?;
         }
@@ -140,10 +141,9 @@ impl Session {
         }
     }
 
-    /// Whether it is certain that no launch runs any more.
-    pub(crate) fn is_over(&self) -> bool {
+    /// Whether all launches are watched: those of which nobody knows when they have ended may run for ever.
+    pub(crate) fn is_watched(&self) -> bool {
         !self.unwatched.load(Ordering::Acquire)
-            && self.running().is_none_or(|running| running.is_err_and(|error| has_ended(&error)))
     }
 
     /// `Some(Ok)` while launches run, `Some(Err)` if one has faulted, `None` if all have ended (or none was attached).
@@ -175,7 +175,7 @@ impl Session {
         match self.running() {
             Some(Ok(())) => None,
             Some(Err(error)) => Some(error.to_string()),
-            None if self.unwatched.load(Ordering::Acquire) => Some(
+            None if !self.is_watched() => Some(
                 "a launch could not be attached to the ring, so nobody knows whether it still runs".into(),
             ),
             // Nothing was launched yet: it may still be.
@@ -188,25 +188,23 @@ impl Session {
 
     /// All launches have ended, and the stream has not: is that what the kernels wanted?
     fn ended(&self) -> Option<String> {
-        let paused = self.paused();
-        if paused && !self.closed.load(Ordering::Acquire) {
-            return None;
+        match self.paused() {
+            Ok(true) if !self.closed.load(Ordering::Acquire) => None,
+            Ok(true) => Some("the kernel paused, and no other will go on".into()),
+            Ok(false) => Some("the kernel ended without finish".into()),
+            Err(error) => Some(format!("the kernel ended, and whether it paused cannot be read: {error}")),
         }
-        let why = if paused {
-            "the kernel paused, and no other will go on"
-        } else {
-            "the kernel ended without finish"
-        };
-        Some(why.into())
     }
 
     /// Whether the kernels left the stream open for a later one.
-    fn paused(&self) -> bool {
+    fn paused(&self) -> Result<bool, GpuError> {
+        if self.still_paused.load(Ordering::Acquire) {
+            return Ok(true);
+        }
         let mut bytes = [0; size_of::<DeviceState>()];
+        self.state.read(&mut bytes)?;
         let offset = std::mem::offset_of!(DeviceState, paused);
-        self.still_paused.load(Ordering::Acquire)
-            || self.state.read(&mut bytes).is_ok()
-                && bytes.get(offset..offset + 8).is_some_and(|word| word.iter().any(|byte| *byte != 0))
+        Ok(bytes.get(offset..offset + 8).is_some_and(|word| word.iter().any(|byte| *byte != 0)))
     }
 
     fn events(&self) -> MutexGuard<'_, Vec<Event>> {

@@ -179,6 +179,7 @@ impl Life for DeviceShards<'_> {
     }
 
     fn around(&self, start: impl FnOnce(CUstream) -> Result<(), GpuError>) -> Result<(), GpuError> {
+        let _current = self.gpu().enter()?;
         let launching: Result<Vec<_>, _> =
             self.producers.iter().map(|ring| ring.session().expect_more()).collect();
         let launching = launching?;
