@@ -18,7 +18,7 @@ static const char *const KIND_NAMES[KINDS] = { "context", "stream", "event", "mo
 /* Whatever the driver hands out. Never freed, so that stale handles are recognised. */
 struct thing {
     enum kind kind;
-    int alive, recorded;
+    int alive;
     struct thing *context, *next;
     void *memory;
     char *text;
@@ -371,12 +371,10 @@ END(OK)
 
 FUNCTION(cuEventRecord, context, void *event, void *stream)
     code = is_alive(event, EVENT) && (!stream || is_alive(stream, STREAM)) ? OK : INVALID_HANDLE;
-    if (!code) ((struct thing *)event)->recorded = 1;
 END(code)
 
 FUNCTION(cuEventQuery, context, void *event)
     code = is_alive(event, EVENT) ? event_answer : INVALID_HANDLE;
-    if (!code && !((struct thing *)event)->recorded) note(call, "not recorded");
 END(code)
 
 FUNCTION(cuEventDestroy_v2, context, void *event)

@@ -6,7 +6,7 @@ use cust::sys::CUstream;
 
 use super::error::GpuError;
 use super::event::Event;
-use super::session::Session;
+use super::session::{Session, has_ended};
 
 /// A launch that is about to take place. Dropped without [`attach`](Self::attach), it has not.
 #[derive(Debug)]
@@ -29,7 +29,9 @@ impl<'s> Launching<'s> {
     pub(crate) unsafe fn attach(self, stream: CUstream) -> Result<(), GpuError> {
         // SAFETY: the caller's contract.
         let result = unsafe { self.event.record(stream) };
-        self.session.launched(result.is_ok().then_some(self.event));
+        // A fault that came at once has ended the kernels, and the event will be asked for it.
+        let is_watched = result.as_ref().err().is_none_or(has_ended);
+        self.session.launched(is_watched.then_some(self.event));
         result
     }
 }

@@ -89,18 +89,24 @@ impl Session {
             let _current = self.gpu.enter()?;
             let event = Event::new(&self.gpu)?;
             // SAFETY: the caller's contract.
-            unsafe { event.record(stream) }?;
-            Ok(event)
+            match unsafe { event.record(stream) } {
+                Ok(()) => Ok((event, Ok(()))),
+                // As for a launch of our own.
+                Err(error) if has_ended(&error) => Ok((event, Err(error))),
+                Err(error) => Err(error),
+            }
         };
         match watch() {
-            Ok(event) => self.events().push(event),
+            Ok((event, result)) => {
+                self.events().push(event);
+                self.launched.store(true, Ordering::Release);
+                result
+            }
             Err(error) => {
                 self.unwatched.store(true, Ordering::Release);
-                return Err(error);
+                Err(error)
             }
         }
-        self.launched.store(true, Ordering::Release);
-        Ok(())
     }
 
     /// Prepares a launch: what can fail is done before it. Forgets that earlier kernels paused, unless one still runs and may yet.
@@ -213,6 +219,6 @@ impl Session {
 }
 
 /// Whether an error means that no kernel of the context runs any more.
-fn has_ended(error: &GpuError) -> bool {
+pub(super) fn has_ended(error: &GpuError) -> bool {
     matches!(error, GpuError::Driver { code, .. } if driver::is_end(*code))
 }
