@@ -97,7 +97,8 @@ impl Producer<'_> {
     /// Publishes `message` if a slot is free; if the ring is full, drops and counts it, and returns `false`.
     ///
     /// The consumer learns how many messages are missing, in their place ([`ConsumeError::Gap`](crate::ConsumeError::Gap)). That takes
-    /// one slot, before the next message; a message that finds just that slot free is dropped too.
+    /// a slot of its own ahead of the next message, so after a drop messages are dropped until two slots are free. (On a ring of one slot the
+    /// notice goes first and the message is dropped; under lasting pressure such a ring carries nothing but notices.)
     ///
     /// # Errors
     /// [`ProduceError::TooLong`], [`ProduceError::ConsumerGone`] or [`ProduceError::Corrupt`]; the message is not counted then.

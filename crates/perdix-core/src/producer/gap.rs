@@ -12,8 +12,9 @@ use crate::word::Word;
 
 impl<W: Word> Producer<W> {
     /// Publishes one message of up to 240 bytes as [`push`](Self::push) does, or drops it if the ring is full; whether it was
-    /// published. The consumer is told, in order, how many messages are missing: a notice takes a slot of its own, as soon as one is
-    /// free. The message for which only that slot was left is dropped too, and counted in the notice.
+    /// published. The consumer is told, in order, how many messages are missing: a notice takes a slot of its own, ahead of the next
+    /// message. So after a drop this takes up again when two slots are free. (A ring of one slot carries the notice first, and with it counts
+    /// this message as dropped; while more are dropped before the consumer has read it, it carries nothing but notices.)
     ///
     /// # Errors
     /// [`Refused::TooLong`], [`Refused::ConsumerGone`], [`Refused::CorruptTail`]; nothing has changed then.
@@ -41,23 +42,24 @@ impl<W: Word> Producer<W> {
     #[cfg_attr(not(target_arch = "nvptx64"), cold, inline(never))]
     fn look_or_drop(&mut self) -> Result<bool, Refused> {
         self.read_tail()?;
-        let free = self.credit();
-        if free == 0 {
+        let (free, is_single) = (self.credit(), self.ring.capacity() == 1);
+        // A consumer that frees one slot at a time would otherwise get nothing but notices.
+        let needed = if self.gap != 0 && !is_single { 2 } else { 1 };
+        if free < needed {
             self.count_full();
             self.count_dropped();
+            // Whoever asks next has to look again, and tell first.
+            self.tail = self.head.wrapping_sub(self.ring.capacity());
             return Ok(false);
         }
         self.starved = false;
         if self.gap != 0 {
-            // A ring that frees one slot at a time would otherwise carry nothing but notices.
-            let is_last = free == 1;
-            if is_last {
+            if is_single {
                 self.count_dropped();
             }
             self.publish_gap();
-            return Ok(!is_last);
         }
-        Ok(true)
+        Ok(self.credit() != 0)
     }
 
     /// Messages dropped that no notice has told of yet.

@@ -80,23 +80,23 @@ impl Model {
             if self.gone {
                 return Err(Refused::ConsumerGone);
             }
-            match (self.read_tail(), self.gap) {
-                (0, _) => {
-                    self.produced[2] += u64::from(!self.starved);
-                    self.starved = true;
-                    self.drop_one();
-                    return Ok(false);
-                }
-                (_, 0) => {}
-                (1, _) => {
-                    self.drop_one();
-                    self.publish_gap();
-                    self.starved = false;
-                    return Ok(false);
-                }
-                _ => self.publish_gap(),
+            let free = self.read_tail();
+            let needed = if self.gap != 0 && self.capacity > 1 { 2 } else { 1 };
+            self.produced[2] += u64::from(free < needed && !self.starved);
+            self.starved = free < needed;
+            if self.starved || self.gap != 0 && self.capacity == 1 {
+                self.drop_one();
             }
-            self.starved = false;
+            if self.starved {
+                self.cached_tail = self.head - self.capacity;
+                return Ok(false);
+            }
+            if self.gap != 0 {
+                self.publish_gap();
+            }
+            if self.capacity == self.head - self.cached_tail {
+                return Ok(false);
+            }
         }
         self.push(message).map(|()| true)
     }

@@ -121,35 +121,55 @@ fn halves_that_are_made_anew_tell_what_was_not_told() {
     }
 }
 
+/// A producer under lasting pressure, and a consumer that frees one slot at a time.
 #[test]
-fn a_ring_of_one_slot_carries_messages_between_notices() {
+fn at_least_every_second_slot_carries_a_message() {
     for mode in MODES {
-        let mut buffer = ring(1, mode);
-        let (mut producer, mut consumer) = buffer.split_mut();
-        let (mut received, mut missing) = (0, 0);
-        for i in 0..100_u64 {
-            producer.produce_or_drop(&i.to_le_bytes()).unwrap();
-            // The consumer comes by every third time.
-            if i % 3 == 2 {
+        for slots in [2, 4, 64] {
+            let mut buffer = Buffer::builder().slots(slots).mode(mode).release_every(1).build().unwrap();
+            let (mut producer, mut consumer) = buffer.split_mut();
+            let (mut received, mut gaps, mut missing) = (0, 0, 0);
+            for i in 0..1000_u64 {
+                producer.produce_or_drop(&i.to_le_bytes()).unwrap();
+                if i % 3 != 2 {
+                    continue;
+                }
                 if let Some(dropped) = consumer.take_gap() {
                     missing += dropped;
+                    gaps += 1;
                 } else {
                     let message = consumer.try_consume().unwrap();
-                    assert_eq!(message[..8], u64::to_le_bytes(received + missing));
+                    assert_eq!(message[..], u64::to_le_bytes(received + missing));
                     received += 1;
                 }
             }
-        }
-        producer.finish();
-        loop {
-            match consumer.consume() {
-                Ok(_) => received += 1,
-                Err(ConsumeError::Gap { dropped, .. }) => missing += dropped,
-                Err(error) => break assert_eq!(error, ConsumeError::EndOfStream),
+            producer.finish();
+            loop {
+                match consumer.consume() {
+                    Ok(_) => received += 1,
+                    Err(ConsumeError::Gap { dropped, .. }) => missing += dropped,
+                    Err(error) => break assert_eq!(error, ConsumeError::EndOfStream),
+                }
             }
+            assert_eq!(received + missing, 1000);
+            assert!(received >= gaps, "{received} messages and {gaps} gaps");
         }
-        assert_eq!(received + missing, 100);
-        assert!(received > 10, "{received}");
+    }
+}
+
+#[test]
+fn a_ring_of_one_slot_tells_and_goes_on() {
+    for mode in MODES {
+        let mut buffer = ring(1, mode);
+        let (mut producer, mut consumer) = buffer.split_mut();
+        for (i, goes) in [true, false, false].into_iter().enumerate() {
+            assert_eq!(producer.produce_or_drop(&[i as u8]), Ok(goes));
+        }
+        assert_eq!(consumer.drain(|_| ()), 1);
+        assert_eq!(producer.produce_or_drop(b"goes with the notice"), Ok(false));
+        assert_eq!((producer.untold_drops(), consumer.take_gap()), (0, Some(3)));
+        assert_eq!(producer.produce_or_drop(b"goes"), Ok(true));
+        assert_eq!(consumer.drain(|_| ()), 1);
     }
 }
 

@@ -39,10 +39,12 @@ pub(crate) fn run(producer: &mut Producer<'_>, queue: &mut Queue, make: Make) {
             Ok(false) => {
                 assert!(!queue.gone && bytes.len() <= PAYLOAD_SIZE);
                 match producer.untold_drops() {
+                    // A ring of one slot.
                     0 => queue.publish_gap(untold + 1),
                     left => assert_eq!(left, untold + 1),
                 }
-                queue.check_room(1, false);
+                let needed = if untold != 0 && queue.capacity() > 1 { 2 } else { 1 };
+                queue.check_room(needed, false);
                 queue.dropped += 1;
             }
             outcome => {

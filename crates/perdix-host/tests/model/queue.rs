@@ -82,6 +82,10 @@ impl Queue {
         }
     }
 
+    pub(crate) fn capacity(&self) -> u64 {
+        self.slots
+    }
+
     /// The fewest and the most slots that can be free now.
     pub(crate) fn free(&self) -> (u64, u64) {
         let most = self.free_at_most();
@@ -157,6 +161,7 @@ impl Queue {
         assert_eq!(self.gap(), Some(dropped));
         self.told += dropped;
         self.take_whole(1);
+        self.settle();
         assert_eq!(position, self.next);
     }
 
