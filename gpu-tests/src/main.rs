@@ -6,6 +6,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)] // tests
 
 #[cfg(feature = "cuda")]
+mod drops;
+#[cfg(feature = "cuda")]
 mod flow;
 #[cfg(feature = "cuda")]
 mod life;
@@ -39,6 +41,7 @@ fn main() {
     for case in setup::Case::all() {
         payload::add(case, &mut trials);
         flow::add(case, &mut trials);
+        drops::add(case, &mut trials);
         life::add(case, &mut trials);
         records::add(case, &mut trials);
         shards::add(case, &mut trials);
