@@ -8,6 +8,8 @@
 #[cfg(feature = "cuda")]
 mod drops;
 #[cfg(feature = "cuda")]
+mod faults;
+#[cfg(feature = "cuda")]
 mod flow;
 #[cfg(feature = "cuda")]
 mod life;
@@ -23,17 +25,18 @@ mod shards;
 #[cfg(feature = "cuda")]
 fn main() {
     if let Ok(case) = std::env::var(life::CHILD) {
-        return match case.strip_prefix(shards::OURS) {
-            Some(case) => shards::child(case),
-            None => life::child(&case),
+        return match (case.strip_prefix(shards::OURS), case.strip_prefix(faults::OURS)) {
+            (Some(case), _) => shards::child(case),
+            (_, Some(case)) => faults::child(case),
+            _ => life::child(&case),
         };
     }
     let mut arguments = libtest_mimic::Arguments::from_args();
     // One GPU: rates and time limits suffer when tests share it.
     arguments.test_threads = Some(1);
     if !arguments.list {
-        if let Err(error) = perdix_host::cuda::Gpu::open(0) {
-            eprintln!("{error}");
+        if let Err(error) = setup::real_device() {
+            eprintln!("{}", error.message().unwrap_or("no CUDA device"));
             std::process::exit(1);
         }
     }
@@ -44,11 +47,15 @@ fn main() {
         drops::add(case, &mut trials);
         life::add(case, &mut trials);
         records::add(case, &mut trials);
+        faults::add(case, &mut trials);
         shards::add(case, &mut trials);
     }
     life::add_general(&mut trials);
     shards::add_general(&mut trials);
-    libtest_mimic::run(&arguments, trials).exit();
+    faults::add_general(&mut trials);
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    println!("{} faults injected in all", faults::injected());
+    conclusion.exit();
 }
 
 #[cfg(not(feature = "cuda"))]

@@ -22,7 +22,7 @@ mod torn;
 pub use baseline::{baseline_fifo, baseline_slots};
 pub use drops::{drop_block, drop_grid, drop_thread, drop_warp};
 pub use echo::echo;
-pub use faults::{Ending, send_too_long, stop_midway, try_until_full};
+pub use faults::{Ending, break_off, send_too_long, stop_midway, try_until_full};
 pub use flood::{
     flood_block, flood_grid, flood_piece, flood_shards_block, flood_shards_grid, flood_thread, flood_warp,
     flood_warp_batches,
