@@ -2,9 +2,12 @@
 //!
 //! Every test runs on each kind of memory and in both publication modes where that makes a difference. They take the arguments of
 //! `cargo test` (a filter, `--list`, ...). `PERDIX_PTX` names a PTX file to use instead of the built-in one, to see the tests fail
-//! on a protocol broken on purpose.
+//! on a protocol broken on purpose. `PERDIX_TESTS` names the tests to run, for tools under which only some of them fit; with
+//! `PERDIX_STRAY` set there are tests that write beyond their memory, for such a tool to see.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)] // tests
 
+#[cfg(feature = "cuda")]
+mod drops;
 #[cfg(feature = "cuda")]
 mod faults;
 #[cfg(feature = "cuda")]
@@ -16,9 +19,13 @@ mod payload;
 #[cfg(feature = "cuda")]
 mod records;
 #[cfg(feature = "cuda")]
+mod selection;
+#[cfg(feature = "cuda")]
 mod setup;
 #[cfg(feature = "cuda")]
 mod shards;
+#[cfg(feature = "cuda")]
+mod stray;
 
 #[cfg(feature = "cuda")]
 fn main() {
@@ -42,6 +49,7 @@ fn main() {
     for case in setup::Case::all() {
         payload::add(case, &mut trials);
         flow::add(case, &mut trials);
+        drops::add(case, &mut trials);
         life::add(case, &mut trials);
         records::add(case, &mut trials);
         faults::add(case, &mut trials);
@@ -50,6 +58,15 @@ fn main() {
     life::add_general(&mut trials);
     shards::add_general(&mut trials);
     faults::add_general(&mut trials);
+    if std::env::var_os(stray::VARIABLE).is_some() {
+        stray::add(&mut trials);
+    }
+    if let Ok(names) = std::env::var(selection::VARIABLE) {
+        trials = selection::select(trials, &names).unwrap_or_else(|unknown| {
+            eprintln!("{unknown}");
+            std::process::exit(1);
+        });
+    }
     let conclusion = libtest_mimic::run(&arguments, trials);
     println!("{} faults injected in all", faults::injected());
     conclusion.exit();

@@ -6,6 +6,7 @@
 #![cfg_attr(target_arch = "nvptx64", no_std, feature(abi_ptx, asm_experimental_arch))]
 
 pub mod baseline;
+mod drops;
 mod echo;
 mod faults;
 mod flood;
@@ -19,6 +20,7 @@ mod stream;
 mod torn;
 
 pub use baseline::{baseline_fifo, baseline_slots};
+pub use drops::{drop_block, drop_grid, drop_thread, drop_warp};
 pub use echo::echo;
 pub use faults::{Ending, break_off, send_too_long, stop_midway, try_until_full};
 pub use flood::{

@@ -92,7 +92,7 @@ fn an_unknown_fault_is_none() {
 #[test]
 fn an_impossible_length_is_named() {
     for mode in MODES {
-        for meta in [241, 254, 255, u64::MAX, SENTINEL ^ 1 << 8] {
+        for meta in [242, 254, 255, u64::MAX, SENTINEL ^ 1 << 8] {
             let (region, ring) = Region::with_ring(Config { mode, ..FOUR });
             let (mut producer, mut consumer) = halves(ring);
             producer.push(0, 0, b"good").unwrap();
@@ -129,6 +129,24 @@ fn arguments_out_of_range_are_harmless() {
         ring.clear_free(7, 3);
         ring.clear_free(0, u64::MAX);
     }
+}
+
+/// In fenced mode a look goes from head to head. It ends at the ring's end, even if the slot there says that it is the next head.
+#[test]
+fn a_look_beyond_the_ring_ends() {
+    let (region, ring) = Region::with_ring(FOUR);
+    let (mut producer, mut consumer) = halves(ring);
+    for _ in 0..4 {
+        producer.push(0, 0, b"full").unwrap();
+    }
+    assert_eq!(consumer.run(4), 4);
+    for slot in 0..4 {
+        region.set(offset::SLOTS + slot * SLOT_SIZE, slot as u64 + 5);
+    }
+    for beyond in [4, 5, 8, 100, u64::MAX >> 1, u64::MAX] {
+        assert_eq!(consumer.ready(beyond), Ok(None), "message {beyond}");
+    }
+    assert_eq!(consumer.run(u64::MAX), 4, "what was seen stays");
 }
 
 /// A slot that nobody wrote is full of sentinels in fence-free mode.

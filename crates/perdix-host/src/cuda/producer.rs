@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use cust::sys::CUstream;
-use perdix_core::DeviceRing;
+use perdix_core::{DeviceRing, DeviceState};
 
 use super::attach::LaunchTarget;
 use super::attach::life::Life;
@@ -64,10 +64,13 @@ impl DeviceProducer<'_> {
         // SAFETY: the buffer is borrowed mutably or owned, so no half is in use, and `open` has seen earlier kernels end.
         unsafe { shared.take_over() };
         // SAFETY: as above.
-        let head = unsafe { shared.producer() }.head();
+        unsafe { shared.agree_on_gap() };
+        // SAFETY: as above.
+        let producer = unsafe { shared.producer() };
         // SAFETY: as above.
         let tail = unsafe { shared.consumer() }.next();
-        let session = Arc::new(Session::new(&gpu, head, tail)?);
+        let state = DeviceState::new(producer.head(), tail).with_gap(producer.dropped(), producer.gap());
+        let session = Arc::new(Session::new(&gpu, state)?);
         let config = shared.ring.config();
         let ring = DeviceRing {
             memory: memory.device_ptr() as *mut u8,

@@ -39,9 +39,8 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// A session whose producers go on with message `head`.
-    pub(crate) fn new(gpu: &Gpu, head: u64, tail: u64) -> Result<Self, GpuError> {
-        let state = DeviceState::new(head, tail);
+    /// A session whose producers begin with this state.
+    pub(crate) fn new(gpu: &Gpu, state: DeviceState) -> Result<Self, GpuError> {
         // SAFETY: a plain struct of 8-byte words without holes, all initialised (its size is asserted to be theirs).
         let bytes =
             unsafe { std::slice::from_raw_parts((&raw const state).cast::<u8>(), size_of::<DeviceState>()) };
