@@ -234,7 +234,10 @@ impl Link {
         let unsent = state.unsent.load(Ordering::Relaxed);
         let claimed = head.wrapping_sub(start);
         let sent = if unsent < claimed { unsent } else { claimed };
-        line.stats.messages.store(state.messages.load(Ordering::Relaxed), Ordering::Relaxed);
+        // Those beyond a gap were sent, and nobody will see them.
+        let messages = state.messages.load(Ordering::Relaxed);
+        let seen = if messages < sent { messages } else { sent };
+        line.stats.messages.store(seen, Ordering::Relaxed);
         line.stats.bytes.store(state.bytes.load(Ordering::Relaxed), Ordering::Relaxed);
         line.stats.full.store(state.full.load(Ordering::Relaxed), Ordering::Relaxed);
         line.stats.lost.store(claimed - sent, Ordering::Relaxed);
