@@ -139,20 +139,12 @@ fn what_is_half_stored_is_not_there() {
         for words in 0..=30 {
             for header in [0, 1] {
                 let (mut ring, pattern) = (EmulatedRing::new(16, mode), pattern(240, true));
-                assert!(launch(1, 32, || {
+                let send = || {
+                    let (ending, nowhere) = (Ending::Forgets as u64, std::ptr::null());
                     // SAFETY: one warp, the ring outlives the launch, and the address is not read.
-                    unsafe {
-                        break_off(
-                            ring.handle(),
-                            pattern,
-                            5,
-                            words,
-                            header,
-                            Ending::Forgets as u64,
-                            std::ptr::null(),
-                        )
-                    }
-                }));
+                    unsafe { break_off(ring.handle(), pattern, 5, words, header, ending, nowhere) };
+                };
+                assert!(launch(1, 32, send));
                 let is_whole = mode == Mode::FenceFree && header == 1 && words == 30;
                 let received = ring.received();
                 assert_eq!(
