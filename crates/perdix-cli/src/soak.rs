@@ -26,10 +26,20 @@ use crate::error::Error;
 use crate::producer::{Choice, ProducerArgs};
 use crate::progress::Progress;
 use crate::stop::Stop;
-use episode::Failed;
-use plan::Plan;
+pub(crate) use episode::Failed;
+#[cfg(feature = "cuda")]
+pub(crate) use episode::{merge, run as run_threads};
+#[cfg(feature = "cuda")]
+pub(crate) use pace::Rhythm;
+pub(crate) use plan::Plan;
 use report::Report;
-use tally::Tally;
+#[cfg(feature = "cuda")]
+pub(crate) use script::mix;
+pub(crate) use tally::Tally;
+#[cfg(feature = "cuda")]
+pub(crate) use tally::{Counts, bump};
+#[cfg(feature = "cuda")]
+pub(crate) use violation::Violation;
 
 /// Runs random episodes until the time is over, and checks every message of each: order, completeness, content, counts.
 ///

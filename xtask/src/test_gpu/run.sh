@@ -15,7 +15,8 @@ usage() {
 ./run stream           1 GiB of random bytes through the ring, from managed and from pinned memory
 ./run bench [ARGS]     the benchmark, with the bare link and baselines; writes bench.json and bench.html into $OUT or the current folder
 ./run bench --quick    a shorter form of it
-./run all              all of these
+./run soak [ARGS]      random episodes, every message checked, as in ./run soak --duration 15m; writes soak.json as bench does
+./run all              all of these; the soak for a minute
 PERDIX_TIMEOUT=SECONDS gives each part another time limit.
 END
 }
@@ -53,6 +54,8 @@ transport() { part transport 300 ./transport_test --producer gpu "$@"; }
 example() { part example 120 ./own-kernel; }
 bench() { part bench 600 ./bench-gpu --json "$results/bench.json" --html "$results/bench.html" "$@"; }
 
+soak() { part soak 7200 ./perdix soak --producer gpu --json "$results/soak.json" "$@"; }
+
 stream() {
     folder=$(mktemp -d) || exit 2
     trap 'rm -rf "$folder"' EXIT
@@ -86,7 +89,7 @@ finish() {
 verb=${1:-default}
 [ $# -eq 0 ] || shift
 case $verb in
-    default | all | doctor | tests | transport | example | stream | bench) check_loader ;;
+    default | all | doctor | tests | transport | example | stream | bench | soak) check_loader ;;
     help | -h | --help) usage; exit 0 ;;
     *) usage >&2; exit 2 ;;
 esac
@@ -103,6 +106,7 @@ case $verb in
         example
         stream
         bench
+        soak
         ;;
     *) "$verb" "$@" ;;
 esac

@@ -162,15 +162,22 @@ fn sessions(plan: &Plan, buffer: &mut Buffer, mut pair: Pair, mut tally: Tally) 
 mod tests {
     use std::time::Duration;
 
-    use perdix_host::MemoryKind;
+    use perdix_host::{MemoryKind, WaitStrategy};
 
     use super::super::flaw::Flaw;
+    use super::super::pace::Pace;
     use super::super::script::Put;
     use super::*;
 
     fn plan(episode: u64) -> Plan {
         let plan = Plan::new(11, episode, &[MemoryKind::Heap]);
-        Plan { messages: 3000, time: Duration::from_secs(5), shape: Shape::One, ..plan }
+        Plan { messages: 3000, time: Duration::from_secs(1000), shape: Shape::One, ..plan }
+    }
+
+    /// The same without pauses.
+    fn steady(episode: u64) -> Plan {
+        let (sending, receiving, wait) = (Pace::Steady, Pace::Steady, WaitStrategy::Yield);
+        Plan { sending, receiving, producer_wait: wait, consumer_wait: wait, ..plan(episode) }
     }
 
     fn with_flaw(plan: &Plan, flaw: Flaw) -> Result<Tally, Violation> {
@@ -203,11 +210,11 @@ mod tests {
         for episode in 0..6 {
             for put in Put::ALL {
                 // Whether a message was dropped is chance, and its flaw with it.
-                let Some(id) = id_sent_by(&plan(episode), put).filter(|_| put != Put::OrDrop) else {
+                let Some(id) = id_sent_by(&steady(episode), put).filter(|_| put != Put::OrDrop) else {
                     continue;
                 };
                 for flaw in [Flaw::Lose(id), Flaw::Repeat(id), Flaw::Swap(id), Flaw::Flip(id)] {
-                    let violation = with_flaw(&plan(episode), flaw).unwrap_err().to_string();
+                    let violation = with_flaw(&steady(episode), flaw).unwrap_err().to_string();
                     assert!(violation.starts_with("message "), "{flaw:?}: {violation}");
                     seen += 1;
                 }
@@ -218,7 +225,7 @@ mod tests {
 
     #[test]
     fn a_message_missing_at_the_end_is_seen() {
-        let plan = plan(1);
+        let plan = steady(1);
         let mut pair = Pair::new(&plan, 0);
         let mut buffer = plan.ring().build().unwrap();
         pair.session(&mut buffer, 100, u64::MAX, Instant::now() + plan.time).unwrap();

@@ -28,6 +28,16 @@ impl Pace {
         }
     }
 
+    /// How many messages a side can move in a second at least, out of a ring of so many slots.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn per_second(self, slots: usize) -> u64 {
+        match self {
+            Self::Steady | Self::Yielding => 1_000_000,
+            Self::Bursts { messages, sleep_us } => messages.min(slots as u64) * 1_000_000 / (sleep_us + 60),
+            Self::Sleepy { sleep_ms } => 2_000_000 / sleep_ms,
+        }
+    }
+
     /// Its name in reports.
     pub(crate) fn name(self, side: &str) -> &'static str {
         match (side, self) {

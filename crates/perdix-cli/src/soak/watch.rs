@@ -157,29 +157,29 @@ mod tests {
 
     const LONG: Limits = Limits { duration: Duration::from_secs(100), only: None, most: None };
 
-    fn broken(ends: fn() -> Result<Tally, Failed>) -> Broken {
+    fn broken(patience: Duration, ends: fn() -> Result<Tally, Failed>) -> Broken {
         let stage = Fake { last: 3, ends };
-        let outcome = watch(stage, LONG, Duration::from_millis(300), &Stop::default(), |_, _| ()).unwrap();
+        let outcome = watch(stage, LONG, patience, &Stop::default(), |_, _| ()).unwrap();
         assert_eq!(outcome.tally.episodes, 3);
         outcome.broken.unwrap()
     }
 
     #[test]
     fn the_first_violation_ends_it() {
-        let broken = broken(|| Err(Violation::new("on purpose").into()));
+        let broken = broken(PATIENCE, || Err(Violation::new("on purpose").into()));
         assert_eq!((broken.episode, broken.plan.as_str()), (3, "3"));
         assert_eq!(broken.violation, Violation::new("on purpose"));
     }
 
     #[test]
     fn an_episode_that_stands_still_or_panics_is_a_violation() {
-        let still = broken(|| {
+        let still = broken(Duration::from_secs(1), || {
             loop {
                 thread::park();
             }
         });
         assert!(still.violation.to_string().contains("stood still"), "{}", still.violation);
-        let panicked = broken(|| panic!("on purpose"));
+        let panicked = broken(PATIENCE, || panic!("on purpose"));
         assert!(panicked.violation.to_string().contains("panicked"), "{}", panicked.violation);
     }
 

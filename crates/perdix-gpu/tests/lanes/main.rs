@@ -18,6 +18,7 @@ mod records;
 mod relay;
 mod room;
 mod shards;
+mod soak;
 
 mod stopped;
 mod timeout;
