@@ -1,5 +1,7 @@
 //! The consumer's half of the protocol.
 
+mod gap;
+
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::control::Cursor;
@@ -46,6 +48,8 @@ pub struct Consumer<W = AtomicU64> {
     waited_for: u64,
     messages: u64,
     bytes: u64,
+    /// Messages that notices have told to be dropped.
+    dropped: u64,
 }
 
 impl<W: Word> Consumer<W> {
@@ -69,6 +73,7 @@ impl<W: Word> Consumer<W> {
             waited_for: start,
             messages: 0,
             bytes: 0,
+            dropped: 0,
         }
     }
 
@@ -121,8 +126,8 @@ impl<W: Word> Consumer<W> {
         }
     }
 
-    /// The message `number`, if it is there: for looking further ahead than the next one. Numbers beyond the capacity are
-    /// never there.
+    /// The message `number`, if it is there and no gap's notice: for looking further ahead than the next one. Numbers beyond the
+    /// capacity are never there.
     ///
     /// # Errors
     /// [`Corruption`] if its length is impossible.
@@ -135,7 +140,7 @@ impl<W: Word> Consumer<W> {
                 }
                 let slot = self.ring.slot(number);
                 self.fetch(slot);
-                check(number, slot.meta.load(Ordering::Relaxed)).map(Some)
+                check(number, slot.meta.load(Ordering::Relaxed))
             }
             Mode::FenceFree => {
                 let slot = self.ring.slot(number);
@@ -148,7 +153,7 @@ impl<W: Word> Consumer<W> {
                     return Ok(None);
                 }
                 self.fetch(slot);
-                sentinel::arrived(slot).map(|word| check(number, word)).transpose()
+                sentinel::arrived(slot).map_or(Ok(None), |word| check(number, word))
             }
         }
     }
@@ -185,7 +190,7 @@ impl<W: Word> Consumer<W> {
         if head.seq.load(Ordering::Acquire) != self.known.wrapping_add(1) {
             return false;
         }
-        let followers = Meta::followers_of(head.meta.load(Ordering::Relaxed));
+        let followers = Meta::mask_of(head.meta.load(Ordering::Relaxed));
         // Nothing lies beyond the ring, whatever the shared memory says.
         let most = self.next.wrapping_add(self.ring.capacity()).wrapping_sub(self.known);
         self.known = self.known.wrapping_add(most.min(1 + followers));
@@ -206,8 +211,8 @@ impl<W: Word> Consumer<W> {
         self.known = self.next;
     }
 
-    /// How many messages from the next one on are there, up to `most`. A corrupt one counts as not there; `poll` names it
-    /// when its turn comes.
+    /// How many messages from the next one on are there, up to `most` or the next gap. A corrupt one counts as not there; `poll`
+    /// names it when its turn comes.
     #[inline]
     pub fn run(&mut self, most: u64) -> u64 {
         self.run_sized(most).0
@@ -230,7 +235,7 @@ impl<W: Word> Consumer<W> {
         (count, bytes)
     }
 
-    /// How many messages are still to come, those on their way included, if the producer has ended the stream.
+    /// How many messages (and notices of gaps) are still to come, those on their way included, if the producer has ended the stream.
     pub fn until_end(&self) -> Option<u64> {
         // pairs with the Release store of end in Ring::close
         let end = Cursor::from_word(self.ring.control().producer.end.load(Ordering::Acquire));
@@ -255,12 +260,17 @@ impl<W: Word> Consumer<W> {
     /// Takes `count` messages of together `bytes` bytes, which `ready`, `run` or `poll` found there.
     #[inline(always)]
     pub fn take(&mut self, count: u64, bytes: u64) {
-        self.next = self.next.wrapping_add(count);
+        self.skip(count);
+        self.messages = self.messages.wrapping_add(count);
+        self.bytes = self.bytes.wrapping_add(bytes);
+    }
+
+    #[inline(always)]
+    fn skip(&mut self, slots: u64) {
+        self.next = self.next.wrapping_add(slots);
         if (self.next.wrapping_sub(self.known) as i64) > 0 {
             self.known = self.next;
         }
-        self.messages = self.messages.wrapping_add(count);
-        self.bytes = self.bytes.wrapping_add(bytes);
     }
 
     /// Hands back the slots of everything taken. The caller no longer looks at them.
@@ -291,6 +301,7 @@ impl<W: Word> Consumer<W> {
         let line = &self.ring.control().consumer;
         line.stats.messages.store(self.messages, Ordering::Relaxed);
         line.stats.bytes.store(self.bytes, Ordering::Relaxed);
+        line.stats.dropped.store(self.dropped, Ordering::Relaxed);
         // pairs with the Acquire load of tail in Producer::renew
         line.tail.store(Cursor::new(self.settled, self.gone).word(), Ordering::Release);
         self.published = self.settled;
@@ -334,16 +345,25 @@ impl<W: Word> Consumer<W> {
         self.unwritten = self.settled;
     }
 
-    /// Nothing is there: gives the producer all its credit, and looks for the end of the stream.
+    /// No message is there: gives the producer all its credit, and looks for a gap and the end of the stream.
     #[cold]
     #[inline(never)]
     fn idle(&mut self) -> Result<Poll, Corruption> {
         if self.published != self.settled {
             self.publish_tail();
         }
+        match self.notice() {
+            None => {}
+            // A notice of nothing, as a device producer may have claimed a number for one that another has sent.
+            Some(0) => self.skip(1),
+            Some(dropped) => return Ok(Poll::Gap(dropped)),
+        }
         match self.until_end() {
             None => Ok(Poll::Empty),
-            Some(0) => Ok(Poll::Ended),
+            Some(0) => match self.untold() {
+                0 => Ok(Poll::Ended),
+                dropped => Ok(Poll::Gap(dropped)),
+            },
             // The last messages are on their way: the end may overtake them.
             Some(distance) if distance <= self.ring.capacity() => Ok(Poll::Empty),
             Some(distance) => Err(Corruption::End { message: self.next, distance }),

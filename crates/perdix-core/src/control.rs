@@ -110,6 +110,8 @@ pub struct ConsumerStats<W = AtomicU64> {
     pub messages: W,
     /// Bytes of payload taken.
     pub bytes: W,
+    /// Messages that the producer dropped, as far as the consumer has been told.
+    pub dropped: W,
 }
 
 /// The producer's line.
@@ -137,10 +139,13 @@ pub struct ProducerStats<W = AtomicU64> {
     pub bytes: W,
     /// How many times the producer found the ring full, repeats while it waits not counted.
     pub full: W,
-    /// Messages dropped at the user's wish because the ring was full.
+    /// Messages dropped at the user's wish because the ring was full. Stored before `end`: what the notices of gaps have not told by
+    /// then is missing at the end.
     pub dropped: W,
     /// The most slots seen occupied when the producer renewed its credit.
     pub highest_fill: W,
+    /// Messages that device producers had claimed when they gave up, from the first that was not sent on.
+    pub lost: W,
 }
 
 /// A line kept for later versions.
@@ -170,4 +175,6 @@ const_assert_eq!(offset_of!(ProducerLine, end), 0);
 const_assert_eq!(offset_of!(ProducerLine, fault), 8);
 const_assert_eq!(offset_of!(ProducerLine, stats), 128);
 const_assert_eq!(offset_of!(ProducerStats, highest_fill), 32);
+const_assert_eq!(offset_of!(ProducerStats, lost), 40);
 const_assert_eq!(offset_of!(ConsumerStats, bytes), 8);
+const_assert_eq!(offset_of!(ConsumerStats, dropped), 16);

@@ -192,9 +192,15 @@ impl<W: Word> Ring<W> {
         control.producer.end.store(0, Ordering::Relaxed);
         control.producer.fault.store(0, Ordering::Relaxed);
         let (produced, consumed) = (&control.producer.stats, &control.consumer.stats);
-        let produced =
-            [&produced.messages, &produced.bytes, &produced.full, &produced.dropped, &produced.highest_fill];
-        for word in produced.into_iter().chain([&consumed.messages, &consumed.bytes]) {
+        let produced = [
+            &produced.messages,
+            &produced.bytes,
+            &produced.full,
+            &produced.dropped,
+            &produced.highest_fill,
+            &produced.lost,
+        ];
+        for word in produced.into_iter().chain([&consumed.messages, &consumed.bytes, &consumed.dropped]) {
             word.store(0, Ordering::Relaxed);
         }
         control.identity.format.store((SLOT_SIZE as u64) << 32 | u64::from(VERSION), Ordering::Relaxed);

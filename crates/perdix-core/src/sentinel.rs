@@ -16,7 +16,7 @@
 
 use core::sync::atomic::Ordering;
 
-use crate::meta::Meta;
+use crate::meta::{GAP_SIZE, Meta};
 use crate::slot::{Slot, words_of};
 use crate::word::Word;
 
@@ -80,15 +80,20 @@ pub(crate) fn arrived<W: Word>(slot: &Slot<W>) -> Option<u64> {
     if word == SENTINEL {
         return None;
     }
-    let Some(meta) = Meta::from_word(word) else { return Some(word) };
+    let len = match Meta::from_word(word) {
+        Some(meta) => meta.len(),
+        None if Meta::is_gap(word) => GAP_SIZE,
+        None => return Some(word),
+    };
     if word & OPENED == 0 {
-        let used = used_words(slot, meta.len());
+        let used = used_words(slot, len);
         if W::any_pending(used) {
             return None;
         }
-        if meta.mask() != 0 {
+        let mask = Meta::mask_of(word);
+        if mask != 0 {
             // Everything has arrived, so the slot is the consumer's, and these are its own words now.
-            for (_, payload) in used.iter().enumerate().filter(|(i, _)| meta.mask() >> i & 1 != 0) {
+            for (_, payload) in used.iter().enumerate().filter(|(i, _)| mask >> i & 1 != 0) {
                 payload.store(SENTINEL, Ordering::Relaxed);
             }
             slot.meta.store(word | OPENED, Ordering::Relaxed);

@@ -1,0 +1,74 @@
+//! Gaps in the stream: messages that the producer dropped because the ring was full.
+
+use core::sync::atomic::Ordering;
+
+use super::Consumer;
+use crate::meta::Meta;
+use crate::mode::Mode;
+use crate::sentinel;
+use crate::word::Word;
+
+impl<W: Word> Consumer<W> {
+    /// How many messages are missing before the next one, and goes on behind them; `None` if there is no gap here.
+    pub fn take_gap(&mut self) -> Option<u64> {
+        let dropped = match self.notice() {
+            Some(dropped) => {
+                self.skip(1);
+                dropped
+            }
+            None if self.until_end() == Some(0) => self.untold(),
+            None => 0,
+        };
+        self.dropped = self.dropped.wrapping_add(dropped);
+        Some(dropped).filter(|dropped| *dropped != 0)
+    }
+
+    /// Messages that were dropped, as far as gaps were taken.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// How many of the slots from the next one on are published, messages and notices of gaps alike, and how many messages the notices
+    /// tell to be dropped. For taking over a ring: nobody else may use it.
+    pub fn published(&mut self) -> (u64, u64) {
+        let (next, mut slots, mut dropped) = (self.next, 0, 0_u64);
+        while slots < self.ring.capacity() {
+            let number = next.wrapping_add(slots);
+            match (self.ready(number), self.notice_at(number)) {
+                (Ok(Some(_)), _) => {}
+                (_, Some(count)) => dropped = dropped.wrapping_add(count),
+                _ => break,
+            }
+            slots += 1;
+        }
+        (slots, dropped)
+    }
+
+    /// At the end of the stream, the messages dropped that no notice has told of: a full ring has no room for one.
+    pub(super) fn untold(&self) -> u64 {
+        // Stored before `end`, whose Acquire load (in `until_end`) comes before this one.
+        self.ring.control().producer.stats.dropped.load(Ordering::Relaxed).wrapping_sub(self.dropped)
+    }
+
+    /// What the notice in the next slot says, if one is there.
+    pub(super) fn notice(&mut self) -> Option<u64> {
+        self.notice_at(self.next)
+    }
+
+    fn notice_at(&mut self, number: u64) -> Option<u64> {
+        let is_published = self.ring.mode() == Mode::Fenced && self.is_published(number);
+        let slot = self.ring.slot(number);
+        let word = match self.ring.mode() {
+            Mode::Fenced => is_published.then(|| slot.meta.load(Ordering::Relaxed)),
+            // pairs with the Release store of seq in Producer::publish_gap
+            Mode::FenceFree => (slot.seq.load(Ordering::Acquire) == number.wrapping_add(1))
+                .then(|| sentinel::arrived(slot))
+                .flatten(),
+        };
+        word.filter(|word| Meta::is_gap(*word))?;
+        let mut count = [0; 8];
+        // SAFETY: the notice was seen with Acquire, and its slot is not handed back before it is taken and settled.
+        unsafe { W::read_plain(&slot.payload, &mut count) };
+        Some(u64::from_le_bytes(count))
+    }
+}
