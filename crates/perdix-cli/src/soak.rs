@@ -4,7 +4,6 @@ mod checker;
 mod episode;
 #[cfg(test)]
 mod flaw;
-mod ledger;
 mod pace;
 mod plan;
 mod receiver;

@@ -7,7 +7,7 @@ use common::{json, perdix, run, status, stderr, stdout, text};
 
 #[test]
 fn it_says_what_it_tried() {
-    let output = run(&mut perdix("soak --duration 2s --seed 5 --json -"));
+    let output = run(&mut perdix("soak --duration 3s --seed 5 --json -"));
     assert_eq!(status(&output), 0, "{output:?}");
     let report = json(&stdout(&output));
     assert_eq!((report["command"].as_str(), report["seed"].as_u64()), (Some("soak"), Some(5)));

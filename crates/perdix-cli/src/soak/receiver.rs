@@ -112,11 +112,20 @@ impl Receiver {
                     Ok(()) => {}
                     Err(ConsumeError::EndOfStream) => return Ok(Left::AtEnd),
                     Err(ConsumeError::TimedOut { .. }) => {}
+                    Err(ConsumeError::Gap { dropped, position }) => self.gap(consumer, dropped, position)?,
                     Err(other) => return Err(Violation::unexpected(take.name(), &other)),
                 }
             }
         }
         Ok(Left::Early)
+    }
+
+    /// A call has reported a gap, and the consumer goes on behind it.
+    fn gap(&mut self, consumer: &mut Consumer<'_>, dropped: u64, position: u64) -> Result<(), Violation> {
+        match consumer.position() {
+            found if found == position => self.checker.gap(dropped),
+            found => Err(Violation::new(format!("a gap before {position}, but the consumer is at {found}"))),
+        }
     }
 
     /// One call; the outer result is what was wrong with a message, the inner one what the call said.
@@ -129,6 +138,9 @@ impl Receiver {
         let limit = Duration::from_micros(self.rng.u64(0..2000));
         match take {
             Take::Try => {
+                if let Some(dropped) = consumer.take_gap() {
+                    return self.checker.gap(dropped).map(Ok);
+                }
                 if let Some(message) = consumer.try_consume() {
                     return self.slot(message);
                 }

@@ -92,7 +92,7 @@ impl Report {
     }
 
     fn text(&self) -> String {
-        let Tally { episodes, messages, slots, bytes, restarts, full_waits, drops, .. } = self.tally;
+        let Tally { episodes, messages, slots, bytes, restarts, full_waits, drops, gaps, .. } = self.tally;
         let mut table = Table::default()
             .row("producer", self.producer)
             .row("seed", self.seed)
@@ -106,7 +106,7 @@ impl Report {
             .row("bytes", format_args!("{}, {}", grouped(bytes), byte_rate(per_second(bytes, self.seconds))))
             .row("restarts", grouped(restarts))
             .row("full waits", grouped(full_waits))
-            .row("drops", grouped(drops));
+            .row("drops", format_args!("{}, told by {} gaps", grouped(drops), grouped(gaps)));
         for (title, counts) in self.tally.groups() {
             table = table.row(title, listed(counts));
         }

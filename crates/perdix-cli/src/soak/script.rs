@@ -14,7 +14,7 @@ pub(crate) enum Put {
     Try,
     /// `produce_timeout`, again after the limit.
     Timeout,
-    /// `produce_or_drop`.
+    /// `produce_or_drop_kind`.
     OrDrop,
     /// `produce_all`.
     All,
@@ -58,7 +58,7 @@ impl Put {
 
     /// Whether the call takes a kind; messages of the others have kind 0.
     fn has_kind(self) -> bool {
-        !matches!(self, Self::Timeout | Self::OrDrop | Self::All)
+        !matches!(self, Self::Timeout | Self::All)
     }
 }
 

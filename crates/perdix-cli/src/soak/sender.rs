@@ -1,6 +1,5 @@
 //! The sending side of an episode: a thread that goes through a script.
 
-use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,7 +8,6 @@ use perdix_host::{Batch, Grant, PAYLOAD_SIZE, ProduceError, Producer};
 
 #[cfg(test)]
 use super::flaw::Flaw;
-use super::ledger::Drops;
 use super::pace::{Pace, Rhythm};
 use super::script::{Put, Script, Span};
 use super::tally::{Counts, bump};
@@ -19,7 +17,6 @@ use super::violation::Violation;
 #[derive(Debug)]
 pub(crate) struct Sender {
     script: Script,
-    drops: Arc<Drops>,
     rng: Rng,
     rhythm: Rhythm,
     /// The identity of the next message to send.
@@ -57,10 +54,9 @@ enum Step {
 }
 
 impl Sender {
-    pub(crate) fn new(script: Script, drops: Arc<Drops>, seed: u64, pace: Pace) -> Self {
+    pub(crate) fn new(script: Script, seed: u64, pace: Pace) -> Self {
         Self {
             script,
-            drops,
             rng: Rng::with_seed(seed),
             rhythm: Rhythm::new(pace),
             id: 0,
@@ -132,10 +128,9 @@ impl Sender {
     fn or_drop(&mut self, producer: &mut Producer<'_>, span: &Span, some: u64) -> Result<Step, Violation> {
         let mut bytes = [0; PAYLOAD_SIZE];
         for _ in 0..some {
-            match producer.produce_or_drop(self.message(span, &mut bytes)) {
+            match producer.produce_or_drop_kind(span.kind(self.id), self.message(span, &mut bytes)) {
                 Ok(true) => {}
                 Ok(false) => {
-                    self.drops.note(self.id);
                     self.sent.dropped += 1;
                     // All the rest of a span would be gone before the consumer has read one message.
                     if self.rng.u8(0..4) == 0 {

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use perdix_host::{Buffer, Consumer, Message, MessageBatch, ShardError, ShardedConsumer};
+use perdix_host::{Buffer, ConsumeError, Consumer, Message, MessageBatch, ShardError, ShardedConsumer};
 
 use super::checker::Checker;
 use super::episode::{Failed, Pair, merge};
@@ -163,6 +163,10 @@ impl<'c> Reader<'c> {
             Ok(Some(found)) => self.check_all(found)?,
             Err(ShardError::EndOfStream) => return Ok(Left::AtEnd),
             Err(ShardError::TimedOut { .. }) => 0,
+            Err(ShardError::Ring { ring, source: ConsumeError::Gap { dropped, .. } }) => {
+                self.checker(ring)?.gap(dropped).map_err(|violation| violation.of_ring(ring))?;
+                0
+            }
             Err(other) => return Err(Violation::unexpected(name, &other)),
         };
         self.moved(name, count, taken)
@@ -191,10 +195,12 @@ impl<'c> Reader<'c> {
     }
 
     fn check(&mut self, ring: usize, kind: u16, has_more: bool, bytes: &[u8]) -> Result<(), Violation> {
-        match self.checkers.get_mut(&ring) {
-            Some(checker) => checker.slot(kind, has_more, bytes).map_err(|violation| violation.of_ring(ring)),
-            None => Err(Violation::new(format!("a message of ring {ring}, which another thread reads"))),
-        }
+        self.checker(ring)?.slot(kind, has_more, bytes).map_err(|violation| violation.of_ring(ring))
+    }
+
+    fn checker(&mut self, ring: usize) -> Result<&mut Checker, Violation> {
+        let stranger = || Violation::new(format!("a message of ring {ring}, which another thread reads"));
+        self.checkers.get_mut(&ring).map(|checker| &mut **checker).ok_or_else(stranger)
     }
 }
 

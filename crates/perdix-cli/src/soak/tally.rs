@@ -21,8 +21,10 @@ pub(crate) struct Tally {
     pub(crate) restarts: u64,
     /// Calls that found the ring full, or ran into their time limit while it was.
     pub(crate) full_waits: u64,
-    /// Messages that were dropped at the user's wish, every one accounted for.
+    /// Messages that were dropped at the user's wish, every one told of in its place.
     pub(crate) drops: u64,
+    /// Gaps that told of them.
+    pub(crate) gaps: u64,
     /// Episodes by publication mode.
     pub(crate) modes: Counts,
     /// Episodes by who produces: threads, or a kernel's granularity.
@@ -46,7 +48,7 @@ pub(crate) struct Tally {
 impl Tally {
     /// Adds what another has counted.
     pub(crate) fn add(&mut self, other: &Self) {
-        let Self { episodes, messages, slots, bytes, restarts, full_waits, drops, .. } = other;
+        let Self { episodes, messages, slots, bytes, restarts, full_waits, drops, gaps, .. } = other;
         self.episodes += episodes;
         self.messages += messages;
         self.slots += slots;
@@ -54,6 +56,7 @@ impl Tally {
         self.restarts += restarts;
         self.full_waits += full_waits;
         self.drops += drops;
+        self.gaps += gaps;
         for (own, others) in self.groups_mut().into_iter().zip(other.groups()) {
             others.1.iter().for_each(|(name, count)| bump(own, name, *count));
         }
@@ -100,12 +103,12 @@ mod tests {
     #[test]
     fn sums_are_complete() {
         let mut one = Tally { episodes: 1, messages: 2, slots: 3, bytes: 4, ..Tally::default() };
-        (one.restarts, one.full_waits, one.drops) = (5, 6, 7);
+        (one.restarts, one.full_waits, one.drops, one.gaps) = (5, 6, 7, 8);
         one.groups_mut().into_iter().zip(1..).for_each(|(group, count)| bump(group, "x", count));
         let mut sum = one.clone();
         sum.add(&one);
         assert_eq!((sum.episodes, sum.messages, sum.slots, sum.bytes), (2, 4, 6, 8));
-        assert_eq!((sum.restarts, sum.full_waits, sum.drops), (10, 12, 14));
+        assert_eq!((sum.restarts, sum.full_waits, sum.drops, sum.gaps), (10, 12, 14, 16));
         for ((title, group), count) in sum.groups().into_iter().zip(1..) {
             assert_eq!(group.get("x"), Some(&(2 * count)), "{title}");
         }
