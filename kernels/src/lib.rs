@@ -16,6 +16,7 @@ pub mod pattern;
 pub mod records;
 mod send;
 mod shards;
+pub mod soak;
 mod stream;
 mod torn;
 
@@ -35,6 +36,7 @@ pub use records::{
 };
 pub use send::{send_block, send_bytes, send_grid, send_thread, send_warp};
 pub use shards::{send_shards_block, send_shards_grid};
+pub use soak::{soak_block, soak_grid, soak_shards, soak_thread, soak_warp};
 pub use stream::{continue_block, continue_bytes};
 pub use torn::send_torn;
 

@@ -16,7 +16,8 @@ usage() {
 ./run bench [ARGS]     the benchmark, with the bare link and baselines; writes bench.json and bench.html into $OUT or the current folder
 ./run bench --quick    a shorter form of it
 ./run sanitize [TOOL...]  device tests under NVIDIA's compute-sanitizer: memcheck, racecheck, synccheck unless tools are named
-./run all              all of these but sanitize
+./run soak [ARGS]      random episodes, every message checked, as in ./run soak --duration 15m; writes soak.json as bench does
+./run all              all of these but sanitize; the soak for a minute
 PERDIX_TIMEOUT=SECONDS gives each part another time limit. For sanitize, PERDIX_TESTS names the tests, PERDIX_MEMORY the kinds of memory
 (managed, pinned), and COMPUTE_SANITIZER the tool's path.
 END
@@ -54,6 +55,8 @@ tests() { part tests 1200 ./perdix-gpu-tests "$@"; }
 transport() { part transport 300 ./transport_test --producer gpu "$@"; }
 example() { part example 120 ./own-kernel; }
 bench() { part bench 600 ./bench-gpu --json "$results/bench.json" --html "$results/bench.html" "$@"; }
+
+soak() { part soak 7200 ./perdix soak --producer gpu --json "$results/soak.json" "$@"; }
 
 stream() {
     folder=$(mktemp -d) || exit 2
@@ -142,7 +145,7 @@ finish() {
 verb=${1:-default}
 [ $# -eq 0 ] || shift
 case $verb in
-    default | all | doctor | tests | sanitize | transport | example | stream | bench) check_loader ;;
+    default | all | doctor | tests | sanitize | transport | example | stream | bench | soak) check_loader ;;
     help | -h | --help) usage; exit 0 ;;
     *) usage >&2; exit 2 ;;
 esac
@@ -159,6 +162,7 @@ case $verb in
         example
         stream
         bench
+        soak
         ;;
     *) "$verb" "$@" ;;
 esac

@@ -19,6 +19,7 @@ mod records;
 mod relay;
 mod room;
 mod shards;
+mod soak;
 
 mod stopped;
 mod timeout;
