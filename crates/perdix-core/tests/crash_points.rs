@@ -93,7 +93,7 @@ impl Rig {
         let word = |i: u64| match (self.made + i) % 4 {
             0 => SENTINEL,
             1 => STAND_IN,
-            _ => self.made << 32 | i + 1,
+            _ => self.made << 32 | (i + 1),
         };
         let mut bytes: Vec<u8> = (0..30).flat_map(|i| word(i).to_le_bytes()).collect();
         bytes.truncate(len);
