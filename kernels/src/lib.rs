@@ -6,6 +6,7 @@
 #![cfg_attr(target_arch = "nvptx64", no_std, feature(abi_ptx, asm_experimental_arch))]
 
 pub mod baseline;
+mod drops;
 mod echo;
 mod faults;
 mod flood;
@@ -20,8 +21,9 @@ mod stream;
 mod torn;
 
 pub use baseline::{baseline_fifo, baseline_slots};
+pub use drops::{drop_block, drop_grid, drop_thread, drop_warp};
 pub use echo::echo;
-pub use faults::{Ending, send_too_long, stop_midway, try_until_full};
+pub use faults::{Ending, break_off, send_too_long, stop_midway, try_until_full};
 pub use flood::{
     flood_block, flood_grid, flood_piece, flood_shards_block, flood_shards_grid, flood_thread, flood_warp,
     flood_warp_batches,

@@ -26,12 +26,16 @@
 //!   [`DeviceProducer::attach`].
 
 mod attach;
+mod driver;
 mod error;
+mod event;
 mod gpu;
 mod kernels;
+mod launching;
 mod liveness;
 mod memory;
 mod producer;
+mod session;
 mod shards;
 mod stream;
 

@@ -6,6 +6,7 @@ mod bytes;
 mod commands;
 mod common;
 mod emulation;
+mod gaps;
 mod gone;
 mod granularity;
 mod lengths;
