@@ -188,27 +188,17 @@ fn take_over(ring: &EmulatedRing, consumer: &mut Consumer) {
     ring.ring().clear_free(consumer.next(), head);
     consumer.look_again();
     let (state, fresh) = (ring.state(), DeviceState::new(head, consumer.next()));
-    let words = |state: &DeviceState| {
-        [
-            &state.head,
-            &state.tail,
-            &state.unsent,
-            &state.fault,
-            &state.finished,
-            &state.paused,
-            &state.looking,
-            &state.gap,
-            &state.dropped,
-        ]
-        .map(AtomicU64::as_ptr)
-    };
     for (to, from) in words(state).into_iter().zip(words(&fresh)) {
-        // SAFETY: words of two states that live here, and no kernel runs.
-        let (to, from) = unsafe { (AtomicU64::from_ptr(to), AtomicU64::from_ptr(from)) };
         to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
     }
     ring.ring().control().producer.end.store(Cursor::new(0, false).word(), Ordering::Relaxed);
     ring.ring().control().producer.fault.store(0, Ordering::Relaxed);
+}
+
+/// What device producers go by.
+fn words(state: &DeviceState) -> [&AtomicU64; 9] {
+    let DeviceState { head, tail, unsent, fault, finished, paused, looking, gap, dropped, .. } = state;
+    [head, tail, unsent, fault, finished, paused, looking, gap, dropped]
 }
 
 #[test]
