@@ -8,13 +8,13 @@ use std::sync::{Arc, Mutex};
 
 use perdix_core::{Consumer, Cursor, DeviceState, Mode, Poll, Ring};
 use perdix_gpu::emulation::{EmulatedRing, Fate, LaneStore, launch, launch_with};
-use perdix_kernels::soak::{SoakEnd, SoakMessages};
+use perdix_kernels::soak::{SoakEnd, SoakMessages, SoakSteps};
 use perdix_kernels::{soak_block, soak_grid, soak_warp};
 
 use crate::common::{MODES, Messages};
-use crate::soak::{Kernel, check, steps};
+use crate::soak::{Kernel, check};
 
-const SLOTS: u64 = 16;
+const SLOTS: u64 = 8;
 
 /// A kernel, how it is launched, its senders, and how many messages each of them sends: together no more than the ring has slots.
 #[derive(Clone, Copy)]
@@ -27,10 +27,10 @@ struct Case {
 }
 
 const CASES: [Case; 4] = [
-    Case { name: "warp", kernel: soak_warp, launch: (1, 32), senders: 1, count: 10 },
-    Case { name: "block", kernel: soak_block, launch: (1, 64), senders: 1, count: 10 },
-    Case { name: "grid", kernel: soak_grid, launch: (2, 32), senders: 2, count: 5 },
-    Case { name: "grid of a block", kernel: soak_grid, launch: (1, 96), senders: 3, count: 4 },
+    Case { name: "warp", kernel: soak_warp, launch: (1, 32), senders: 1, count: 5 },
+    Case { name: "block", kernel: soak_block, launch: (1, 64), senders: 1, count: 5 },
+    Case { name: "grid", kernel: soak_grid, launch: (2, 32), senders: 2, count: 4 },
+    Case { name: "grid of a block", kernel: soak_grid, launch: (1, 64), senders: 2, count: 4 },
 ];
 
 /// How a launch is killed.
@@ -82,42 +82,53 @@ fn mix(seed: u64) -> u64 {
     (x ^ x >> 29).wrapping_mul(0xbf58_476d_1ce4_e5b9) ^ x >> 32
 }
 
-/// Kills one launch on a ring that was used before, and looks at what it leaves; how many stores it made.
+/// Kills a launch on a ring that was used before, and another one behind it, and looks at what they leave; how many stores one made.
 fn kill(case: Case, mode: Mode, kill: Kill, seed: u64) -> u64 {
     let context = format!("{}, {mode:?}, {kill:?}, seed {seed}", case.name);
-    let messages = |seed| SoakMessages { seed, most: 70, sentinels: 1 };
+    let messages = |seed| SoakMessages { seed, most: 40, sentinels: 1 };
     let ring = EmulatedRing::new(SLOTS, mode);
     // SAFETY: the ring's only consumer.
     let mut consumer = unsafe { ring.consumer() };
     let run = |messages: SoakMessages, end: SoakEnd| {
         // SAFETY: launched as the kernel asks, on a ring that lives on.
-        unsafe { (case.kernel)(ring.handle(), messages, steps(0, case.count, end)) }
+        unsafe {
+            (case.kernel)(
+                ring.handle(),
+                messages,
+                SoakSteps { first: 0, count: case.count, batch: 3, pause_ns: 0, end: end as u64 },
+            )
+        }
     };
     let (blocks, threads) = case.launch;
     assert!(launch(blocks, threads, || run(messages(1), SoakEnd::Pauses)));
     assert_eq!(whole(messages(1), &drain(&mut consumer).0, case), Ok(()));
 
-    let (first, log) = (consumer.next(), Log::default());
-    let killed =
-        !launch_with(blocks, threads, fate(kill, seed, &log), || run(messages(2), SoakEnd::Finishes));
-    let log = std::mem::take(&mut *log.lock().unwrap());
-    let view = ring.ring();
-    let published = published(&view, first, &log);
-    let end = &view.control().producer.end;
-    let has_ended = log.iter().any(|store| store.address == end.as_ptr().addr());
-    let (came, ended) = drain(&mut consumer);
-    assert_eq!((came.len() as u64, ended), (published, has_ended), "{context}");
-    // In each sender's order, and every byte.
-    check(messages(2), &came, case.senders);
-    if !killed {
-        assert_eq!((whole(messages(2), &came, case), ended), (Ok(()), true), "{context}");
+    let mut stores = 0;
+    // Killed a second time, in slots that the first time left half-written.
+    for (kill, seed) in [(kill, seed), (Kill::Losing, seed + 1000)] {
+        let (first, log) = (consumer.next(), Log::default());
+        let messages = messages(2 + seed);
+        let killed =
+            !launch_with(blocks, threads, fate(kill, seed, &log), || run(messages, SoakEnd::Finishes));
+        let log = std::mem::take(&mut *log.lock().unwrap());
+        let view = ring.ring();
+        let published = published(&view, first, &log);
+        let end = &view.control().producer.end;
+        let has_ended = log.iter().any(|store| store.address == end.as_ptr().addr());
+        let (came, ended) = drain(&mut consumer);
+        assert_eq!((came.len() as u64, ended), (published, has_ended), "{context}");
+        // In each sender's order, and every byte.
+        check(messages, &came, case.senders);
+        if !killed {
+            assert_eq!((whole(messages, &came, case), ended), (Ok(()), true), "{context}");
+        }
+        take_over(&ring, &mut consumer);
+        stores = stores.max(log.len() as u64);
     }
-
-    take_over(&ring, &mut consumer);
-    assert!(launch(blocks, threads, || run(messages(3), SoakEnd::Finishes)), "{context}");
+    assert!(launch(blocks, threads, || run(messages(0), SoakEnd::Finishes)), "{context}");
     let (came, ended) = drain(&mut consumer);
-    assert_eq!((whole(messages(3), &came, case), ended), (Ok(()), true), "{context}: after the take-over");
-    log.len() as u64
+    assert_eq!((whole(messages(0), &came, case), ended), (Ok(()), true), "{context}: after the take-over");
+    stores
 }
 
 /// Whether all messages of all senders came.
@@ -214,14 +225,14 @@ fn all_lanes_stop_after_each_store() {
         }
     }
     println!("{points} crash points of kernels");
-    assert!(points > 500, "{points}");
+    assert!(points > 200, "{points}");
 }
 
 #[test]
 fn some_lanes_stop() {
     for case in CASES {
         for mode in MODES {
-            for seed in 0..40 {
+            for seed in 0..12 {
                 kill(case, mode, Kill::Lanes, seed);
             }
         }
@@ -232,7 +243,7 @@ fn some_lanes_stop() {
 fn stores_are_lost() {
     for case in CASES {
         for mode in MODES {
-            for seed in 0..60 {
+            for seed in 0..25 {
                 kill(case, mode, Kill::Losing, seed);
             }
         }

@@ -12,7 +12,7 @@ pub(crate) type Kernel = unsafe fn(DeviceRing, SoakMessages, SoakSteps);
 const KERNELS: [(Kernel, u32, u32); 4] =
     [(soak_thread, 1, 1), (soak_warp, 1, 32), (soak_block, 1, 96), (soak_grid, 2, 64)];
 
-pub(crate) fn steps(first: u64, count: u64, end: SoakEnd) -> SoakSteps {
+fn steps(first: u64, count: u64, end: SoakEnd) -> SoakSteps {
     SoakSteps { first, count, batch: 7, pause_ns: 10, end: end as u64 }
 }
 
