@@ -27,7 +27,7 @@ pub const SENTINEL: u64 = 0xd6e8_feb8_6659_fdff;
 /// What a payload word is sent as if its value is the sentinel.
 pub const STAND_IN: u64 = !SENTINEL;
 
-/// The bit of a slot's meta word that the consumer sets once it has put the sentinels back.
+/// The bit of a slot's meta word that the consumer sets when all words have arrived, before it puts the sentinels back.
 pub const OPENED: u64 = 1 << 62;
 
 /// Stores a whole message with no order among its words: the device's way, one thread writing.
@@ -85,18 +85,20 @@ pub(crate) fn arrived<W: Word>(slot: &Slot<W>) -> Option<u64> {
         None if Meta::is_gap(word) => GAP_SIZE,
         None => return Some(word),
     };
-    if word & OPENED == 0 {
-        let used = used_words(slot, len);
-        if W::any_pending(used) {
-            return None;
-        }
-        let mask = Meta::mask_of(word);
-        if mask != 0 {
-            // Everything has arrived, so the slot is the consumer's, and these are its own words now.
-            for (_, payload) in used.iter().enumerate().filter(|(i, _)| mask >> i & 1 != 0) {
-                payload.store(SENTINEL, Ordering::Relaxed);
-            }
+    let used = used_words(slot, len);
+    let is_open = word & OPENED != 0;
+    if !is_open && W::any_pending(used) {
+        return None;
+    }
+    let mask = Meta::mask_of(word);
+    if mask != 0 {
+        // Everything has arrived, so the slot is the consumer's, and these are its own words now. The note comes first: should this
+        // consumer be stopped in between, the next one knows that nothing is missing, and puts the sentinels back again.
+        if !is_open {
             slot.meta.store(word | OPENED, Ordering::Relaxed);
+        }
+        for (_, payload) in used.iter().enumerate().filter(|(i, _)| mask >> i & 1 != 0) {
+            payload.store(SENTINEL, Ordering::Relaxed);
         }
     }
     // Orders the plain reads that follow after the loads above, which saw every word of the message.
