@@ -2,6 +2,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use crate::config::{AttachError, Config};
 use crate::control::Cursor;
 use crate::device::Fault;
 use crate::lines::{further_lines, write_lines};
@@ -72,6 +73,55 @@ impl<W: Word> Consumer<W> {
         }
     }
 
+    /// A consumer that goes on where an earlier one stopped, however that stopped: at the tail that it published, and in
+    /// fence-free mode behind all whose guards it had dropped. What it had taken and not handed back by then comes again.
+    ///
+    /// It counts messages from the ring's first one; bytes go on from what was published.
+    ///
+    /// # Errors
+    /// [`AttachError::Position`] if the consumer's line says what no consumer writes.
+    ///
+    /// # Safety
+    /// As [`new`](Self::new): the earlier one is no more.
+    pub unsafe fn resume(ring: Ring<W>) -> Result<Self, AttachError> {
+        let Config { start, capacity, mode } = ring.config();
+        let line = &ring.control().consumer;
+        // pairs with the Release store of tail in Consumer::publish_tail
+        let tail = Cursor::from_word(line.tail.load(Ordering::Acquire));
+        let published = start.wrapping_add(tail.distance_from(start));
+        let mut settled = published;
+        if mode == Mode::FenceFree {
+            // Stored before any slot was re-armed; the end of the process that did both is what orders it for us.
+            let ahead = line.settled.load(Ordering::Acquire).wrapping_sub(published);
+            if ahead > capacity {
+                return Err(AttachError::Position { tail: published, ahead });
+            }
+            for _ in 0..ahead {
+                // How long the message was may be gone already.
+                sentinel::rearm(ring.slot(settled), PAYLOAD_SIZE);
+                settled = settled.wrapping_add(1);
+            }
+            for further in 0..capacity - ahead {
+                let number = settled.wrapping_add(further);
+                sentinel::finish_opening(ring.slot(number), number);
+            }
+        }
+        let bytes = line.stats.bytes.load(Ordering::Relaxed);
+        // SAFETY: the caller's contract.
+        let fresh = unsafe { Self::new(ring) };
+        Ok(Self {
+            next: settled,
+            known: settled,
+            settled,
+            unwritten: settled,
+            published,
+            waited_for: settled,
+            messages: settled.wrapping_sub(start),
+            bytes,
+            ..fresh
+        })
+    }
+
     /// The same consumer, publishing its tail every `messages` messages (1 to the capacity).
     #[must_use]
     pub fn with_tail_every(mut self, messages: u64) -> Self {
@@ -87,8 +137,13 @@ impl<W: Word> Consumer<W> {
     /// link to a device it would only cost time.
     #[must_use]
     pub fn for_cpu_producer(mut self) -> Self {
-        self.from_core = true;
+        self.set_cpu_producer(true);
         self
+    }
+
+    /// Says whether the producer is such a core, once it is known.
+    pub fn set_cpu_producer(&mut self, is_core: bool) {
+        self.from_core = is_core;
     }
 
     /// The ring.
@@ -266,7 +321,10 @@ impl<W: Word> Consumer<W> {
     /// Hands back the slots of everything taken. The caller no longer looks at them.
     #[inline(always)]
     pub fn settle(&mut self) {
-        if self.ring.mode() == Mode::FenceFree {
+        if self.ring.mode() == Mode::FenceFree && self.settled != self.next {
+            self.ring.control().consumer.settled.store(self.next, Ordering::Relaxed);
+            // Whoever finds a word re-armed finds that store too: pairs with the Acquire load of settled in Consumer::resume
+            W::fence(Ordering::Release);
             while self.settled != self.next {
                 let slot = self.ring.slot(self.settled);
                 sentinel::rearm(slot, length(slot));

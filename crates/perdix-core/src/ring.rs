@@ -194,9 +194,11 @@ impl<W: Word> Ring<W> {
         let (produced, consumed) = (&control.producer.stats, &control.consumer.stats);
         let produced =
             [&produced.messages, &produced.bytes, &produced.full, &produced.dropped, &produced.highest_fill];
-        for word in produced.into_iter().chain([&consumed.messages, &consumed.bytes]) {
+        let attached = [&control.producer.attached, &control.consumer.attached];
+        for word in produced.into_iter().chain([&consumed.messages, &consumed.bytes]).chain(attached) {
             word.store(0, Ordering::Relaxed);
         }
+        control.consumer.settled.store(start, Ordering::Relaxed);
         control.identity.format.store((SLOT_SIZE as u64) << 32 | u64::from(VERSION), Ordering::Relaxed);
         control.identity.capacity.store(capacity, Ordering::Relaxed);
         control.identity.mode.store(mode as u64, Ordering::Relaxed);

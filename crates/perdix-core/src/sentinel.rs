@@ -87,16 +87,39 @@ pub(crate) fn arrived<W: Word>(slot: &Slot<W>) -> Option<u64> {
             return None;
         }
         if meta.mask() != 0 {
-            // Everything has arrived, so the slot is the consumer's, and these are its own words now.
-            for (_, payload) in used.iter().enumerate().filter(|(i, _)| meta.mask() >> i & 1 != 0) {
-                payload.store(SENTINEL, Ordering::Relaxed);
-            }
+            // Everything has arrived, so the slot is the consumer's, and these are its own words now. The mark comes first: should
+            // this process die among the words, the next consumer knows that they all had arrived.
             slot.meta.store(word | OPENED, Ordering::Relaxed);
+            put_back(slot, meta);
         }
     }
     // Orders the plain reads that follow after the loads above, which saw every word of the message.
     W::fence(Ordering::Acquire);
     Some(word & !OPENED)
+}
+
+/// Puts the sentinel back where the message really has it.
+fn put_back<W: Word>(slot: &Slot<W>, meta: Meta) {
+    for (_, payload) in
+        used_words(slot, meta.len()).iter().enumerate().filter(|(i, _)| meta.mask() >> i & 1 != 0)
+    {
+        // Release: not before the mark.
+        payload.store(SENTINEL, Ordering::Release);
+    }
+}
+
+/// Finishes what an earlier consumer may have been doing to message `number` when it died: putting the sentinels back.
+pub(crate) fn finish_opening<W: Word>(slot: &Slot<W>, number: u64) {
+    // pairs with the Release store of seq in Producer::push
+    if slot.seq.load(Ordering::Acquire) != number.wrapping_add(1) {
+        return;
+    }
+    let word = slot.meta.load(Ordering::Relaxed);
+    if word != SENTINEL && word & OPENED != 0 {
+        if let Some(meta) = Meta::from_word(word) {
+            put_back(slot, meta);
+        }
+    }
 }
 
 /// Prepares a message that a CPU has written into a slot in place: escapes words that have the sentinel's value, re-arms the

@@ -237,6 +237,9 @@ fn control() -> Control<LoomWord> {
             tail: LoomWord::atomic(),
             gap: array::from_fn(|_| quiet()),
             stats: ConsumerStats { messages: quiet(), bytes: quiet() },
+            spare: array::from_fn(|_| quiet()),
+            attached: quiet(),
+            settled: quiet(),
         },
         producer: ProducerLine {
             end: LoomWord::atomic(),
@@ -249,6 +252,8 @@ fn control() -> Control<LoomWord> {
                 dropped: quiet(),
                 highest_fill: quiet(),
             },
+            spare: array::from_fn(|_| quiet()),
+            attached: quiet(),
         },
         reserved: Reserved(array::from_fn(|_| quiet())),
     }
