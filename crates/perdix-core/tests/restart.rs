@@ -151,6 +151,17 @@ fn consume(consumer: &mut Consumer<Mortal>, start: u64, most: u64, done: &Cell<u
     }
 }
 
+/// Whether the slots behind the last `free` messages before `next` hold nothing but sentinels, where that matters.
+fn is_armed(config: Config, slots: &[Slot<Mortal>], next: u64, free: u64) -> bool {
+    config.mode == Mode::Fenced
+        || (1..=free).all(|back| {
+            let number = config.start.wrapping_add(next).wrapping_sub(back);
+            let slot = &slots[(number % config.capacity) as usize];
+            let mut words = [&slot.meta].into_iter().chain(&slot.payload);
+            words.all(|word| word.load(Ordering::Relaxed) == SENTINEL)
+        })
+}
+
 /// One death after `lives` stores; whether the consumer came that far at all.
 fn dies(config: Config, tail_every: u64, lives: u64) -> bool {
     let control = control();
@@ -194,6 +205,7 @@ fn dies(config: Config, tail_every: u64, lives: u64) -> bool {
         Mode::FenceFree => assert!(next == done || next == done + held, "{next} after {done} and {held}"),
     }
     second.rejoin();
+    assert!(is_armed(config, &slots, next, config.capacity - (sent - next)), "all free slots are re-armed");
     // Everything comes, for more than a lap, and the ring is as good as new.
     let done = Cell::new(next);
     for _ in 0..4 {
@@ -204,13 +216,7 @@ fn dies(config: Config, tail_every: u64, lives: u64) -> bool {
     }
     assert_eq!(fill(&mut producer, sent) - sent, config.capacity, "every slot can be had");
     consume(&mut second, config.start, u64::MAX, &done, &Cell::new(0));
-    if config.mode == Mode::FenceFree {
-        let words = slots.iter().flat_map(|slot| [&slot.meta].into_iter().chain(&slot.payload));
-        assert!(
-            words.map(|word| word.load(Ordering::Relaxed)).all(|word| word == SENTINEL),
-            "all is re-armed"
-        );
-    }
+    assert!(is_armed(config, &slots, sent + config.capacity, config.capacity));
     died
 }
 
