@@ -32,6 +32,8 @@ mod kernels;
 mod liveness;
 mod memory;
 mod producer;
+#[cfg(target_os = "linux")]
+mod registered;
 mod shards;
 mod stream;
 
@@ -41,8 +43,11 @@ pub use cust::sys;
 pub use error::GpuError;
 pub use gpu::{Current, Gpu};
 pub use kernels::{Kernels, Launch};
-pub(crate) use liveness::Liveness;
+pub(crate) use liveness::{Liveness, Session};
 pub use memory::{DeviceBytes, Mapped};
 pub use perdix_core::{DeviceRing, DeviceRings};
 pub use producer::DeviceProducer;
+#[cfg(target_os = "linux")]
+pub(crate) use registered::Registered;
 pub use shards::DeviceShards;
+pub(crate) use stream::Stream;

@@ -268,6 +268,7 @@ impl Producer<'_> {
 impl Drop for Producer<'_> {
     fn drop(&mut self) {
         self.core().finish();
+        self.shared.peer.leave(false);
     }
 }
 

@@ -155,7 +155,8 @@ impl Session {
         None
     }
 
-    fn lost(&self) -> Option<String> {
+    /// Why no more messages will come although the stream has not ended; `None` while some may.
+    pub(crate) fn lost(&self) -> Option<String> {
         // Not waited for: a launch may itself have to wait for kernels that wait for the consumer.
         let _no_launch = match self.launching.try_lock() {
             Ok(guard) => guard,

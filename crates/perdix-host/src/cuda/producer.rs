@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use cust::sys::CUstream;
+use cust::sys::{CUdeviceptr, CUstream};
 use perdix_core::DeviceRing;
 
 use super::attach::LaunchTarget;
@@ -19,9 +19,6 @@ use crate::consumer::Consumer;
 use crate::counters::Counters;
 use crate::memory::Region;
 use crate::shared::Shared;
-
-/// How long device producers wait for a free slot unless told otherwise.
-const DEFAULT_LIMIT: Duration = Duration::from_secs(10);
 
 impl Buffer {
     /// The two halves, the producer being kernels: borrowed. Messages that are still in the ring come first.
@@ -55,6 +52,9 @@ pub struct DeviceProducer<'a> {
 }
 
 impl DeviceProducer<'_> {
+    /// How long device producers wait for a free slot unless told otherwise.
+    pub(crate) const DEFAULT_LIMIT: Duration = Duration::from_secs(10);
+
     /// The host's end of a buffer that is borrowed mutably or owned. Its kernels go to `stream`, or to a new one.
     pub(super) fn new(buffer: &Buffer, stream: Option<&Arc<Stream>>) -> Result<Self, GpuError> {
         let shared = &buffer.shared;
@@ -67,22 +67,33 @@ impl DeviceProducer<'_> {
         let head = unsafe { shared.producer() }.head();
         // SAFETY: as above.
         let tail = unsafe { shared.consumer() }.next();
-        let session = Arc::new(Session::new(&gpu, head, tail, DEFAULT_LIMIT)?);
+        let session = Arc::new(Session::new(&gpu, head, tail, Self::DEFAULT_LIMIT)?);
+        Self::begin(shared, &gpu, memory.device_ptr(), session, stream)
+    }
+
+    /// The host's end of a ring at `device`, whose producers have this session.
+    pub(crate) fn begin(
+        shared: &Arc<Shared>,
+        gpu: &Gpu,
+        device: CUdeviceptr,
+        session: Arc<Session>,
+        stream: Option<&Arc<Stream>>,
+    ) -> Result<Self, GpuError> {
         let config = shared.ring.config();
         let ring = DeviceRing {
-            memory: memory.device_ptr() as *mut u8,
+            memory: device as *mut u8,
             state: session.state_ptr(),
             capacity: config.capacity,
             mode: config.mode as u64,
             start: config.start,
-            limit_ns: DEFAULT_LIMIT.as_nanos() as u64,
+            limit_ns: Self::DEFAULT_LIMIT.as_nanos() as u64,
         };
         let stream = match stream {
             Some(stream) => Arc::clone(stream),
-            None => Arc::new(Stream::new(&gpu)?),
+            None => Arc::new(Stream::new(gpu)?),
         };
         shared.liveness.attach(Arc::clone(&session));
-        Ok(Self { shared: Arc::clone(shared), session, gpu, stream, ring, borrow: PhantomData })
+        Ok(Self { shared: Arc::clone(shared), session, gpu: gpu.clone(), stream, ring, borrow: PhantomData })
     }
 
     /// What kernels get: pass it by value.
