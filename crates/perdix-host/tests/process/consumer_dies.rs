@@ -44,7 +44,7 @@ fn producers_are_told() {
                     }
                 }
                 killer.join().unwrap();
-                assert!(begun.elapsed() < Duration::from_secs(1), "{name}: {:?}", begun.elapsed());
+                assert!(begun.elapsed() < Duration::from_secs(5), "{name}: {:?}", begun.elapsed());
             }
         }
     }

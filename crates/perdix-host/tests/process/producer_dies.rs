@@ -91,7 +91,7 @@ fn a_waiting_consumer_notices_soon() {
     let noticed = Instant::now();
     let late = noticed.saturating_duration_since(killer.join().unwrap());
     assert_eq!(count, 3, "{why}");
-    assert!(late < Duration::from_millis(500), "noticed after {late:?}");
+    assert!(late < Duration::from_secs(5), "noticed after {late:?}");
 }
 
 /// A process that ends in good order, but not its stream.
