@@ -10,7 +10,7 @@ use crate::slot::{LINE, SLOT_SIZE};
 pub const MAGIC: u64 = u64::from_le_bytes(*b"PERDIXRB");
 
 /// The version of the layout that this crate writes and reads.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// The most slots of a ring: 2^30, which is 256 GiB.
 pub const MAX_CAPACITY: u64 = 1 << 30;

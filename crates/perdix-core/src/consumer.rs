@@ -1,5 +1,7 @@
 //! The consumer's half of the protocol.
 
+mod gap;
+
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::config::{AttachError, Config};
@@ -47,6 +49,10 @@ pub struct Consumer<W = AtomicU64> {
     waited_for: u64,
     messages: u64,
     bytes: u64,
+    /// Messages that notices have told to be dropped.
+    dropped: u64,
+    /// In which of the shared records the next gap is noted.
+    told: usize,
 }
 
 impl<W: Word> Consumer<W> {
@@ -70,13 +76,16 @@ impl<W: Word> Consumer<W> {
             waited_for: start,
             messages: 0,
             bytes: 0,
+            dropped: 0,
+            told: 0,
         }
     }
 
     /// A consumer that goes on where an earlier one stopped, however that stopped: at the tail that it published, and in
     /// fence-free mode behind all whose guards it had dropped. What it had taken and not handed back by then comes again.
     ///
-    /// It counts messages from the ring's first one; bytes go on from what was published.
+    /// Its counts go on from what was published: those of a consumer that died may be wrong by what it had not published, or was just
+    /// publishing. What gaps it was told of is exact: those before the message where this one begins.
     ///
     /// # Errors
     /// [`AttachError::Position`] if the consumer's line says what no consumer writes.
@@ -106,7 +115,11 @@ impl<W: Word> Consumer<W> {
                 sentinel::finish_opening(ring.slot(number), number);
             }
         }
+        // What was handed back and not counted yet.
+        let uncounted = settled.wrapping_sub(published);
+        let messages = line.stats.messages.load(Ordering::Relaxed).wrapping_add(uncounted);
         let bytes = line.stats.bytes.load(Ordering::Relaxed);
+        let (dropped, told) = Self::told_before(&ring, settled);
         // SAFETY: the caller's contract.
         let fresh = unsafe { Self::new(ring) };
         Ok(Self {
@@ -116,8 +129,10 @@ impl<W: Word> Consumer<W> {
             unwritten: settled,
             published,
             waited_for: settled,
-            messages: settled.wrapping_sub(start),
+            messages,
             bytes,
+            dropped,
+            told,
             ..fresh
         })
     }
@@ -176,8 +191,8 @@ impl<W: Word> Consumer<W> {
         }
     }
 
-    /// The message `number`, if it is there: for looking further ahead than the next one. Numbers beyond the capacity are
-    /// never there.
+    /// The message `number`, if it is there and no gap's notice: for looking further ahead than the next one. Numbers beyond the
+    /// capacity are never there.
     ///
     /// # Errors
     /// [`Corruption`] if its length is impossible.
@@ -190,7 +205,7 @@ impl<W: Word> Consumer<W> {
                 }
                 let slot = self.ring.slot(number);
                 self.fetch(slot);
-                check(number, slot.meta.load(Ordering::Relaxed)).map(Some)
+                check(number, slot.meta.load(Ordering::Relaxed))
             }
             Mode::FenceFree => {
                 let slot = self.ring.slot(number);
@@ -203,7 +218,7 @@ impl<W: Word> Consumer<W> {
                     return Ok(None);
                 }
                 self.fetch(slot);
-                sentinel::arrived(slot).map(|word| check(number, word)).transpose()
+                sentinel::arrived(slot).map_or(Ok(None), |word| check(number, word))
             }
         }
     }
@@ -240,7 +255,7 @@ impl<W: Word> Consumer<W> {
         if head.seq.load(Ordering::Acquire) != self.known.wrapping_add(1) {
             return false;
         }
-        let followers = Meta::followers_of(head.meta.load(Ordering::Relaxed));
+        let followers = Meta::mask_of(head.meta.load(Ordering::Relaxed));
         // Nothing lies beyond the ring, whatever the shared memory says.
         let most = self.next.wrapping_add(self.ring.capacity()).wrapping_sub(self.known);
         self.known = self.known.wrapping_add(most.min(1 + followers));
@@ -261,8 +276,8 @@ impl<W: Word> Consumer<W> {
         self.known = self.next;
     }
 
-    /// How many messages from the next one on are there, up to `most`. A corrupt one counts as not there; `poll` names it
-    /// when its turn comes.
+    /// How many messages from the next one on are there, up to `most` or the next gap. A corrupt one counts as not there; `poll`
+    /// names it when its turn comes.
     #[inline]
     pub fn run(&mut self, most: u64) -> u64 {
         self.run_sized(most).0
@@ -285,7 +300,7 @@ impl<W: Word> Consumer<W> {
         (count, bytes)
     }
 
-    /// How many messages are still to come, those on their way included, if the producer has ended the stream.
+    /// How many messages (and notices of gaps) are still to come, those on their way included, if the producer has ended the stream.
     pub fn until_end(&self) -> Option<u64> {
         // pairs with the Release store of end in Ring::close
         let end = Cursor::from_word(self.ring.control().producer.end.load(Ordering::Acquire));
@@ -310,19 +325,25 @@ impl<W: Word> Consumer<W> {
     /// Takes `count` messages of together `bytes` bytes, which `ready`, `run` or `poll` found there.
     #[inline(always)]
     pub fn take(&mut self, count: u64, bytes: u64) {
-        self.next = self.next.wrapping_add(count);
+        self.skip(count);
+        self.messages = self.messages.wrapping_add(count);
+        self.bytes = self.bytes.wrapping_add(bytes);
+    }
+
+    #[inline(always)]
+    fn skip(&mut self, slots: u64) {
+        self.next = self.next.wrapping_add(slots);
         if (self.next.wrapping_sub(self.known) as i64) > 0 {
             self.known = self.next;
         }
-        self.messages = self.messages.wrapping_add(count);
-        self.bytes = self.bytes.wrapping_add(bytes);
     }
 
     /// Hands back the slots of everything taken. The caller no longer looks at them.
     #[inline(always)]
     pub fn settle(&mut self) {
         if self.ring.mode() == Mode::FenceFree && self.settled != self.next {
-            self.ring.control().consumer.settled.store(self.next, Ordering::Relaxed);
+            // Release: not before the record of a gap that is settled now.
+            self.ring.control().consumer.settled.store(self.next, Ordering::Release);
             // Whoever finds a word re-armed finds that store too: pairs with the Acquire load of settled in Consumer::resume
             W::fence(Ordering::Release);
             while self.settled != self.next {
@@ -349,6 +370,7 @@ impl<W: Word> Consumer<W> {
         let line = &self.ring.control().consumer;
         line.stats.messages.store(self.messages, Ordering::Relaxed);
         line.stats.bytes.store(self.bytes, Ordering::Relaxed);
+        line.stats.dropped.store(self.dropped, Ordering::Relaxed);
         // pairs with the Acquire load of tail in Producer::renew
         line.tail.store(Cursor::new(self.settled, self.gone).word(), Ordering::Release);
         self.published = self.settled;
@@ -392,16 +414,25 @@ impl<W: Word> Consumer<W> {
         self.unwritten = self.settled;
     }
 
-    /// Nothing is there: gives the producer all its credit, and looks for the end of the stream.
+    /// No message is there: gives the producer all its credit, and looks for a gap and the end of the stream.
     #[cold]
     #[inline(never)]
     fn idle(&mut self) -> Result<Poll, Corruption> {
         if self.published != self.settled {
             self.publish_tail();
         }
+        match self.notice() {
+            None => {}
+            // A notice of nothing, as a device producer may have claimed a number for one that another has sent.
+            Some(0) => self.skip(1),
+            Some(dropped) => return Ok(Poll::Gap(dropped)),
+        }
         match self.until_end() {
             None => Ok(Poll::Empty),
-            Some(0) => Ok(Poll::Ended),
+            Some(0) => match self.untold() {
+                0 => Ok(Poll::Ended),
+                dropped => Ok(Poll::Gap(dropped)),
+            },
             // The last messages are on their way: the end may overtake them.
             Some(distance) if distance <= self.ring.capacity() => Ok(Poll::Empty),
             Some(distance) => Err(Corruption::End { message: self.next, distance }),

@@ -101,12 +101,24 @@ pub struct ConsumerLine<W = AtomicU64> {
     /// Statistics, stored Relaxed.
     pub stats: ConsumerStats<W>,
     /// Keeps what follows at a place of its own, whatever is counted.
-    pub spare: [W; 6],
+    pub spare: [W; 5],
     /// Zero until a consumer of another process has attached; then who came last, see [`Attached`]. Stored with Release.
     pub attached: W,
     /// In fence-free mode: all messages below this are done with, and their slots are being re-armed. Stored before that begins, so
     /// that whoever comes after a consumer that died can finish it.
     pub settled: W,
+    /// The two places at which gaps were last told, for whoever goes on there.
+    pub told: [Told<W>; 2],
+}
+
+/// A place in the stream up to which so many dropped messages were told of.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Told<W = AtomicU64> {
+    /// The number of the message behind the gap. While the record is being written, the number before the ring's first.
+    pub position: W,
+    /// Messages that gaps up to there told to be dropped.
+    pub dropped: W,
 }
 
 /// What the consumer counts; published with `tail`.
@@ -117,6 +129,8 @@ pub struct ConsumerStats<W = AtomicU64> {
     pub messages: W,
     /// Bytes of payload taken.
     pub bytes: W,
+    /// Messages that the producer dropped, as far as the consumer has been told.
+    pub dropped: W,
 }
 
 /// The producer's line.
@@ -133,7 +147,7 @@ pub struct ProducerLine<W = AtomicU64> {
     /// Statistics, stored Relaxed.
     pub stats: ProducerStats<W>,
     /// Keeps what follows at a place of its own, whatever is counted.
-    pub spare: [W; 3],
+    pub spare: [W; 2],
     /// Zero until a producer of another process has attached; then who, see [`Attached`]. Stored with Release.
     pub attached: W,
 }
@@ -148,10 +162,13 @@ pub struct ProducerStats<W = AtomicU64> {
     pub bytes: W,
     /// How many times the producer found the ring full, repeats while it waits not counted.
     pub full: W,
-    /// Messages dropped at the user's wish because the ring was full.
+    /// Messages dropped at the user's wish because the ring was full. Stored before `end`: what the notices of gaps have not told by
+    /// then is missing at the end.
     pub dropped: W,
     /// The most slots seen occupied when the producer renewed its credit.
     pub highest_fill: W,
+    /// Messages that device producers had claimed when they gave up, from the first that was not sent on.
+    pub lost: W,
 }
 
 /// Who holds a role of a ring that processes share, as it stands in `attached`: a process, and what produces there.
@@ -214,7 +231,12 @@ const_assert_eq!(offset_of!(ProducerLine, end), 0);
 const_assert_eq!(offset_of!(ProducerLine, fault), 8);
 const_assert_eq!(offset_of!(ProducerLine, stats), 128);
 const_assert_eq!(offset_of!(ProducerStats, highest_fill), 32);
+const_assert_eq!(offset_of!(ProducerStats, lost), 40);
 const_assert_eq!(offset_of!(ConsumerStats, bytes), 8);
 const_assert_eq!(offset_of!(ConsumerLine, attached), 192);
 const_assert_eq!(offset_of!(ConsumerLine, settled), 200);
+const_assert_eq!(offset_of!(ConsumerLine, told), 208);
+const_assert_eq!(size_of::<ConsumerLine>(), LINE);
+const_assert_eq!(size_of::<ProducerLine>(), LINE);
 const_assert_eq!(offset_of!(ProducerLine, attached), 192);
+const_assert_eq!(offset_of!(ConsumerStats, dropped), 16);

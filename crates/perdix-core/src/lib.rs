@@ -68,7 +68,7 @@ pub use config::{AttachError, Config, ConfigError, MAGIC, MAX_CAPACITY, VERSION}
 pub use consumer::Consumer;
 pub use control::{
     Attached, CURSOR_MASK, ConsumerLine, ConsumerStats, Control, Cursor, Identity, ProducerLine,
-    ProducerStats, Reserved,
+    ProducerStats, Reserved, Told,
 };
 pub use device::{DeviceRing, DeviceRings, DeviceState, Fault};
 pub use meta::{Meta, flags};

@@ -20,6 +20,9 @@ pub mod flags {
 /// | 62 | opened | fence-free mode, set by the consumer: [`OPENED`](crate::sentinel::OPENED) |
 /// | 63 | – | zero |
 ///
+/// The length 241 says that this is no message but the notice of a *gap*: the payload's first word is the number of messages that
+/// the producer dropped here because the ring was full. Lengths above are never written.
+///
 /// No meta word equals the [sentinel](crate::sentinel::SENTINEL), whose length byte is 255.
 ///
 /// ```
@@ -30,7 +33,16 @@ pub mod flags {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Meta(u64);
 
+/// What stands in the place of the length in a gap's notice.
+const GAP_LENGTH: u64 = PAYLOAD_SIZE as u64 + 1;
+
+/// Bytes of payload in a gap's notice: the count, and a word of zero that completes the pair.
+pub(crate) const GAP_SIZE: usize = 16;
+
 impl Meta {
+    /// The notice of a gap; its payload has [`GAP_SIZE`] bytes.
+    pub(crate) const GAP: Self = Self(GAP_LENGTH);
+
     /// A meta word for `len` bytes; `len` above 240 is cut to 240.
     #[inline(always)]
     pub const fn new(len: usize, flags: u8, kind: u16) -> Self {
@@ -50,10 +62,16 @@ impl Meta {
         self.with_mask(followers)
     }
 
-    /// Reads a word from shared memory; `None` when its length is over 240, which no producer writes.
+    /// Reads a word from shared memory; `None` when its length is over 240, which no message has.
     #[inline(always)]
     pub const fn from_word(word: u64) -> Option<Self> {
         if (word & 0xff) as usize > PAYLOAD_SIZE { None } else { Some(Self(word)) }
+    }
+
+    /// Whether a word is that of a gap's notice.
+    #[inline(always)]
+    pub const fn is_gap(word: u64) -> bool {
+        word & 0xff == GAP_LENGTH
     }
 
     /// The word as it stands in the slot.
@@ -86,9 +104,9 @@ impl Meta {
         word & 0xffff_ffff
     }
 
-    /// [`followers`](Self::followers) of a word that may be no meta.
+    /// [`mask`](Self::mask) or [`followers`](Self::followers) of a word that may be no meta.
     #[inline(always)]
-    pub(crate) const fn followers_of(word: u64) -> u64 {
+    pub(crate) const fn mask_of(word: u64) -> u64 {
         word >> 32 & 0x3fff_ffff
     }
 

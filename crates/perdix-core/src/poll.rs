@@ -12,6 +12,9 @@ pub enum Poll {
     Ready(Meta),
     /// Nothing yet.
     Empty,
+    /// The producer dropped so many messages here, because the ring was full: [`take_gap`](crate::Consumer::take_gap) goes on behind
+    /// them.
+    Gap(u64),
     /// Nothing, and nothing will come: the producer ended the stream here.
     Ended,
 }
@@ -19,7 +22,7 @@ pub enum Poll {
 /// Shared memory holds what no producer writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Corruption {
-    /// A length over 240 bytes.
+    /// A length over 240 bytes that is no gap's notice either.
     Length {
         /// The message.
         message: u64,
@@ -56,8 +59,12 @@ impl fmt::Display for Corruption {
 
 impl core::error::Error for Corruption {}
 
-/// The meta word of a message, if it can be one.
+/// The meta word of a message, if it can be one; `None` for a gap's notice.
 #[inline(always)]
-pub(crate) fn check(message: u64, word: u64) -> Result<Meta, Corruption> {
-    Meta::from_word(word).ok_or(Corruption::Length { message, meta: word })
+pub(crate) fn check(message: u64, word: u64) -> Result<Option<Meta>, Corruption> {
+    match Meta::from_word(word) {
+        Some(meta) => Ok(Some(meta)),
+        None if Meta::is_gap(word) => Ok(None),
+        None => Err(Corruption::Length { message, meta: word }),
+    }
 }

@@ -1,5 +1,8 @@
 //! The producer's half of the protocol.
 
+mod credit;
+mod gap;
+
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::control::Cursor;
@@ -30,7 +33,9 @@ pub struct Producer<W = AtomicU64> {
     messages: u64,
     bytes: u64,
     full: u64,
+    /// Messages dropped so far, and those of them that no notice has told of; while there are any, the credit is used up.
     dropped: u64,
+    gap: u64,
     highest_fill: u64,
     /// Whether the last look at the tail found too little room, so that a waiting producer is counted once.
     starved: bool,
@@ -56,6 +61,7 @@ impl<W: Word> Producer<W> {
             bytes: 0,
             full: 0,
             dropped: 0,
+            gap: 0,
             highest_fill: 0,
             starved: false,
         }
@@ -245,67 +251,10 @@ impl<W: Word> Producer<W> {
         }
     }
 
-    /// Makes sure that `slots` slots from the head on are free, reading the tail only if the cached credit is too small.
-    ///
-    /// # Errors
-    /// [`Refused::Full`] if fewer are free now (always, if `slots` exceeds the capacity).
-    #[inline(always)]
-    pub fn ensure(&mut self, slots: u64) -> Result<(), Refused> {
-        if self.credit() >= slots { Ok(()) } else { self.renew(slots) }
-    }
-
-    /// Free slots by the cached tail, those staged included.
-    #[inline(always)]
-    pub fn credit(&self) -> u64 {
-        self.ring.capacity() - self.head.wrapping_sub(self.tail)
-    }
-
-    /// Reads the tail.
-    ///
-    /// # Errors
-    /// [`Refused`] if fewer than `slots` slots are free, or nobody reads any more.
-    // Not a function of its own on a GPU: one that got the producer's address would force it into local memory.
-    #[cfg_attr(target_arch = "nvptx64", inline(always))]
-    #[cfg_attr(not(target_arch = "nvptx64"), cold, inline(never))]
-    pub fn renew(&mut self, slots: u64) -> Result<(), Refused> {
-        // pairs with the Release store of tail in Consumer::publish_tail
-        let tail = Cursor::from_word(self.ring.control().consumer.tail.load(Ordering::Acquire));
-        let fill = tail.distance_to(self.head);
-        if fill > self.head.wrapping_sub(self.tail) {
-            return Err(Refused::CorruptTail);
-        }
-        if tail.flag() {
-            return Err(Refused::ConsumerGone);
-        }
-        self.tail = self.head.wrapping_sub(fill);
-        self.note_fill(fill);
-        if self.credit() >= slots {
-            self.starved = false;
-            return Ok(());
-        }
-        if !self.starved {
-            self.starved = true;
-            self.full += 1;
-            self.ring.control().producer.stats.full.store(self.full, Ordering::Relaxed);
-        }
-        Err(Refused::Full)
-    }
-
     /// Messages and bytes published by this producer, and how many times it found the ring full.
     #[inline(always)]
     pub fn counts(&self) -> (u64, u64, u64) {
         (self.messages, self.bytes, self.full)
-    }
-
-    /// Whether the consumer has said that it will read no more.
-    pub fn consumer_gone(&self) -> bool {
-        Cursor::from_word(self.ring.control().consumer.tail.load(Ordering::Relaxed)).flag()
-    }
-
-    /// Counts one message that the user dropped because the ring was full.
-    pub fn count_dropped(&mut self) {
-        self.dropped += 1;
-        self.ring.control().producer.stats.dropped.store(self.dropped, Ordering::Relaxed);
     }
 
     /// Ends the stream: the consumer sees the end once it has taken everything published. Idempotent.
@@ -385,13 +334,6 @@ impl<W: Word> Producer<W> {
         // Across the link these stores would cost more than the message; a device stores its counts when it finishes.
         if cfg!(not(target_arch = "nvptx64")) {
             self.store_counts();
-        }
-    }
-
-    fn note_fill(&mut self, fill: u64) {
-        if fill > self.highest_fill {
-            self.highest_fill = fill;
-            self.ring.control().producer.stats.highest_fill.store(fill, Ordering::Relaxed);
         }
     }
 

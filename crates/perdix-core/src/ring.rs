@@ -192,13 +192,24 @@ impl<W: Word> Ring<W> {
         control.producer.end.store(0, Ordering::Relaxed);
         control.producer.fault.store(0, Ordering::Relaxed);
         let (produced, consumed) = (&control.producer.stats, &control.consumer.stats);
-        let produced =
-            [&produced.messages, &produced.bytes, &produced.full, &produced.dropped, &produced.highest_fill];
+        let produced = [
+            &produced.messages,
+            &produced.bytes,
+            &produced.full,
+            &produced.dropped,
+            &produced.highest_fill,
+            &produced.lost,
+        ];
         let attached = [&control.producer.attached, &control.consumer.attached];
-        for word in produced.into_iter().chain([&consumed.messages, &consumed.bytes]).chain(attached) {
+        let consumed = [&consumed.messages, &consumed.bytes, &consumed.dropped];
+        for word in produced.into_iter().chain(consumed).chain(attached) {
             word.store(0, Ordering::Relaxed);
         }
         control.consumer.settled.store(start, Ordering::Relaxed);
+        for told in &control.consumer.told {
+            told.position.store(start, Ordering::Relaxed);
+            told.dropped.store(0, Ordering::Relaxed);
+        }
         control.identity.format.store((SLOT_SIZE as u64) << 32 | u64::from(VERSION), Ordering::Relaxed);
         control.identity.capacity.store(capacity, Ordering::Relaxed);
         control.identity.mode.store(mode as u64, Ordering::Relaxed);

@@ -16,7 +16,7 @@
 
 use core::sync::atomic::Ordering;
 
-use crate::meta::Meta;
+use crate::meta::{GAP_SIZE, Meta};
 use crate::slot::{Slot, words_of};
 use crate::word::Word;
 
@@ -80,17 +80,22 @@ pub(crate) fn arrived<W: Word>(slot: &Slot<W>) -> Option<u64> {
     if word == SENTINEL {
         return None;
     }
-    let Some(meta) = Meta::from_word(word) else { return Some(word) };
+    let len = match Meta::from_word(word) {
+        Some(meta) => meta.len(),
+        None if Meta::is_gap(word) => GAP_SIZE,
+        None => return Some(word),
+    };
     if word & OPENED == 0 {
-        let used = used_words(slot, meta.len());
+        let used = used_words(slot, len);
         if W::any_pending(used) {
             return None;
         }
-        if meta.mask() != 0 {
+        let mask = Meta::mask_of(word);
+        if mask != 0 {
             // Everything has arrived, so the slot is the consumer's, and these are its own words now. The mark comes first: should
             // this process die among the words, the next consumer knows that they all had arrived.
             slot.meta.store(word | OPENED, Ordering::Relaxed);
-            put_back(slot, meta);
+            put_back(used, mask);
         }
     }
     // Orders the plain reads that follow after the loads above, which saw every word of the message.
@@ -98,11 +103,9 @@ pub(crate) fn arrived<W: Word>(slot: &Slot<W>) -> Option<u64> {
     Some(word & !OPENED)
 }
 
-/// Puts the sentinel back where the message really has it.
-fn put_back<W: Word>(slot: &Slot<W>, meta: Meta) {
-    for (_, payload) in
-        used_words(slot, meta.len()).iter().enumerate().filter(|(i, _)| meta.mask() >> i & 1 != 0)
-    {
+/// Puts the sentinel back where the mask says that the message really has it.
+fn put_back<W: Word>(used: &[W], mask: u64) {
+    for (_, payload) in used.iter().enumerate().filter(|(i, _)| mask >> i & 1 != 0) {
         // Release: not before the mark.
         payload.store(SENTINEL, Ordering::Release);
     }
@@ -116,9 +119,7 @@ pub(crate) fn finish_opening<W: Word>(slot: &Slot<W>, number: u64) {
     }
     let word = slot.meta.load(Ordering::Relaxed);
     if word != SENTINEL && word & OPENED != 0 {
-        if let Some(meta) = Meta::from_word(word) {
-            put_back(slot, meta);
-        }
+        put_back(&slot.payload, Meta::mask_of(word));
     }
 }
 

@@ -32,7 +32,7 @@ fn the_identity_is_where_the_specification_says() {
     let (region, _) = Region::with_ring(Config { capacity: 4, mode: Mode::FenceFree, start: 5 });
     let words = [0, 8, 16, 24, 32].map(|offset| region.word(offset).load(Ordering::Relaxed));
     assert_eq!(words[0].to_le_bytes(), *b"PERDIXRB");
-    assert_eq!(words[1..], [256 << 32 | 2, 4, 1, 5]);
+    assert_eq!(words[1..], [256 << 32 | 3, 4, 1, 5]);
     assert_eq!(region.word(offset::TAIL).load(Ordering::Relaxed), 10);
     // Slot 0 belongs to message 8, slot 1 to message 5; neither is there.
     let seqs = [0, 1, 2, 3].map(|slot| region.word(offset::SLOTS + 256 * slot).load(Ordering::Relaxed));

@@ -92,7 +92,7 @@ fn an_unknown_fault_is_none() {
 #[test]
 fn an_impossible_length_is_named() {
     for mode in MODES {
-        for meta in [241, 254, 255, u64::MAX, SENTINEL ^ 1 << 8] {
+        for meta in [242, 254, 255, u64::MAX, SENTINEL ^ 1 << 8] {
             let (region, ring) = Region::with_ring(Config { mode, ..FOUR });
             let (mut producer, mut consumer) = halves(ring);
             producer.push(0, 0, b"good").unwrap();

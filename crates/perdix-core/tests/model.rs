@@ -28,13 +28,14 @@ enum Step {
     Publish,
     Abandon,
     Renew(u64),
-    CountDropped,
+    PushOrDrop(Message),
     Finish,
     Fail(Fault),
     Reopen,
     Poll,
     Take(u64),
     TakeRun(u64),
+    TakeGap,
     Settle,
     PublishTail,
     Leave,
@@ -52,13 +53,14 @@ fn step() -> impl Strategy<Value = Step> {
         8 => Just(Publish),
         1 => Just(Abandon),
         2 => (0..70u64).prop_map(Renew),
-        1 => Just(CountDropped),
+        8 => message().prop_map(PushOrDrop),
         1 => Just(Finish),
         1 => prop_oneof![Just(Fault::TimedOut), Just(Fault::TooLong)].prop_map(Fail),
         2 => Just(Reopen),
         5 => Just(Poll),
         14 => (0..10u64).prop_map(Take),
         6 => prop_oneof![0..70u64, any::<u64>()].prop_map(TakeRun),
+        6 => Just(TakeGap),
         12 => Just(Settle),
         3 => Just(PublishTail),
         1 => Just(Leave),
@@ -89,9 +91,12 @@ impl Twins {
     }
 
     fn run(&mut self, step: Step) {
-        use Step::{Fail, Finish, Publish, Push, Stage, StageInPlace};
+        use Step::{Fail, Finish, Publish, Push, PushOrDrop, Renew, Stage, StageInPlace};
         // Who has ended the stream publishes nothing before opening it again.
-        let publishes = matches!(step, Push(_) | Stage(_) | StageInPlace(_) | Publish | Finish | Fail(_));
+        let publishes = matches!(
+            step,
+            Push(_) | PushOrDrop(_) | Renew(_) | Stage(_) | StageInPlace(_) | Publish | Finish | Fail(_)
+        );
         if !(publishes && self.model.end.is_some()) {
             self.apply(step);
         }
@@ -120,10 +125,11 @@ impl Twins {
                 model.staged.clear();
             }
             Step::Renew(slots) => assert_eq!(producer.renew(slots), model.renew(slots)),
-            Step::CountDropped => {
-                producer.count_dropped();
-                model.produced[3] += 1;
+            Step::PushOrDrop(message) => {
+                let result = producer.push_or_drop(message.kind, message.flags, &message.bytes);
+                assert_eq!(result, model.push_or_drop(message));
             }
+            Step::TakeGap => assert_eq!(consumer.take_gap(), model.take_gap()),
             Step::Finish => {
                 producer.finish();
                 model.finish(None);
@@ -134,7 +140,9 @@ impl Twins {
             }
             Step::Reopen => {
                 producer.reopen();
-                (model.end, model.fault) = (None, None);
+                let told = consumer.dropped() + consumer.published().1;
+                producer.set_gap(producer.dropped(), producer.dropped() - told);
+                model.reopen();
             }
             Step::Poll => drop(self.poll()),
             Step::Take(most) => (0..most).for_each(|_| self.take_one()),
@@ -175,9 +183,10 @@ impl Twins {
     fn poll(&mut self) -> Poll {
         let found = self.consumer.poll().unwrap();
         match (found, self.model.queue.front()) {
-            (Poll::Ready(meta), Some(message)) => {
+            (Poll::Ready(meta), Some(Ok(message))) => {
                 assert!(describes(self.consumer.ring(), self.consumer.next(), meta, message));
             }
+            (Poll::Gap(dropped), _) => assert_eq!(Some(dropped), self.model.next_gap()),
             (Poll::Empty, None) => assert_eq!(self.model.end, None),
             (Poll::Ended, None) => assert_eq!(self.model.end, Some(self.model.head)),
             (found, expected) => panic!("found {found:?}, expected {expected:?}"),
@@ -199,7 +208,7 @@ impl Twins {
 
     fn take_run(&mut self, most: u64) {
         let (count, bytes) = self.consumer.run_sized(most);
-        assert_eq!(count, most.min(self.model.queue.len() as u64));
+        assert_eq!(count, most.min(self.model.run()));
         assert_eq!(count, self.consumer.run(most));
         for ahead in 0..count {
             let number = self.consumer.next().wrapping_add(ahead);
@@ -221,7 +230,9 @@ impl Twins {
         assert_eq!(producer.consumer_gone(), model.gone);
         assert_eq!(consumer.next(), number(next));
         assert_eq!(consumer.taken(), model.taken.into());
-        assert_eq!(consumer.run(u64::MAX), model.queue.len() as u64);
+        assert_eq!(consumer.run(u64::MAX), model.run());
+        assert_eq!(consumer.published().0, model.queue.len() as u64);
+        assert_eq!((producer.gap(), producer.dropped()), (model.gap, model.produced[3]));
         assert_eq!(consumer.until_end(), model.end.map(|end| end - next));
         assert_eq!(consumer.fault(), model.fault);
         assert_eq!(load(offset::FAULT), model.fault.map_or(0, |fault| fault as u64));
@@ -231,6 +242,7 @@ impl Twins {
         assert_eq!([0, 8, 16, 24, 32].map(|i| load(offset::PRODUCER_STATS + i)), model.produced);
         assert!(model.produced[4] <= model.capacity);
         for (ahead, message) in (0..).zip(&model.held) {
+            let Ok(message) = message else { continue };
             let found = in_place(consumer.ring(), number(model.settled + ahead), message.bytes.len());
             assert_eq!(found, message.bytes, "a message that is still held");
         }

@@ -14,7 +14,7 @@ use common::MODES;
 use perdix_core::sentinel::SENTINEL;
 use perdix_core::{
     AttachError, Config, Consumer, ConsumerLine, ConsumerStats, Control, Identity, Mode, Poll, Producer,
-    ProducerLine, ProducerStats, Reserved, Ring, Slot, Word,
+    ProducerLine, ProducerStats, Reserved, Ring, Slot, Told, Word,
 };
 
 thread_local! {
@@ -74,16 +74,18 @@ fn control() -> Control<Mortal> {
         full: word(),
         dropped: word(),
         highest_fill: word(),
+        lost: word(),
     };
     Control {
         identity: Identity { magic: word(), format: word(), capacity: word(), mode: word(), start: word() },
         consumer: ConsumerLine {
             tail: word(),
             gap: array::from_fn(|_| word()),
-            stats: ConsumerStats { messages: word(), bytes: word() },
+            stats: ConsumerStats { messages: word(), bytes: word(), dropped: word() },
             spare: array::from_fn(|_| word()),
             attached: word(),
             settled: word(),
+            told: array::from_fn(|_| Told { position: word(), dropped: word() }),
         },
         producer: ProducerLine {
             end: word(),
@@ -103,51 +105,107 @@ fn message(id: u64) -> Vec<u8> {
     words.flat_map(u64::to_le_bytes).take([240, 16, 0, 100][id as usize % 4]).collect()
 }
 
-/// Sends messages from `id` on until the ring is full, and says which is next.
-fn fill(producer: &mut Producer<Mortal>, mut id: u64) -> u64 {
-    loop {
-        let bytes = message(id);
-        let pair = |i: usize| {
-            let part = |at: usize| {
-                let mut word = [0; 8];
-                let part = bytes.get(8 * at..).map_or(&[][..], |rest| &rest[..rest.len().min(8)]);
-                word[..part.len()].copy_from_slice(part);
-                u64::from_le_bytes(word)
+/// What stands in a slot: message number so and so, or the notice that so many were dropped.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Item {
+    Message(u64),
+    Gap(u64),
+}
+
+/// A producer that remembers what it sent.
+struct Sender {
+    core: Producer<Mortal>,
+    /// One for each slot sent.
+    log: Vec<Item>,
+    next_id: u64,
+    /// Dropped and not told yet.
+    pending: u64,
+}
+
+impl Sender {
+    /// Sends until the ring is full, and drops `drops` messages then.
+    fn fill(&mut self, drops: u64) {
+        let mut dropped = 0;
+        while dropped < drops.max(1) {
+            let bytes = message(self.next_id);
+            let head = self.core.head();
+            let sent = match drops {
+                0 => self.core.push(self.next_id as u16, 0, &bytes).is_ok(),
+                _ => self.core.push_or_drop(self.next_id as u16, 0, &bytes).unwrap(),
             };
-            [part(2 * i), part(2 * i + 1)]
-        };
-        if producer.push_pairs(id as u16, 0, bytes.len(), pair).is_err() {
-            return id;
+            if !sent {
+                dropped += 1;
+                self.pending += u64::from(drops != 0);
+            }
+            if self.core.head().wrapping_sub(head) != u64::from(sent) {
+                self.log.push(Item::Gap(std::mem::take(&mut self.pending)));
+            }
+            if sent {
+                self.log.push(Item::Message(self.next_id));
+            }
+            self.next_id += u64::from(sent || drops != 0);
         }
-        id += 1;
+    }
+
+    fn sent(&self) -> u64 {
+        self.log.len() as u64
+    }
+
+    /// Dropped messages that were told of before slot `number`.
+    fn told_before(&self, number: u64) -> u64 {
+        let count = |item: &Item| if let Item::Gap(count) = item { *count } else { 0 };
+        self.log[..number as usize].iter().map(count).sum()
     }
 }
 
-/// Looks at the next message and checks it.
-fn look(consumer: &mut Consumer<Mortal>, start: u64) -> bool {
-    let Poll::Ready(meta) = consumer.poll().unwrap() else { return false };
-    let id = consumer.next().wrapping_sub(start);
-    let mut bytes = vec![0; meta.len()];
-    consumer.copy_next(meta, &mut bytes);
-    assert_eq!((meta.kind(), bytes), (id as u16, message(id)), "message {id}");
-    consumer.take(1, meta.len() as u64);
-    true
+/// How far a consumer came: slots handed back, and slots that it was about to hand back.
+#[derive(Default)]
+struct Way {
+    done: Cell<u64>,
+    held: Cell<u64>,
 }
 
-/// Consumes in steps of one to three messages; `done` gets how many were handed back, and `held` how many are being handed back.
-fn consume(consumer: &mut Consumer<Mortal>, start: u64, most: u64, done: &Cell<u64>, held: &Cell<u64>) {
-    while done.get() < most {
+/// Takes what is there, up to about `most`, in steps of one to three messages, and checks it.
+fn consume(consumer: &mut Consumer<Mortal>, log: &[Item], start: u64, most: u64, way: &Way) {
+    let until = way.done.get().saturating_add(most);
+    let settled = |count: u64| {
+        way.done.set(way.done.get() + count);
+        way.held.set(0);
+    };
+    loop {
         // Opens all that are there.
         consumer.run(u64::MAX);
-        let step = 1 + done.get() % 3;
-        let taken = (0..step).take_while(|_| look(consumer, start)).count() as u64;
-        if taken == 0 {
-            return;
+        let at = consumer.next().wrapping_sub(start);
+        match consumer.poll().unwrap() {
+            Poll::Ready(meta) => {
+                let mut bytes = vec![0; meta.len()];
+                consumer.copy_next(meta, &mut bytes);
+                let Item::Message(id) = log[at as usize] else { panic!("{meta:?} instead of a gap") };
+                assert_eq!((meta.kind(), bytes), (id as u16, message(id)), "message {id}");
+                consumer.take(1, meta.len() as u64);
+                way.held.set(way.held.get() + 1);
+                if way.held.get() > at % 3 {
+                    consumer.settle();
+                    settled(way.held.get());
+                }
+            }
+            Poll::Gap(count) => {
+                assert_eq!(log[at as usize], Item::Gap(count));
+                consumer.settle();
+                settled(way.held.get());
+                way.held.set(1);
+                assert_eq!(consumer.take_gap(), Some(count));
+                consumer.settle();
+                settled(1);
+            }
+            Poll::Empty | Poll::Ended => {
+                consumer.settle();
+                return settled(way.held.get());
+            }
         }
-        held.set(taken);
-        consumer.settle();
-        done.set(done.get() + taken);
-        held.set(0);
+        if way.done.get() >= until {
+            return consumer.publish_tail();
+        }
     }
 }
 
@@ -163,7 +221,7 @@ fn is_armed(config: Config, slots: &[Slot<Mortal>], next: u64, free: u64) -> boo
 }
 
 /// One death after `lives` stores; whether the consumer came that far at all.
-fn dies(config: Config, tail_every: u64, lives: u64) -> bool {
+fn dies(config: Config, tail_every: u64, drops: u64, lives: u64) -> bool {
     let control = control();
     let slots: Vec<_> = (0..config.capacity)
         .map(|_| Slot { seq: word(), meta: word(), payload: array::from_fn(|_| word()) })
@@ -172,18 +230,19 @@ fn dies(config: Config, tail_every: u64, lives: u64) -> bool {
     let ring = unsafe { Ring::from_parts(&control, &slots, config) }.unwrap();
     ring.reset();
     // SAFETY: the ring's only producer.
-    let mut producer = unsafe { Producer::new(ring) };
-    let (done, held) = (Cell::new(0), Cell::new(0));
-    let mut sent = fill(&mut producer, 0);
+    let core = unsafe { Producer::new(ring) };
+    let mut sender = Sender { core, log: Vec::new(), next_id: 0, pending: 0 };
+    let way = Way::default();
     // SAFETY: the ring's only consumer, until it dies.
     let mut first = unsafe { Consumer::new(ring) }.with_tail_every(tail_every);
-    LIVES.set(Some(lives));
+    let mut left = Some(lives);
     let death = catch_unwind(AssertUnwindSafe(|| {
-        for _ in 0..4 {
-            consume(&mut first, config.start, u64::MAX, &done, &held);
-            let left = LIVES.replace(None);
-            sent = fill(&mut producer, sent);
+        // Several times a part of it, so that several gaps lie in the ring, and then all.
+        for most in [3, 3, 3, u64::MAX, u64::MAX] {
+            sender.fill(drops);
             LIVES.set(left);
+            consume(&mut first, &sender.log, config.start, most, &way);
+            left = LIVES.replace(None);
         }
     }));
     LIVES.set(None);
@@ -196,27 +255,38 @@ fn dies(config: Config, tail_every: u64, lives: u64) -> bool {
     // SAFETY: the one before is used no more.
     let mut second = unsafe { Consumer::resume(ring) }.unwrap().with_tail_every(tail_every);
     let next = second.next().wrapping_sub(config.start);
-    let (done, held) = (done.get(), held.get());
-    assert_eq!(second.taken().0, next);
+    let (done, held) = (way.done.get(), way.held.get());
     match config.mode {
-        Mode::Fenced => {
-            assert!(next <= done + held && done - next.min(done) < tail_every, "{next} after {done}")
-        }
+        Mode::Fenced => assert!(
+            next <= done + held && done - next.min(done) < tail_every,
+            "{next} after {done} and {held}"
+        ),
         Mode::FenceFree => assert!(next == done || next == done + held, "{next} after {done} and {held}"),
     }
+    assert_eq!(second.dropped(), sender.told_before(next), "what was told before message {next}");
     second.rejoin();
-    assert!(is_armed(config, &slots, next, config.capacity - (sent - next)), "all free slots are re-armed");
+    let free = config.capacity - (sender.sent() - next);
+    assert!(is_armed(config, &slots, next, free), "all free slots are re-armed");
     // Everything comes, for more than a lap, and the ring is as good as new.
-    let done = Cell::new(next);
+    let way = Way { done: Cell::new(next), held: Cell::new(0) };
     for _ in 0..4 {
-        sent = fill(&mut producer, sent);
-        consume(&mut second, config.start, u64::MAX, &done, &Cell::new(0));
-        assert_eq!(done.get(), sent, "all that was sent comes");
-        assert!(matches!(second.poll(), Ok(Poll::Empty)));
+        sender.fill(drops);
+        consume(&mut second, &sender.log, config.start, u64::MAX, &way);
+        assert_eq!(way.done.get(), sender.sent(), "all that was sent comes");
+        assert_eq!(second.dropped(), sender.told_before(sender.sent()));
     }
-    assert_eq!(fill(&mut producer, sent) - sent, config.capacity, "every slot can be had");
-    consume(&mut second, config.start, u64::MAX, &done, &Cell::new(0));
-    assert!(is_armed(config, &slots, sent + config.capacity, config.capacity));
+    let sent = sender.sent();
+    assert!(is_armed(config, &slots, sent, config.capacity));
+    sender.core.finish();
+    let end = if sender.pending == 0 { Poll::Ended } else { Poll::Gap(sender.pending) };
+    assert_eq!(second.poll(), Ok(end));
+    // Whoever comes last hears the rest, and whoever comes after it does not.
+    for expected in [Some(sender.pending).filter(|rest| *rest != 0), None] {
+        // SAFETY: the one before is used no more.
+        let mut last = unsafe { Consumer::resume(ring) }.unwrap();
+        assert_eq!(last.take_gap(), expected);
+        last.publish_tail();
+    }
     died
 }
 
@@ -225,9 +295,11 @@ fn a_successor_goes_on_after_a_death_at_any_store() {
     let mut deaths = 0;
     for mode in MODES {
         for start in [0, u64::MAX - 6, (1 << 63) - 3] {
-            for (capacity, tail_every) in [(4, 1), (4, 3), (8, 5), (1, 1)] {
+            for (capacity, tail_every, drops) in
+                [(4, 1, 0), (4, 3, 2), (8, 5, 0), (8, 5, 3), (1, 1, 0), (1, 1, 1)]
+            {
                 let config = Config { capacity, mode, start };
-                deaths += (0..).take_while(|lives| dies(config, tail_every, *lives)).count();
+                deaths += (0..).take_while(|lives| dies(config, tail_every, drops, *lives)).count();
             }
         }
     }

@@ -67,10 +67,10 @@ fn a_corrupt_follower_is_named_in_its_turn() {
     let (region, ring) = Region::with_ring(FOUR);
     let (_producer, mut consumer) = halves(ring);
     put(&region, 0, Meta::new(1, 0, 0).with_followers(1), 1);
-    region.set(offset::SLOTS + SLOT_SIZE + 8, 241);
+    region.set(offset::SLOTS + SLOT_SIZE + 8, 242);
     assert_eq!(consumer.run(4), 1);
     consumer.take(1, 1);
-    assert_eq!(consumer.poll(), Err(Corruption::Length { message: 1, meta: 241 }));
+    assert_eq!(consumer.poll(), Err(Corruption::Length { message: 1, meta: 242 }));
 }
 
 #[test]

@@ -94,6 +94,7 @@ fn receive(consumer: &mut Consumer) -> u64 {
                 consumer.settle();
                 thread::yield_now();
             }
+            Poll::Gap(dropped) => panic!("{dropped} messages dropped before message {i}"),
             Poll::Ended => return i,
         }
     }

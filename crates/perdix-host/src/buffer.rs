@@ -97,5 +97,7 @@ impl Buffer {
         producer.abandon();
         producer.reopen();
         consumer.rejoin();
+        // SAFETY: as above; these references are used no more.
+        unsafe { self.shared.agree_on_gap() };
     }
 }

@@ -43,7 +43,8 @@ impl<'a> Consumer<'a> {
 
     /// The next message, if it is there.
     ///
-    /// `None` means nothing now. Whether something may still come, [`status`](Self::status) tells.
+    /// `None` means nothing now. Whether something may still come, [`status`](Self::status) tells; and if messages were dropped here,
+    /// nothing comes before it has told that.
     #[inline]
     pub fn try_consume(&mut self) -> Option<Message<'_>> {
         match self.poll() {
@@ -55,8 +56,8 @@ impl<'a> Consumer<'a> {
     /// The next message, waiting for it.
     ///
     /// # Errors
-    /// [`ConsumeError::EndOfStream`], [`ConsumeError::Corrupt`]; with a GPU producer also [`ConsumeError::ProducerFailed`] and
-    /// [`ConsumeError::ProducerLost`].
+    /// [`ConsumeError::EndOfStream`], [`ConsumeError::Corrupt`]; with a producer that drops messages when the ring is full
+    /// [`ConsumeError::Gap`]; with a GPU producer also [`ConsumeError::ProducerFailed`] and [`ConsumeError::ProducerLost`].
     #[inline]
     pub fn consume(&mut self) -> Result<Message<'_>, ConsumeError> {
         let meta = self.wait_for_message(None)?;
@@ -122,7 +123,8 @@ impl<'a> Consumer<'a> {
     /// Calls `each` with every message until the end of the stream, waiting for them, and says how many there were.
     ///
     /// # Errors
-    /// [`ConsumeError::Corrupt`]; everything before has been delivered.
+    /// As [`consume`](Self::consume), but for the end of the stream; everything before has been delivered. After
+    /// [`ConsumeError::Gap`] call it again.
     pub fn for_each(&mut self, mut each: impl FnMut(MessageRef<'_>)) -> Result<u64, ConsumeError> {
         let mut count = 0;
         loop {
@@ -150,16 +152,40 @@ impl<'a> Consumer<'a> {
     /// Whether messages may still come: `Ok` while the stream is open or something is left to read.
     ///
     /// # Errors
-    /// [`ConsumeError::EndOfStream`] if the stream has ended and all is read, and the other reasons why nothing will come.
+    /// [`ConsumeError::EndOfStream`] if the stream has ended and all is read, [`ConsumeError::Gap`] (once) if messages were dropped
+    /// before the next one, and the other reasons why nothing will come.
     pub fn status(&mut self) -> Result<(), ConsumeError> {
         match self.poll()? {
+            Poll::Gap(_) => self.gap(),
             Poll::Ended => Err(self.end()),
             Poll::Ready(_) => Ok(()),
             Poll::Empty => self.check_producer(),
         }
     }
 
-    /// The number of the next message, from 0.
+    /// How many messages the producer dropped before the next one, because the ring was full: `None` for none. The same as
+    /// [`ConsumeError::Gap`], for those who look first.
+    ///
+    /// ```
+    /// let mut buffer = perdix_host::Buffer::new(2)?;
+    /// let (mut producer, mut consumer) = buffer.split_mut();
+    /// for i in 0..5_u8 {
+    ///     producer.produce_or_drop(&[i])?; // the last three find the ring full
+    /// }
+    /// assert_eq!(consumer.drain(|_| ()), 2);
+    /// assert!(producer.produce_or_drop(&[5])?);
+    /// assert_eq!(consumer.take_gap(), Some(3));
+    /// assert_eq!(consumer.try_consume().as_deref(), Some(&[5][..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn take_gap(&mut self) -> Option<u64> {
+        let core = self.core();
+        let dropped = core.take_gap();
+        core.settle();
+        dropped
+    }
+
+    /// The number of the next message, from 0. Numbers are those of slots: parts of large messages count, and notices of gaps.
     pub fn position(&mut self) -> u64 {
         self.core().next()
     }
@@ -203,8 +229,9 @@ impl<'a> Consumer<'a> {
     fn wait_for_message(&mut self, limit: Option<Duration>) -> Result<Meta, ConsumeError> {
         match self.poll()? {
             Poll::Ready(meta) => Ok(meta),
-            Poll::Ended => Err(self.end()),
             Poll::Empty => self.wait_long(limit),
+            Poll::Gap(_) => self.gap().and_then(|()| self.wait_long(limit)),
+            Poll::Ended => Err(self.end()),
         }
     }
 
@@ -220,11 +247,21 @@ impl<'a> Consumer<'a> {
             match self.poll()? {
                 Poll::Ready(meta) => return Ok(meta),
                 Poll::Ended => return Err(self.end()),
+                Poll::Gap(_) => self.gap()?,
                 Poll::Empty => waiter.pause().map_err(|waited| ConsumeError::TimedOut { waited })?,
             }
             if waiter.is_time_to_look() {
                 self.check_producer()?;
             }
+        }
+    }
+
+    /// Goes on behind the gap that a poll found, and says so. (One that hostile memory has taken back meanwhile is none.)
+    #[cold]
+    fn gap(&mut self) -> Result<(), ConsumeError> {
+        match self.take_gap() {
+            Some(dropped) => Err(ConsumeError::Gap { dropped, position: self.position() }),
+            None => Ok(()),
         }
     }
 
@@ -245,6 +282,7 @@ impl<'a> Consumer<'a> {
         match self.poll()? {
             Poll::Ready(_) => Ok(()),
             Poll::Ended => Err(self.end()),
+            Poll::Gap(_) => self.gap(),
             Poll::Empty => Err(ConsumeError::ProducerLost { first_missing: self.position(), why }),
         }
     }

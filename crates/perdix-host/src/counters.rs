@@ -28,7 +28,7 @@ pub struct Counters(pub(crate) Arc<Shared>);
 pub struct Snapshot {
     /// Slots of the ring.
     pub capacity: u64,
-    /// Messages published.
+    /// Messages published; notices of gaps are none.
     pub sent: u64,
     /// Bytes of payload published.
     pub sent_bytes: u64,
@@ -38,8 +38,10 @@ pub struct Snapshot {
     pub received_bytes: u64,
     /// How many times the producer found the ring full; one wait counts once.
     pub full: u64,
-    /// Messages dropped because the ring was full, at the user's wish.
+    /// Messages dropped because the ring was full, at the user's wish. (A device producer's are there once it has paused or finished.)
     pub dropped: u64,
+    /// Messages that device producers had claimed when they gave up, from the first that was not sent on: none of them is delivered.
+    pub lost: u64,
     /// The most slots seen occupied, sampled whenever the producer renews its credit (at least once per lap).
     pub highest_fill: u64,
 }
@@ -66,6 +68,7 @@ impl Snapshot {
             sent_bytes: read(&producer.bytes),
             full: read(&producer.full),
             dropped: read(&producer.dropped),
+            lost: read(&producer.lost),
             highest_fill: read(&producer.highest_fill),
         }
     }

@@ -109,6 +109,17 @@ pub enum ConsumeError {
     /// The producer ended the stream, and everything it published has been consumed.
     #[error("end of stream")]
     EndOfStream,
+    /// The producer dropped messages here, because the ring was full and it was told to drop rather than to wait. Reported once, in
+    /// order: everything before has been delivered, and consuming goes on behind the gap.
+    #[error(
+        "{dropped} messages were dropped before message {position}, because the ring was full; consume on, or give it more slots"
+    )]
+    Gap {
+        /// How many messages are missing.
+        dropped: u64,
+        /// The number of the next message that can come.
+        position: u64,
+    },
     /// The time limit passed with no message.
     #[error("no message within {waited:?}")]
     TimedOut {

@@ -94,19 +94,30 @@ impl Producer<'_> {
         }
     }
 
-    /// Publishes `message` if a slot is free; if the ring is full, drops and counts it (see [`Counters`]) and returns `false`.
+    /// Publishes `message` if a slot is free; if the ring is full, drops and counts it, and returns `false`.
+    ///
+    /// The consumer learns how many messages are missing, in their place ([`ConsumeError::Gap`](crate::ConsumeError::Gap)). That takes
+    /// a slot of its own ahead of the next message, so after a drop messages are dropped until two slots are free. (On a ring of one slot the
+    /// notice goes first and the message is dropped; under lasting pressure such a ring carries nothing but notices.)
     ///
     /// # Errors
-    /// [`ProduceError::TooLong`], [`ProduceError::ConsumerGone`] or [`ProduceError::Corrupt`].
+    /// [`ProduceError::TooLong`], [`ProduceError::ConsumerGone`] or [`ProduceError::Corrupt`]; the message is not counted then.
     pub fn produce_or_drop(&mut self, message: &[u8]) -> Result<bool, ProduceError> {
-        match self.try_produce(message) {
-            Ok(()) => Ok(true),
-            Err(ProduceError::Full { .. }) => {
-                self.core().count_dropped();
-                Ok(false)
-            }
-            Err(error) => Err(error),
-        }
+        self.produce_or_drop_kind(0, message)
+    }
+
+    /// [`produce_or_drop`](Self::produce_or_drop) with a kind.
+    ///
+    /// # Errors
+    /// As [`produce_or_drop`](Self::produce_or_drop).
+    pub fn produce_or_drop_kind(&mut self, kind: u16, message: &[u8]) -> Result<bool, ProduceError> {
+        let core = self.core();
+        core.push_or_drop(kind, 0, message).map_err(|refused| explain(refused, core, message.len(), 1))
+    }
+
+    /// Messages dropped since the consumer was last told of any: its notice waits for a free slot, or for the end of the stream.
+    pub fn untold_drops(&mut self) -> u64 {
+        self.core().gap()
     }
 
     /// Publishes every message of an iterator, several under one publication, waiting while the ring is full. Returns how many.

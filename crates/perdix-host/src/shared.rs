@@ -1,6 +1,7 @@
 //! What a buffer and its halves own together.
 
 use std::cell::UnsafeCell;
+use std::sync::atomic::Ordering;
 
 use crossbeam_utils::CachePadded;
 use perdix_core::{Config, Consumer as ConsumerCore, Producer as ProducerCore, Ring};
@@ -122,13 +123,31 @@ impl Shared {
         // SAFETY: the caller's contract.
         let consumer = unsafe { self.consumer() };
         consumer.settle();
-        let head = consumer.next().wrapping_add(consumer.run(u64::MAX));
+        let head = consumer.next().wrapping_add(consumer.published().0);
         self.ring.clear_free(consumer.next(), head);
         consumer.look_again();
         // SAFETY: the caller's contract.
         let producer = unsafe { self.producer() };
         // SAFETY: the one before is replaced, so this is the only producer.
         *producer = unsafe { ProducerCore::resume(self.ring, head) };
+        producer.set_gap(self.ring.control().producer.stats.dropped.load(Ordering::Relaxed), 0);
+    }
+
+    /// Has the producer tell, before its next message, of the dropped messages that the consumer neither knows of nor will find a notice
+    /// of. (The end of a stream tells what no notice had room for; the next stream must neither repeat nor forget it.)
+    ///
+    /// # Safety
+    /// No half is in use, and no kernel runs on the ring.
+    pub(crate) unsafe fn agree_on_gap(&self) {
+        // SAFETY: the caller's contract.
+        let producer = unsafe { self.producer() };
+        // SAFETY: as above.
+        let consumer = unsafe { self.consumer() };
+        let dropped = producer.dropped();
+        if dropped != consumer.dropped() || producer.gap() != 0 {
+            let told = consumer.dropped().wrapping_add(consumer.published().1);
+            producer.set_gap(dropped, dropped.wrapping_sub(told));
+        }
     }
 
     /// The producer's state.

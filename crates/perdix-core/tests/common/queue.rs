@@ -15,10 +15,14 @@ pub struct Model {
     pub tail_every: u64,
     pub head: u64,
     pub staged: VecDeque<Message>,
-    /// Published, and not yet taken.
-    pub queue: VecDeque<Message>,
+    /// Published, and not yet taken: messages, and notices of so many dropped ones.
+    pub queue: VecDeque<Result<Message, u64>>,
     /// Taken, and not yet settled.
-    pub held: VecDeque<Message>,
+    pub held: VecDeque<Result<Message, u64>>,
+    /// Dropped, with no notice of it yet.
+    pub gap: u64,
+    /// Dropped, as far as the consumer has been told.
+    pub told: u64,
     pub settled: u64,
     /// As the consumer stored it, and as the producer last read it.
     pub tail: u64,
@@ -43,13 +47,90 @@ impl Model {
         if self.gone {
             return Err(Refused::ConsumerGone);
         }
-        self.cached_tail = self.tail;
-        let fill = self.head - self.tail;
-        self.produced[4] = self.produced[4].max(fill);
-        let starved = fill + slots > self.capacity;
+        let free = self.read_tail();
+        if free != 0 && self.gap != 0 {
+            self.publish_gap();
+        }
+        let starved = self.head - self.tail + slots > self.capacity;
         self.produced[2] += u64::from(starved && !self.starved);
         self.starved = starved;
         if starved { Err(Refused::Full) } else { Ok(()) }
+    }
+
+    fn read_tail(&mut self) -> u64 {
+        self.cached_tail = self.tail;
+        let fill = self.head - self.tail;
+        self.produced[4] = self.produced[4].max(fill);
+        self.capacity - fill
+    }
+
+    fn publish_gap(&mut self) {
+        self.queue.push_back(Err(std::mem::take(&mut self.gap)));
+        self.head += 1;
+    }
+
+    fn drop_one(&mut self) {
+        self.produced[3] += 1;
+        self.gap += 1;
+    }
+
+    pub fn push_or_drop(&mut self, message: Message) -> Result<bool, Refused> {
+        self.staged.clear();
+        if self.capacity == self.head - self.cached_tail {
+            if self.gone {
+                return Err(Refused::ConsumerGone);
+            }
+            let free = self.read_tail();
+            let needed = if self.gap != 0 && self.capacity > 1 { 2 } else { 1 };
+            self.produced[2] += u64::from(free < needed && !self.starved);
+            self.starved = free < needed;
+            if self.starved || self.gap != 0 && self.capacity == 1 {
+                self.drop_one();
+            }
+            if self.starved {
+                self.cached_tail = self.head - self.capacity;
+                return Ok(false);
+            }
+            if self.gap != 0 {
+                self.publish_gap();
+            }
+            if self.capacity == self.head - self.cached_tail {
+                return Ok(false);
+            }
+        }
+        self.push(message).map(|()| true)
+    }
+
+    /// What is dropped and neither told nor in the ring is owed.
+    pub fn reopen(&mut self) {
+        (self.end, self.fault) = (None, None);
+        let in_ring: u64 = self.queue.iter().filter_map(|item| item.as_ref().err()).sum();
+        self.gap = self.produced[3] - self.told - in_ring;
+        self.staged.clear();
+        if self.gap != 0 {
+            self.cached_tail = self.head - self.capacity.min(self.head);
+        }
+    }
+
+    /// The gap that a consumer finds now.
+    pub fn next_gap(&self) -> Option<u64> {
+        match self.queue.front() {
+            Some(Err(count)) => Some(*count),
+            None if self.end.is_some() && self.produced[3] != self.told => Some(self.produced[3] - self.told),
+            _ => None,
+        }
+    }
+
+    pub fn take_gap(&mut self) -> Option<u64> {
+        let gap = self.next_gap()?;
+        self.told += gap;
+        self.held.extend(self.queue.pop_front());
+        Some(gap)
+    }
+
+    /// Messages in the queue before the next gap.
+    pub fn run(&self) -> u64 {
+        self.queue.iter().take_while(|item| item.is_ok()).count() as u64
     }
 
     pub fn finish(&mut self, fault: Option<Fault>) {
@@ -63,7 +144,7 @@ impl Model {
         self.head += count;
         self.produced[0] += count;
         self.produced[1] += self.staged.iter().map(|message| message.bytes.len() as u64).sum::<u64>();
-        self.queue.append(&mut self.staged);
+        self.queue.extend(self.staged.drain(..).map(Ok));
         count
     }
 
@@ -81,10 +162,10 @@ impl Model {
     }
 
     pub fn take(&mut self) -> Option<Message> {
-        let message = self.queue.pop_front()?;
+        let message = self.queue.pop_front()?.ok()?;
         self.taken[0] += 1;
         self.taken[1] += message.bytes.len() as u64;
-        self.held.push_back(message.clone());
+        self.held.push_back(Ok(message.clone()));
         Some(message)
     }
 

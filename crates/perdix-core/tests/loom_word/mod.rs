@@ -17,7 +17,7 @@ use loom::sync::atomic::{AtomicU64, fence};
 use perdix_core::sentinel::SENTINEL;
 use perdix_core::{
     Config, ConsumerLine, ConsumerStats, Control, Identity, Mode, ProducerLine, ProducerStats, Reserved,
-    Ring, Slot, Word,
+    Ring, Slot, Told, Word,
 };
 
 /// How a device's stores are modelled.
@@ -144,6 +144,15 @@ unsafe impl Word for LoomWord {
         high.store_device(values[1], order);
     }
 
+    unsafe fn write_pair(low: &Self, high: &Self, values: [u64; 2]) {
+        for (word, value) in [(low, values[0]), (high, values[1])] {
+            if word.kind().is_some() {
+                // SAFETY: the caller's contract.
+                unsafe { Self::write_plain(std::slice::from_ref(word), &value.to_le_bytes()) };
+            }
+        }
+    }
+
     fn rearm(&self) {
         if let Some(Kind::Armed(armed)) = self.kind() {
             let lap = armed.rearmed.fetch_add(1, Ordering::Relaxed);
@@ -236,10 +245,11 @@ fn control() -> Control<LoomWord> {
         consumer: ConsumerLine {
             tail: LoomWord::atomic(),
             gap: array::from_fn(|_| quiet()),
-            stats: ConsumerStats { messages: quiet(), bytes: quiet() },
+            stats: ConsumerStats { messages: quiet(), bytes: quiet(), dropped: quiet() },
             spare: array::from_fn(|_| quiet()),
             attached: quiet(),
             settled: quiet(),
+            told: array::from_fn(|_| Told { position: quiet(), dropped: quiet() }),
         },
         producer: ProducerLine {
             end: LoomWord::atomic(),
@@ -249,8 +259,9 @@ fn control() -> Control<LoomWord> {
                 messages: quiet(),
                 bytes: quiet(),
                 full: quiet(),
-                dropped: quiet(),
+                dropped: LoomWord::atomic(),
                 highest_fill: quiet(),
+                lost: quiet(),
             },
             spare: array::from_fn(|_| quiet()),
             attached: quiet(),

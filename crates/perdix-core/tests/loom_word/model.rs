@@ -92,6 +92,7 @@ pub fn receive(consumer: &mut Consumer<LoomWord>, i: u64, words: usize) -> bool 
                 return true;
             }
             Poll::Empty => thread::yield_now(),
+            Poll::Gap(dropped) => panic!("{dropped} messages dropped before message {i}"),
             Poll::Ended => return false,
         }
     }
@@ -143,7 +144,7 @@ pub fn receive_twice<const N: u64, const WORDS: usize>(mut consumer: Consumer<Lo
             match consumer.poll().unwrap() {
                 Poll::Ready(meta) => break meta,
                 Poll::Empty => thread::yield_now(),
-                Poll::Ended => panic!("the stream ended before message {i}"),
+                Poll::Gap(_) | Poll::Ended => panic!("the stream ended before message {i}"),
             }
         };
         assert_eq!(consumer.ready(number), Ok(Some(meta)));

@@ -6,7 +6,7 @@ use crate::error::ConsumeError;
 
 /// Copies of the messages, in order, until the end of the stream. Made by [`Consumer::messages`].
 ///
-/// An error (corrupt memory) is yielded once; then the iterator ends.
+/// A gap is yielded where it is ([`ConsumeError::Gap`]). Any other error (corrupt memory) is yielded once; then the iterator ends.
 ///
 /// ```
 /// let mut buffer = perdix_host::Buffer::new(8)?;
@@ -34,7 +34,7 @@ impl Iterator for Messages<'_, '_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let next = self.consumer.as_mut()?.consume().map(|message| message.to_owned());
-        if next.is_err() {
+        if !matches!(next, Ok(_) | Err(ConsumeError::Gap { .. })) {
             self.consumer = None;
         }
         match next {

@@ -14,6 +14,7 @@ impl Consumer<'_> {
         match self.poll()? {
             Poll::Ready(meta) => Ok(Some(meta)),
             Poll::Ended => Err(self.end()),
+            Poll::Gap(_) => self.gap().map(|()| None),
             // What it may find there is for the next look.
             Poll::Empty if ask => self.check_producer().map(|()| None),
             Poll::Empty => Ok(None),

@@ -305,9 +305,12 @@ impl ShardedConsumer<'_> {
 }
 
 impl Ring<'_> {
-    /// Nothing more will come. A ring that failed is left, so that whoever may still produce into it stops.
+    /// Nothing more will come, unless it is but a gap. A ring that failed is left, so that whoever may still produce into it stops.
     #[cold]
     fn end(&mut self, error: ConsumeError) -> Result<(), ShardError> {
+        if let ConsumeError::Gap { .. } = error {
+            return Err(ShardError::Ring { ring: self.index, source: error });
+        }
         self.over = true;
         if error == ConsumeError::EndOfStream {
             return Ok(());

@@ -17,7 +17,8 @@ pub enum ShardError {
         /// How long the call waited.
         waited: Duration,
     },
-    /// One ring broke off. Everything of it that could be delivered was; the other rings go on: call again.
+    /// One ring broke off, or has a gap. Everything of it that could be delivered was; the other rings go on, and this one behind a gap:
+    /// call again.
     #[error("ring {ring}: {source}")]
     Ring {
         /// The ring's index.

@@ -6,6 +6,7 @@ mod buffer;
 #[path = "../common/mod.rs"]
 mod common;
 mod consume;
+mod gaps;
 mod gone;
 mod limits;
 mod produce;

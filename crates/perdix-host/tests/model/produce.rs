@@ -9,6 +9,19 @@ use crate::ops::{Fate, Item, Make};
 use crate::queue::{Queue, Room};
 
 pub(crate) fn run(producer: &mut Producer<'_>, queue: &mut Queue, make: Make) {
+    let untold = producer.untold_drops();
+    assert!(untold <= queue.dropped);
+    if untold != 0 && !matches!(make, Make::OrDrop(_)) {
+        // A look at the free slots tells of the dropped messages, if there are any.
+        let _ = producer.free_slots();
+        match producer.untold_drops() {
+            0 => queue.publish_gap(untold),
+            left => {
+                assert_eq!(left, untold);
+                assert!(queue.gone || queue.room(1) != Room::Yes);
+            }
+        }
+    }
     match make {
         Make::Try(Item { kind, bytes }) => {
             let outcome = producer.try_produce_kind(kind, &bytes);
@@ -25,10 +38,19 @@ pub(crate) fn run(producer: &mut Producer<'_>, queue: &mut Queue, make: Make) {
         Make::OrDrop(Item { bytes, .. }) => match producer.produce_or_drop(&bytes) {
             Ok(false) => {
                 assert!(!queue.gone && bytes.len() <= PAYLOAD_SIZE);
-                queue.check_room(1, false);
+                match producer.untold_drops() {
+                    // A ring of one slot.
+                    0 => queue.publish_gap(untold + 1),
+                    left => assert_eq!(left, untold + 1),
+                }
+                let needed = if untold != 0 && queue.capacity() > 1 { 2 } else { 1 };
+                queue.check_room(needed, false);
                 queue.dropped += 1;
             }
             outcome => {
+                if outcome.is_ok() && untold != 0 {
+                    queue.publish_gap(untold);
+                }
                 if allowed(queue, 1, bytes.len(), PAYLOAD_SIZE, &outcome) {
                     queue.publish(0, false, &bytes);
                 }

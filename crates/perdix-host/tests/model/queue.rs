@@ -2,12 +2,11 @@
 
 use std::collections::VecDeque;
 
-/// One published slot.
+/// One published slot: a part of a message, or the notice that so many were dropped.
 #[derive(Debug)]
-pub(crate) struct Entry {
-    kind: u16,
-    more: bool,
-    bytes: Vec<u8>,
+pub(crate) enum Entry {
+    Part { kind: u16, more: bool, bytes: Vec<u8> },
+    Gap(u64),
 }
 
 /// The model: a queue, and what is known of the slots that the consumer has handed back.
@@ -31,6 +30,8 @@ pub(crate) struct Queue {
     pub(crate) sent: u64,
     pub(crate) sent_bytes: u64,
     pub(crate) dropped: u64,
+    /// Dropped, as far as the consumer has been told.
+    pub(crate) told: u64,
 }
 
 /// What should become of a call that needs room.
@@ -56,6 +57,7 @@ impl Queue {
             sent: 0,
             sent_bytes: 0,
             dropped: 0,
+            told: 0,
         }
     }
 
@@ -74,10 +76,14 @@ impl Queue {
 
     /// The consumer looks for a message: if there is none, everything is handed back and told.
     pub(crate) fn look(&mut self) {
-        if self.there.is_empty() {
+        if self.run() == 0 {
             self.guarded = 0;
             self.unknown = 0;
         }
+    }
+
+    pub(crate) fn capacity(&self) -> u64 {
+        self.slots
     }
 
     /// The fewest and the most slots that can be free now.
@@ -112,20 +118,51 @@ impl Queue {
     pub(crate) fn publish(&mut self, kind: u16, more: bool, bytes: &[u8]) {
         self.sent += 1;
         self.sent_bytes += bytes.len() as u64;
-        self.there.push_back(Entry { kind, more, bytes: bytes.to_vec() });
+        self.push(Entry::Part { kind, more, bytes: bytes.to_vec() });
+    }
+
+    /// The producer has told of so many dropped messages.
+    pub(crate) fn publish_gap(&mut self, dropped: u64) {
+        self.check_room(1, true);
+        self.push(Entry::Gap(dropped));
+    }
+
+    fn push(&mut self, entry: Entry) {
+        self.there.push_back(entry);
         // What was published went into slots of which the producer knew.
         self.unknown = self.unknown.min(self.free_at_most());
     }
 
     /// The next message was taken and looked like this.
     pub(crate) fn take(&mut self, number: u64, kind: u16, more: bool, bytes: &[u8]) {
-        let Some(want) = self.there.pop_front() else {
+        let Some(Entry::Part { kind: want, more: goes_on, bytes: content }) = self.there.pop_front() else {
             panic!("message {number} comes from nowhere: {bytes:x?}")
         };
-        assert_eq!((number, kind, more), (self.next, want.kind, want.more));
-        assert_eq!(bytes, want.bytes, "message {number}");
+        assert_eq!((number, kind, more), (self.next, want, goes_on));
+        assert_eq!(bytes, content, "message {number}");
         self.next = self.next.wrapping_add(1);
         self.guarded += 1;
+    }
+
+    /// Messages that are there before the next gap.
+    pub(crate) fn run(&self) -> usize {
+        self.there.iter().take_while(|entry| matches!(entry, Entry::Part { .. })).count()
+    }
+
+    /// The gap at the front, if there is one.
+    pub(crate) fn gap(&self) -> Option<u64> {
+        self.there
+            .front()
+            .and_then(|entry| if let Entry::Gap(dropped) = entry { Some(*dropped) } else { None })
+    }
+
+    /// The consumer was told of the gap at the front.
+    pub(crate) fn take_gap(&mut self, dropped: u64, position: u64) {
+        assert_eq!(self.gap(), Some(dropped));
+        self.told += dropped;
+        self.take_whole(1);
+        self.settle();
+        assert_eq!(position, self.next);
     }
 
     /// The next `slots` messages were taken together.
@@ -138,12 +175,17 @@ impl Queue {
     /// Kind, slots and bytes of the next message, put together.
     pub(crate) fn whole(&self) -> Option<(u16, u64, Vec<u8>)> {
         let mut bytes = Vec::new();
-        let first = self.there.front()?;
         for (entry, slots) in self.there.iter().zip(1..) {
-            bytes.extend_from_slice(&entry.bytes);
-            if !entry.more {
-                return Some((first.kind, slots, bytes));
+            let Entry::Part { kind, more, bytes: part } = entry else {
+                panic!("a gap inside a large message")
+            };
+            bytes.extend_from_slice(part);
+            if !more {
+                return Some((*kind, slots, bytes));
             }
+        }
+        if bytes.is_empty() {
+            return None;
         }
         panic!("a large message was published in part")
     }

@@ -1,0 +1,119 @@
+//! Gaps in the stream: messages that the producer dropped because the ring was full.
+
+use core::sync::atomic::Ordering;
+
+use super::Consumer;
+use crate::meta::Meta;
+use crate::mode::Mode;
+use crate::ring::Ring;
+use crate::sentinel;
+use crate::word::Word;
+
+impl<W: Word> Consumer<W> {
+    /// How many messages are missing before the next one, and goes on behind them; `None` if there is no gap here. What was taken
+    /// before is handed back: a consumer that goes on for this one is told of the gap if the next message is still to come, and not if
+    /// it is not.
+    pub fn take_gap(&mut self) -> Option<u64> {
+        match self.notice() {
+            Some(0) => self.skip(1),
+            Some(dropped) => {
+                self.settle();
+                self.publish_tail();
+                self.skip(1);
+                self.tell(dropped);
+                return Some(dropped);
+            }
+            None if self.until_end() == Some(0) => return self.take_untold(),
+            None => {}
+        }
+        None
+    }
+
+    /// How many messages were dropped of which nothing has told, nor will: for when no further message comes.
+    pub fn take_untold(&mut self) -> Option<u64> {
+        match self.untold() {
+            0 => None,
+            dropped => {
+                self.tell(dropped);
+                Some(dropped)
+            }
+        }
+    }
+
+    /// Notes that so many dropped messages were told of before the next one: in the older of two records, which is not valid meanwhile.
+    fn tell(&mut self, dropped: u64) {
+        self.dropped = self.dropped.wrapping_add(dropped);
+        let record = &self.ring.control().consumer.told[self.told % 2];
+        record.position.store(self.ring.config().start.wrapping_sub(1), Ordering::Relaxed);
+        // Each not before what stands above it, should this process die in between. pairs with the Acquire loads in told_before
+        record.dropped.store(self.dropped, Ordering::Release);
+        record.position.store(self.next, Ordering::Release);
+        self.told = (self.told + 1) % 2;
+    }
+
+    /// How many dropped messages an earlier consumer was told of before message `number`, and in which record that stands not.
+    pub(super) fn told_before(ring: &Ring<W>, number: u64) -> (u64, usize) {
+        let start = ring.config().start;
+        let [first, second] = [0, 1].map(|at| {
+            let record = &ring.control().consumer.told[at];
+            let position = record.position.load(Ordering::Acquire).wrapping_sub(start);
+            let dropped = record.dropped.load(Ordering::Acquire);
+            (position <= number.wrapping_sub(start)).then_some((position, dropped))
+        });
+        // At the same place (the end of the stream) the later one counts more.
+        if first > second {
+            (first.map_or(0, |(_, dropped)| dropped), 1)
+        } else {
+            (second.map_or(0, |(_, dropped)| dropped), 0)
+        }
+    }
+
+    /// Messages that were dropped, as far as gaps were taken.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// How many of the slots from the next one on are published, messages and notices of gaps alike, and how many messages the notices
+    /// tell to be dropped. For taking over a ring: nobody else may use it.
+    pub fn published(&mut self) -> (u64, u64) {
+        let (next, mut slots, mut dropped) = (self.next, 0, 0_u64);
+        while slots < self.ring.capacity() {
+            let number = next.wrapping_add(slots);
+            match (self.ready(number), self.notice_at(number)) {
+                (Ok(Some(_)), _) => {}
+                (_, Some(count)) => dropped = dropped.wrapping_add(count),
+                _ => break,
+            }
+            slots += 1;
+        }
+        (slots, dropped)
+    }
+
+    /// At the end of the stream, the messages dropped that no notice has told of: a full ring has no room for one.
+    pub(super) fn untold(&self) -> u64 {
+        // Stored before `end`, whose Acquire load (in `until_end`) comes before this one.
+        self.ring.control().producer.stats.dropped.load(Ordering::Relaxed).wrapping_sub(self.dropped)
+    }
+
+    /// What the notice in the next slot says, if one is there.
+    pub(super) fn notice(&mut self) -> Option<u64> {
+        self.notice_at(self.next)
+    }
+
+    fn notice_at(&mut self, number: u64) -> Option<u64> {
+        let is_published = self.ring.mode() == Mode::Fenced && self.is_published(number);
+        let slot = self.ring.slot(number);
+        let word = match self.ring.mode() {
+            Mode::Fenced => is_published.then(|| slot.meta.load(Ordering::Relaxed)),
+            // pairs with the Release store of seq in Producer::publish_gap
+            Mode::FenceFree => (slot.seq.load(Ordering::Acquire) == number.wrapping_add(1))
+                .then(|| sentinel::arrived(slot))
+                .flatten(),
+        };
+        word.filter(|word| Meta::is_gap(*word))?;
+        let mut count = [0; 8];
+        // SAFETY: the notice was seen with Acquire, and its slot is not handed back before it is taken and settled.
+        unsafe { W::read_plain(&slot.payload, &mut count) };
+        Some(u64::from_le_bytes(count))
+    }
+}

@@ -1,0 +1,117 @@
+//! Messages dropped because the ring was full, and the notice that tells the consumer.
+
+use core::sync::atomic::Ordering;
+
+use super::Producer;
+use crate::meta::{GAP_SIZE, Meta};
+use crate::mode::Mode;
+use crate::refused::Refused;
+use crate::sentinel;
+use crate::slot::PAYLOAD_SIZE;
+use crate::word::Word;
+
+impl<W: Word> Producer<W> {
+    /// Publishes one message of up to 240 bytes as [`push`](Self::push) does, or drops it if the ring is full; whether it was
+    /// published. The consumer is told, in order, how many messages are missing: a notice takes a slot of its own, ahead of the next
+    /// message. So after a drop this takes up again when two slots are free. (A ring of one slot carries the notice first, and with it counts
+    /// this message as dropped; while more are dropped before the consumer has read it, it carries nothing but notices.)
+    ///
+    /// # Errors
+    /// [`Refused::TooLong`], [`Refused::ConsumerGone`], [`Refused::CorruptTail`]; nothing has changed then.
+    #[inline(always)]
+    pub fn push_or_drop(&mut self, kind: u16, flags: u8, bytes: &[u8]) -> Result<bool, Refused> {
+        if bytes.len() > PAYLOAD_SIZE {
+            return Err(Refused::TooLong);
+        }
+        Ok(self.room_or_drop()? && self.push(kind, flags, bytes).map(|()| true)?)
+    }
+
+    /// Makes sure of a free slot for one message, or counts the message as dropped; whether there is a slot. What is staged is given
+    /// up first.
+    ///
+    /// # Errors
+    /// [`Refused::ConsumerGone`], [`Refused::CorruptTail`].
+    #[inline(always)]
+    pub fn room_or_drop(&mut self) -> Result<bool, Refused> {
+        self.abandon();
+        if self.credit() != 0 { Ok(true) } else { self.look_or_drop() }
+    }
+
+    // Not a function of its own on a GPU, as `renew`.
+    #[cfg_attr(target_arch = "nvptx64", inline(always))]
+    #[cfg_attr(not(target_arch = "nvptx64"), cold, inline(never))]
+    fn look_or_drop(&mut self) -> Result<bool, Refused> {
+        self.read_tail()?;
+        let (free, is_single) = (self.credit(), self.ring.capacity() == 1);
+        // A consumer that frees one slot at a time would otherwise get nothing but notices.
+        let needed = if self.gap != 0 && !is_single { 2 } else { 1 };
+        if free < needed {
+            self.count_full();
+            self.count_dropped();
+            // Whoever asks next has to look again, and tell first.
+            self.tail = self.head.wrapping_sub(self.ring.capacity());
+            return Ok(false);
+        }
+        self.starved = false;
+        if self.gap != 0 {
+            if is_single {
+                self.count_dropped();
+            }
+            self.publish_gap();
+        }
+        Ok(self.credit() != 0)
+    }
+
+    /// Messages dropped that no notice has told of yet.
+    #[inline(always)]
+    pub fn gap(&self) -> u64 {
+        self.gap
+    }
+
+    /// Messages dropped so far, on this ring.
+    #[inline(always)]
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Goes on for a producer (this one or another) that dropped `dropped` messages, of which nothing has told of the last `gap`. What is
+    /// staged is given up.
+    pub fn set_gap(&mut self, dropped: u64, gap: u64) {
+        self.abandon();
+        (self.dropped, self.gap) = (dropped, gap);
+        if gap != 0 {
+            // The first thing to do with a free slot is to say so.
+            self.tail = self.head.wrapping_sub(self.ring.capacity());
+        }
+    }
+
+    /// Counts one message as dropped, while there is no credit.
+    #[inline(always)]
+    fn count_dropped(&mut self) {
+        self.dropped += 1;
+        self.gap += 1;
+        // A device stores its counts when it pauses or finishes.
+        if cfg!(not(target_arch = "nvptx64")) {
+            self.ring.control().producer.stats.dropped.store(self.dropped, Ordering::Relaxed);
+        }
+    }
+
+    /// Publishes the notice of the messages dropped, into a slot that is known to be free, while nothing is staged.
+    #[inline(always)]
+    pub(super) fn publish_gap(&mut self) {
+        let (number, ring) = (self.head, self.ring);
+        let slot = ring.slot(number);
+        let [count, zero, ..] = &slot.payload;
+        // SAFETY: the slot is free (the Acquire of tail), and nothing is published before the Release store below.
+        unsafe { W::write_pair(count, zero, [self.gap, 0]) };
+        let mut meta = Meta::GAP;
+        if ring.mode() == Mode::FenceFree {
+            meta = meta.with_mask(sentinel::escape_in_place(slot, GAP_SIZE));
+        }
+        slot.meta.store(meta.word(), Ordering::Relaxed);
+        // pairs with the Acquire loads of seq in Consumer::learn_run and Consumer::ready
+        slot.seq.store(number.wrapping_add(1), Ordering::Release);
+        self.head = number.wrapping_add(1);
+        self.gap = 0;
+    }
+}
