@@ -283,7 +283,11 @@ impl<'a> Consumer<'a> {
             Poll::Ready(_) => Ok(()),
             Poll::Ended => Err(self.end()),
             Poll::Gap(_) => self.gap(),
-            Poll::Empty => Err(ConsumeError::ProducerLost { first_missing: self.position(), why }),
+            Poll::Empty => match self.core().take_untold() {
+                // It dropped messages, and came to no notice of that.
+                Some(dropped) => Err(ConsumeError::Gap { dropped, position: self.position() }),
+                None => Err(ConsumeError::ProducerLost { first_missing: self.position(), why }),
+            },
         }
     }
 }

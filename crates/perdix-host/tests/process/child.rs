@@ -109,6 +109,15 @@ fn child_process() {
         [directory, name, "produce", count, then] => {
             produce(open(directory, name), count.parse().unwrap(), then);
         }
+        // Sends as many as fit and drops the others, and hangs.
+        [directory, name, "drop", count] => {
+            let mut producer = open(directory, name).into_producer().unwrap();
+            for number in 0..count.parse().unwrap() {
+                producer.produce_or_drop(&payload(number)).unwrap();
+            }
+            say("dropped");
+            hang();
+        }
         // Takes messages and says how many right ones there were, and why there were no more.
         [directory, name, "consume"] => {
             let mut consumer = open(directory, name).into_consumer().unwrap();

@@ -123,7 +123,7 @@ fn killed_in_the_middle() {
             loop {
                 match consumer.consume_timeout(PATIENCE) {
                     Ok(message) => {
-                        assert_eq!((message.number(), message.to_vec()), (number, payload(number)))
+                        assert_eq!((message.number(), message.to_vec()), (number, payload(number)));
                     }
                     Err(error) => break assert_eq!((error, number), (ConsumeError::EndOfStream, 20_000)),
                 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use perdix_host::ConsumeError;
 use perdix_host::process::RoleError;
 
-use crate::child::{Child, consume_all};
+use crate::child::{Child, consume_all, payload};
 use crate::common::{MODES, Random};
 use crate::{PATIENCE, Place, builder};
 
@@ -122,5 +122,25 @@ fn nobody_succeeds_a_producer() {
         let error = place.directory.open("ring").unwrap().into_producer().unwrap_err();
         assert_eq!(error, RoleError::ProducerWasHere { process, ended });
         assert!(error.to_string().contains("create a new ring"), "{error}");
+    }
+}
+
+/// What it dropped and had not told yet is told.
+#[test]
+fn dropped_messages_are_told() {
+    for mode in MODES {
+        let place = Place::new();
+        let ring = place.directory.create("ring", builder(8, mode)).unwrap();
+        let mut child = Child::start(place.directory.path(), "ring", "drop 20");
+        assert_eq!(child.line(), "dropped");
+        child.kill();
+        let mut consumer = ring.into_consumer().unwrap();
+        for number in 0..8 {
+            assert_eq!(consumer.consume_timeout(PATIENCE).unwrap().to_vec(), payload(number));
+        }
+        assert_eq!(consumer.consume().unwrap_err(), ConsumeError::Gap { dropped: 12, position: 8 });
+        assert_eq!(lost(consumer.consume()), 8);
+        drop(consumer);
+        assert!(place.names().is_empty());
     }
 }
