@@ -179,6 +179,8 @@ impl<'a> Consumer<'a> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn take_gap(&mut self) -> Option<u64> {
+        // The look publishes what was consumed before the gap: should this process die, another one knows which gaps were told.
+        let Ok(Poll::Gap(_)) = self.poll() else { return None };
         let core = self.core();
         let dropped = core.take_gap();
         core.settle();

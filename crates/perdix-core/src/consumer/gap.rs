@@ -10,34 +10,36 @@ use crate::sentinel;
 use crate::word::Word;
 
 impl<W: Word> Consumer<W> {
-    /// How many messages are missing before the next one, and goes on behind them; `None` if there is no gap here. What was taken
-    /// before is handed back: a consumer that goes on for this one is told of the gap if the next message is still to come, and not if
-    /// it is not.
+    /// How many messages are missing before the next one, and goes on behind them; `None` if there is no gap here. A consumer
+    /// that dies is succeeded by one that knows which gaps were told if this follows a [`poll`](Self::poll) that found the gap, with
+    /// everything settled: that publishes the tail.
     pub fn take_gap(&mut self) -> Option<u64> {
         match self.notice() {
             Some(0) => self.skip(1),
             Some(dropped) => {
-                self.settle();
-                self.publish_tail();
                 self.skip(1);
                 self.tell(dropped);
                 return Some(dropped);
             }
-            None if self.until_end() == Some(0) => return self.take_untold(),
+            None if self.until_end() == Some(0) && self.untold() != 0 => {
+                let dropped = self.untold();
+                self.tell(dropped);
+                return Some(dropped);
+            }
             None => {}
         }
         None
     }
 
-    /// How many messages were dropped of which nothing has told, nor will: for when no further message comes.
+    /// How many messages were dropped of which nothing has told, nor will: for when no further message comes, and the stream has no end.
+    /// (A device producer counts in shared memory only when it finishes, so one that broke off has told more than that says.)
     pub fn take_untold(&mut self) -> Option<u64> {
-        match self.untold() {
-            0 => None,
-            dropped => {
-                self.tell(dropped);
-                Some(dropped)
-            }
+        let dropped = self.untold();
+        if (dropped as i64) <= 0 {
+            return None;
         }
+        self.tell(dropped);
+        Some(dropped)
     }
 
     /// Notes that so many dropped messages were told of before the next one: in the older of two records, which is not valid meanwhile.
