@@ -12,6 +12,8 @@ mod life;
 #[cfg(feature = "cuda")]
 mod payload;
 #[cfg(feature = "cuda")]
+mod process;
+#[cfg(feature = "cuda")]
 mod records;
 #[cfg(feature = "cuda")]
 mod setup;
@@ -21,9 +23,10 @@ mod shards;
 #[cfg(feature = "cuda")]
 fn main() {
     if let Ok(case) = std::env::var(life::CHILD) {
-        return match case.strip_prefix(shards::OURS) {
-            Some(case) => shards::child(case),
-            None => life::child(&case),
+        return match (case.strip_prefix(shards::OURS), case.strip_prefix(process::OURS)) {
+            (Some(case), _) => shards::child(case),
+            (_, Some(task)) => process::child(task),
+            _ => life::child(&case),
         };
     }
     let mut arguments = libtest_mimic::Arguments::from_args();
@@ -45,6 +48,7 @@ fn main() {
     }
     life::add_general(&mut trials);
     shards::add_general(&mut trials);
+    process::add_general(&mut trials);
     libtest_mimic::run(&arguments, trials).exit();
 }
 
