@@ -9,6 +9,7 @@ mod child;
 mod common;
 mod consumer_dies;
 mod descriptor;
+mod examples;
 mod names;
 mod producer_dies;
 mod transfer;
