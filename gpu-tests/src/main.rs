@@ -2,9 +2,14 @@
 //!
 //! Every test runs on each kind of memory and in both publication modes where that makes a difference. They take the arguments of
 //! `cargo test` (a filter, `--list`, ...). `PERDIX_PTX` names a PTX file to use instead of the built-in one, to see the tests fail
-//! on a protocol broken on purpose.
+//! on a protocol broken on purpose. `PERDIX_TESTS` names the tests to run, for tools under which only some of them fit; with
+//! `PERDIX_STRAY` set there are tests that write beyond their memory, for such a tool to see.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)] // tests
 
+#[cfg(feature = "cuda")]
+mod drops;
+#[cfg(feature = "cuda")]
+mod faults;
 #[cfg(feature = "cuda")]
 mod flow;
 #[cfg(feature = "cuda")]
@@ -16,16 +21,23 @@ mod process;
 #[cfg(feature = "cuda")]
 mod records;
 #[cfg(feature = "cuda")]
+mod selection;
+#[cfg(feature = "cuda")]
 mod setup;
 #[cfg(feature = "cuda")]
 mod shards;
+#[cfg(feature = "cuda")]
+mod stray;
 
 #[cfg(feature = "cuda")]
 fn main() {
     if let Ok(case) = std::env::var(life::CHILD) {
-        return match (case.strip_prefix(shards::OURS), case.strip_prefix(process::OURS)) {
+        if let Some(task) = case.strip_prefix(process::OURS) {
+            return process::child(task);
+        }
+        return match (case.strip_prefix(shards::OURS), case.strip_prefix(faults::OURS)) {
             (Some(case), _) => shards::child(case),
-            (_, Some(task)) => process::child(task),
+            (_, Some(case)) => faults::child(case),
             _ => life::child(&case),
         };
     }
@@ -33,8 +45,8 @@ fn main() {
     // One GPU: rates and time limits suffer when tests share it.
     arguments.test_threads = Some(1);
     if !arguments.list {
-        if let Err(error) = perdix_host::cuda::Gpu::open(0) {
-            eprintln!("{error}");
+        if let Err(error) = setup::real_device() {
+            eprintln!("{}", error.message().unwrap_or("no CUDA device"));
             std::process::exit(1);
         }
     }
@@ -42,14 +54,28 @@ fn main() {
     for case in setup::Case::all() {
         payload::add(case, &mut trials);
         flow::add(case, &mut trials);
+        drops::add(case, &mut trials);
         life::add(case, &mut trials);
         records::add(case, &mut trials);
+        faults::add(case, &mut trials);
         shards::add(case, &mut trials);
     }
     life::add_general(&mut trials);
     shards::add_general(&mut trials);
+    faults::add_general(&mut trials);
     process::add_general(&mut trials);
-    libtest_mimic::run(&arguments, trials).exit();
+    if std::env::var_os(stray::VARIABLE).is_some() {
+        stray::add(&mut trials);
+    }
+    if let Ok(names) = std::env::var(selection::VARIABLE) {
+        trials = selection::select(trials, &names).unwrap_or_else(|unknown| {
+            eprintln!("{unknown}");
+            std::process::exit(1);
+        });
+    }
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    println!("{} faults injected in all", faults::injected());
+    conclusion.exit();
 }
 
 #[cfg(not(feature = "cuda"))]

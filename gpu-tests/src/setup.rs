@@ -66,6 +66,15 @@ pub(crate) fn gpu() -> &'static Gpu {
     GPU.get_or_init(|| Gpu::open(0).expect("a CUDA device"))
 }
 
+/// Whether there is a device to test: one that only pretends would make every test worthless.
+pub(crate) fn real_device() -> Result<(), Failed> {
+    let name = Gpu::open(0)?.name()?;
+    if name.to_lowercase().contains("fake") {
+        return Err(format!("no CUDA device: {name} is none").into());
+    }
+    Ok(())
+}
+
 pub(crate) fn kernels() -> &'static Kernels {
     static KERNELS: OnceLock<Kernels> = OnceLock::new();
     KERNELS.get_or_init(|| {

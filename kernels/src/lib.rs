@@ -6,6 +6,7 @@
 #![cfg_attr(target_arch = "nvptx64", no_std, feature(abi_ptx, asm_experimental_arch))]
 
 pub mod baseline;
+mod drops;
 mod echo;
 mod faults;
 mod flood;
@@ -15,12 +16,14 @@ pub mod pattern;
 pub mod records;
 mod send;
 mod shards;
+pub mod soak;
 mod stream;
 mod torn;
 
 pub use baseline::{baseline_fifo, baseline_slots};
+pub use drops::{drop_block, drop_grid, drop_thread, drop_warp};
 pub use echo::echo;
-pub use faults::{Ending, send_too_long, stop_midway, try_until_full};
+pub use faults::{Ending, break_off, send_too_long, stop_midway, try_until_full};
 pub use flood::{
     flood_block, flood_grid, flood_piece, flood_shards_block, flood_shards_grid, flood_thread, flood_warp,
     flood_warp_batches,
@@ -33,6 +36,7 @@ pub use records::{
 };
 pub use send::{send_block, send_bytes, send_grid, send_thread, send_warp};
 pub use shards::{send_shards_block, send_shards_grid};
+pub use soak::{soak_block, soak_grid, soak_shards, soak_thread, soak_warp};
 pub use stream::{continue_block, continue_bytes};
 pub use torn::send_torn;
 

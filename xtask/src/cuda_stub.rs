@@ -29,12 +29,14 @@ const REMEDY: &str = "It needs a C compiler called `cc` (on Debian: apt install 
 pub(crate) struct Stub {
     /// What `CUDA_LIBRARY_PATH` takes to link against it.
     pub(crate) folder: PathBuf,
+    /// Its source.
+    pub(crate) code: PathBuf,
     library: PathBuf,
     functions: usize,
 }
 
 pub(crate) fn run(_: &Arguments) -> Outcome {
-    let Stub { folder, library, functions } = build()?;
+    let Stub { folder, library, functions, .. } = build()?;
     say!("{}: {functions} functions, none finds a device", workspace::shown(&library));
     say!("build with CUDA_LIBRARY_PATH={}", folder.display());
     say!("run with LD_LIBRARY_PATH={}", folder.join(LIBRARIES).display());
@@ -66,5 +68,5 @@ pub(crate) fn build() -> Result<Stub, Box<dyn Error>> {
     if !plain.exists() {
         symlink("libcuda.so.1", &plain).map_err(shell::file(&plain))?;
     }
-    Ok(Stub { folder, library, functions: names.len() })
+    Ok(Stub { folder, code, library, functions: names.len() })
 }

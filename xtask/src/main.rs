@@ -2,6 +2,7 @@
 
 mod bench_gpu;
 mod cargo;
+mod cuda_fake;
 mod cuda_library;
 mod cuda_stub;
 mod example;
@@ -42,6 +43,7 @@ enum Verb {
     BenchGpu(bench_gpu::Arguments),
     Example(example::Arguments),
     CudaStub(cuda_stub::Arguments),
+    CudaFake(cuda_fake::Arguments),
     Instructions(instructions::Arguments),
 }
 
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         Verb::BenchGpu(arguments) => bench_gpu::run(&arguments),
         Verb::Example(arguments) => example::run(&arguments),
         Verb::CudaStub(arguments) => cuda_stub::run(&arguments),
+        Verb::CudaFake(arguments) => cuda_fake::run(&arguments),
         Verb::Instructions(arguments) => instructions::run(&arguments),
     };
     match outcome {

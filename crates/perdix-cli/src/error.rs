@@ -48,6 +48,11 @@ pub(crate) enum Error {
     Check(String),
     #[error("{failed} of {total} checks failed; their lines say what was seen")]
     Checks { failed: usize, total: usize },
+    /// A soak saw what must not be.
+    #[error("episode {episode}: {what}\nconfiguration: {configuration}\nreplay with: {replay}")]
+    Soak { episode: u64, what: String, configuration: String, replay: String },
+    #[error("interrupted after {episodes} episodes")]
+    SoakInterrupted { episodes: u64 },
     #[error("the {side} thread panicked; its message is above")]
     Panicked { side: &'static str },
     #[error("cannot start a thread: {0}")]
@@ -79,7 +84,7 @@ impl Error {
             Self::Create(CreateError::Slots(_)) | Self::NoInput | Self::Arguments(_) => 2,
             #[cfg(not(feature = "cuda"))]
             Self::NotBuilt => 2,
-            Self::Interrupted { .. } => 128 + 2,
+            Self::Interrupted { .. } | Self::SoakInterrupted { .. } => 128 + 2,
             Self::ClosedPipe => 128 + 13,
             _ => 1,
         }

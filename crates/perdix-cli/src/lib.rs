@@ -1,7 +1,7 @@
 //! The command `perdix` and its companions `transport_test` and `benchmark`, as one library: the binaries only call it.
 //!
 //! * [`perdix`]: `stream` moves real bytes through a ring, `demo` shows one running, `bench` measures, `doctor` says what this
-//!   machine has.
+//!   machine has, `soak` tries random episodes for hours and checks everything.
 //! * [`transport_test`]: five checks of the transport, a line each.
 //! * [`benchmark`]: all the figures, in one table.
 //!
@@ -27,6 +27,7 @@ mod progress;
 mod receive;
 mod report;
 mod run;
+mod soak;
 mod stop;
 mod stream;
 mod transfer;

@@ -9,6 +9,7 @@ use crate::checks::{self, CheckArgs};
 use crate::demo::{self, DemoArgs};
 use crate::doctor::{self, DoctorArgs};
 use crate::error::Error;
+use crate::soak::{self, SoakArgs};
 use crate::stream::{self, StreamArgs};
 
 /// Moves bytes through a Perdix ring: a lock-free, zero-copy channel from one producer (a thread, or a CUDA kernel) to one consumer thread.
@@ -25,6 +26,7 @@ enum Command {
     Demo(DemoArgs),
     Bench(BenchArgs),
     Doctor(DoctorArgs),
+    Soak(SoakArgs),
 }
 
 /// Checks the transport on this machine: five checks, a line each.
@@ -50,6 +52,7 @@ pub fn perdix() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Bench(args) => bench::run("bench", &args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Soak(args) => soak::run(&args),
     };
     exit("perdix", outcome)
 }

@@ -32,6 +32,7 @@ fn without_a_device_every_command_says_so() {
         perdix("stream - --producer gpu"),
         perdix("demo --producer gpu --memory managed"),
         perdix("bench --producer gpu --json"),
+        perdix("soak --producer gpu --duration 1s"),
     ];
     for program in [env!("CARGO_BIN_EXE_benchmark"), env!("CARGO_BIN_EXE_transport_test")] {
         let mut command = Command::new(program);

@@ -41,7 +41,7 @@ fn bad_arguments_are_refused_with_status_2() {
 
 #[test]
 fn help_and_version_succeed() {
-    for arguments in ["--help", "--version", "stream --help", "demo --help", "bench --help"] {
+    for arguments in ["--help", "--version", "stream --help", "demo --help", "bench --help", "soak --help"] {
         let output = run(&mut perdix(arguments));
         assert_eq!(status(&output), 0);
         assert!(!output.stdout.is_empty());

@@ -259,7 +259,7 @@ impl<W: Word> Consumer<W> {
         // Nothing lies beyond the ring, whatever the shared memory says.
         let most = self.next.wrapping_add(self.ring.capacity()).wrapping_sub(self.known);
         self.known = self.known.wrapping_add(most.min(1 + followers));
-        true
+        most != 0
     }
 
     /// Asks for the cache lines of a message that will be read soon, if it comes from a device and is known to be published.

@@ -82,11 +82,16 @@ pub struct DeviceState {
     pub paused: AtomicU64,
     /// Not zero while some producer reads the tail across the link on behalf of all.
     pub looking: AtomicU64,
+    /// Messages dropped because the ring was full, of which no notice tells yet.
+    pub gap: AtomicU64,
+    /// All messages dropped so far, on this ring.
+    pub dropped: AtomicU64,
 }
 
 const_assert_eq!(size_of::<DeviceState>(), 128);
 const_assert_eq!(offset_of!(DeviceState, full), 56);
 const_assert_eq!(offset_of!(DeviceState, paused), 64);
+const_assert_eq!(offset_of!(DeviceState, dropped), 88);
 
 impl DeviceState {
     /// The state for a ring on which message `head` is next, of which everything below `tail` is released.
@@ -102,7 +107,15 @@ impl DeviceState {
             full: AtomicU64::new(0),
             paused: AtomicU64::new(0),
             looking: AtomicU64::new(0),
+            gap: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
         }
+    }
+
+    /// The same state, going on for a producer that dropped `dropped` messages, of which nothing has told of the last `gap`.
+    #[must_use]
+    pub const fn with_gap(self, dropped: u64, gap: u64) -> Self {
+        Self { dropped: AtomicU64::new(dropped), gap: AtomicU64::new(gap), ..self }
     }
 }
 

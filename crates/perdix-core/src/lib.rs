@@ -75,6 +75,7 @@ pub use meta::{Meta, flags};
 pub use mode::Mode;
 pub use poll::{Corruption, Poll};
 pub use producer::Producer;
+pub use producer::gap::publish_notice;
 pub use records::RecordLayout;
 pub use refused::Refused;
 pub use ring::Ring;

@@ -1,7 +1,7 @@
 //! The producer's half of the protocol.
 
 mod credit;
-mod gap;
+pub(crate) mod gap;
 
 use core::sync::atomic::{AtomicU64, Ordering};
 

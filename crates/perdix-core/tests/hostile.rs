@@ -131,6 +131,24 @@ fn arguments_out_of_range_are_harmless() {
     }
 }
 
+/// In fenced mode a look goes from head to head. It ends at the ring's end, even if the slot there says that it is the next head.
+#[test]
+fn a_look_beyond_the_ring_ends() {
+    let (region, ring) = Region::with_ring(FOUR);
+    let (mut producer, mut consumer) = halves(ring);
+    for _ in 0..4 {
+        producer.push(0, 0, b"full").unwrap();
+    }
+    assert_eq!(consumer.run(4), 4);
+    for slot in 0..4 {
+        region.set(offset::SLOTS + slot * SLOT_SIZE, slot as u64 + 5);
+    }
+    for beyond in [4, 5, 8, 100, u64::MAX >> 1, u64::MAX] {
+        assert_eq!(consumer.ready(beyond), Ok(None), "message {beyond}");
+    }
+    assert_eq!(consumer.run(u64::MAX), 4, "what was seen stays");
+}
+
 /// A slot that nobody wrote is full of sentinels in fence-free mode.
 fn mask_of(mode: Mode) -> u32 {
     if mode == Mode::FenceFree { 0x3fff_ffff } else { 0 }

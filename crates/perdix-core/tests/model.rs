@@ -6,7 +6,7 @@
 
 mod common;
 #[path = "common/messages.rs"]
-mod messages;
+pub(crate) mod messages;
 #[path = "common/queue.rs"]
 mod queue;
 
@@ -19,7 +19,7 @@ use proptest::prelude::*;
 use queue::Model;
 
 #[derive(Clone, Debug)]
-enum Step {
+pub(crate) enum Step {
     Push(Message),
     PushTooLong(usize),
     Stage(Message),
@@ -258,8 +258,13 @@ proptest! {
         tail_every in prop::option::of(0..70u64),
         steps in prop::collection::vec(step(), 0..300),
     ) {
-        let mut twins = Twins::new(config, tail_every);
-        twins.compare();
-        steps.into_iter().for_each(|step| twins.run(step));
+        run(config, tail_every, steps);
     }
+}
+
+/// Runs the steps on a ring and on the model: the test's, or a fuzzer's.
+pub(crate) fn run(config: Config, tail_every: Option<u64>, steps: impl IntoIterator<Item = Step>) {
+    let mut twins = Twins::new(config, tail_every);
+    twins.compare();
+    steps.into_iter().for_each(|step| twins.run(step));
 }

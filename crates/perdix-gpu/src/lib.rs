@@ -51,6 +51,7 @@
 )]
 
 mod error;
+mod gap;
 pub mod intrinsics;
 mod kernel;
 mod link;

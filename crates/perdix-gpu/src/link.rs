@@ -77,6 +77,11 @@ impl Link {
         self.limit_ns
     }
 
+    #[inline(always)]
+    pub(crate) fn set_tail(&mut self, tail: u64) {
+        self.tail = tail;
+    }
+
     /// The number of the next message that nobody has claimed.
     #[inline(always)]
     pub(crate) fn head(&self) -> u64 {
@@ -216,6 +221,7 @@ impl Link {
     /// Says that the stream is left open on purpose. One thread.
     #[inline(always)]
     pub(crate) fn leave_open(&self) {
+        self.publish_dropped();
         self.state().paused.store(1, Ordering::Relaxed);
     }
 
@@ -231,7 +237,8 @@ impl Link {
         line.stats.messages.store(state.messages.load(Ordering::Relaxed), Ordering::Relaxed);
         line.stats.bytes.store(state.bytes.load(Ordering::Relaxed), Ordering::Relaxed);
         line.stats.full.store(state.full.load(Ordering::Relaxed), Ordering::Relaxed);
-        line.stats.dropped.store(claimed - sent, Ordering::Relaxed);
+        line.stats.lost.store(claimed - sent, Ordering::Relaxed);
+        self.publish_dropped();
         let fault = Fault::from_word(state.fault.load(Ordering::Relaxed));
         self.ring.close(start.wrapping_add(sent), fault);
     }

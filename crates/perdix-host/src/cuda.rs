@@ -26,14 +26,18 @@
 //!   [`DeviceProducer::attach`].
 
 mod attach;
+mod driver;
 mod error;
+mod event;
 mod gpu;
 mod kernels;
+mod launching;
 mod liveness;
 mod memory;
 mod producer;
 #[cfg(target_os = "linux")]
 mod registered;
+mod session;
 mod shards;
 mod stream;
 
@@ -43,11 +47,14 @@ pub use cust::sys;
 pub use error::GpuError;
 pub use gpu::{Current, Gpu};
 pub use kernels::{Kernels, Launch};
-pub(crate) use liveness::{Liveness, Session};
+pub(crate) use liveness::Liveness;
 pub use memory::{DeviceBytes, Mapped};
 pub use perdix_core::{DeviceRing, DeviceRings};
 pub use producer::DeviceProducer;
 #[cfg(target_os = "linux")]
 pub(crate) use registered::Registered;
+#[cfg(target_os = "linux")]
+pub(crate) use session::Session;
 pub use shards::DeviceShards;
+#[cfg(target_os = "linux")]
 pub(crate) use stream::Stream;

@@ -15,8 +15,11 @@ usage() {
 ./run stream           1 GiB of random bytes through the ring, from managed and from pinned memory
 ./run bench [ARGS]     the benchmark, with the bare link and baselines; writes bench.json and bench.html into $OUT or the current folder
 ./run bench --quick    a shorter form of it
-./run all              all of these
-PERDIX_TIMEOUT=SECONDS gives each part another time limit.
+./run sanitize [TOOL...]  device tests under NVIDIA's compute-sanitizer: memcheck, racecheck, synccheck unless tools are named
+./run soak [ARGS]      random episodes, every message checked, as in ./run soak --duration 15m; writes soak.json as bench does
+./run all              all of these but sanitize; the soak for a minute
+PERDIX_TIMEOUT=SECONDS gives each part another time limit. For sanitize, PERDIX_TESTS names the tests, PERDIX_MEMORY the kinds of memory
+(managed, pinned), and COMPUTE_SANITIZER the tool's path.
 END
 }
 
@@ -53,6 +56,8 @@ transport() { part transport 300 ./transport_test --producer gpu "$@"; }
 example() { part example 120 ./own-kernel; }
 bench() { part bench 600 ./bench-gpu --json "$results/bench.json" --html "$results/bench.html" "$@"; }
 
+soak() { part soak 7200 ./perdix soak --producer gpu --json "$results/soak.json" "$@"; }
+
 stream() {
     folder=$(mktemp -d) || exit 2
     trap 'rm -rf "$folder"' EXIT
@@ -63,6 +68,60 @@ stream() {
             part "stream from $memory memory: compare" 120 cmp "$folder/in" "$folder/out"
         rm -f "$folder/out"
     done
+}
+
+# What runs under compute-sanitizer, on each kind of memory and in both modes: every kind of producer, with few messages, because kernels
+# are many times slower there. Not the kernels that trap: those are errors on purpose.
+CHECKED="
+    single_message bytes too_long_is_refused full_ring_takes_capacity messages_leave_a_running_kernel
+    thread/every_length thread/tiny_rings thread/numbers_wrap thread_batched/every_length thread_batched/sentinels
+    warp/every_length warp/sentinels warp_batched/every_length warp_batched/tiny_rings warp/odd_batches
+    block/every_length block/tiny_rings block/numbers_wrap block/small_batches block/one_warp
+    grid/every_length grid/sentinels grid/tiny_rings grid/numbers_wrap
+    warp/backpressure block/backpressure grid/backpressure block/consumer_gone grid/consumer_gone block/time_limit grid/time_limit
+    kernel_forgets_to_finish kernel_pauses_and_others_go_on cpu_then_gpu_then_cpu
+    records/tiny_rings packed/tiny_rings packed/12_bytes
+"
+# What the tool ends with when it has found something.
+FOUND=86
+
+sanitize() {
+    sanitizer=$(find_sanitizer) || {
+        echo "compute-sanitizer is not installed: it comes with the CUDA toolkit; COMPUTE_SANITIZER=PATH says where it is" >&2
+        exit 1
+    }
+    "$sanitizer" --version
+    export PERDIX_TESTS="${PERDIX_TESTS:-$CHECKED}"
+    [ $# -gt 0 ] || set -- memcheck racecheck synccheck
+    for tool in "$@"; do
+        for memory in ${PERDIX_MEMORY:-managed pinned}; do
+            part "$tool, $memory memory" 240 "$sanitizer" --tool "$tool" --error-exitcode $FOUND \
+                --target-processes application-only ./perdix-gpu-tests "$memory/"
+        done
+    done
+    case " $* " in
+        *" memcheck "*) for memory in ${PERDIX_MEMORY:-managed pinned} device; do stray "$memory"; done ;;
+    esac
+}
+
+# A checker that finds nothing must be seen to find something: passes if memcheck reports a kernel's write beyond such memory.
+stray() {
+    part "memcheck sees a write beyond $1 memory" 120 sh -c '
+        output=$(PERDIX_STRAY=1 PERDIX_TESTS="stray/$2" "$1" --tool memcheck ./perdix-gpu-tests 2>&1)
+        printf "%s\n" "$output" | grep -m 1 -A 3 "Invalid __global__ write" && exit
+        printf "%s\n" "$output"
+        exit 1' sh "$sanitizer" "$1"
+}
+
+find_sanitizer() {
+    for candidate in "${COMPUTE_SANITIZER:-}" "$(command -v compute-sanitizer)" /usr/local/cuda/bin/compute-sanitizer \
+        /usr/local/cuda-*/bin/compute-sanitizer /opt/cuda/bin/compute-sanitizer; do
+        if [ -x "$candidate" ]; then
+            echo "$candidate"
+            return 0
+        fi
+    done
+    return 1
 }
 
 # A program that the loader cannot start says why, and none of the others would start either.
@@ -86,7 +145,7 @@ finish() {
 verb=${1:-default}
 [ $# -eq 0 ] || shift
 case $verb in
-    default | all | doctor | tests | transport | example | stream | bench) check_loader ;;
+    default | all | doctor | tests | sanitize | transport | example | stream | bench | soak) check_loader ;;
     help | -h | --help) usage; exit 0 ;;
     *) usage >&2; exit 2 ;;
 esac
@@ -103,6 +162,7 @@ case $verb in
         example
         stream
         bench
+        soak
         ;;
     *) "$verb" "$@" ;;
 esac

@@ -7,8 +7,26 @@ use crate::meta::{GAP_SIZE, Meta};
 use crate::mode::Mode;
 use crate::refused::Refused;
 use crate::sentinel;
-use crate::slot::PAYLOAD_SIZE;
+use crate::slot::{PAYLOAD_SIZE, Slot};
 use crate::word::Word;
+
+/// Publishes the notice that `dropped` messages are missing here, as message `number`; one of 0 is passed over by the consumer.
+///
+/// # Safety
+/// The slot is that of message `number`, free, and the calling thread's to write.
+#[inline(always)]
+pub unsafe fn publish_notice<W: Word>(slot: &Slot<W>, number: u64, dropped: u64, mode: Mode) {
+    let [count, zero, ..] = &slot.payload;
+    // SAFETY: the caller's contract: nobody else touches the slot before the Release store below.
+    unsafe { W::write_pair(count, zero, [dropped, 0]) };
+    let meta = match mode {
+        Mode::Fenced => Meta::GAP,
+        Mode::FenceFree => Meta::GAP.with_mask(sentinel::escape_in_place(slot, GAP_SIZE)),
+    };
+    slot.meta.store(meta.word(), Ordering::Relaxed);
+    // pairs with the Acquire loads of seq in Consumer::learn_run and Consumer::ready
+    slot.seq.store(number.wrapping_add(1), Ordering::Release);
+}
 
 impl<W: Word> Producer<W> {
     /// Publishes one message of up to 240 bytes as [`push`](Self::push) does, or drops it if the ring is full; whether it was
@@ -100,17 +118,8 @@ impl<W: Word> Producer<W> {
     #[inline(always)]
     pub(super) fn publish_gap(&mut self) {
         let (number, ring) = (self.head, self.ring);
-        let slot = ring.slot(number);
-        let [count, zero, ..] = &slot.payload;
-        // SAFETY: the slot is free (the Acquire of tail), and nothing is published before the Release store below.
-        unsafe { W::write_pair(count, zero, [self.gap, 0]) };
-        let mut meta = Meta::GAP;
-        if ring.mode() == Mode::FenceFree {
-            meta = meta.with_mask(sentinel::escape_in_place(slot, GAP_SIZE));
-        }
-        slot.meta.store(meta.word(), Ordering::Relaxed);
-        // pairs with the Acquire loads of seq in Consumer::learn_run and Consumer::ready
-        slot.seq.store(number.wrapping_add(1), Ordering::Release);
+        // SAFETY: the slot is free (the Acquire of tail), and this is the only producer.
+        unsafe { publish_notice(ring.slot(number), number, self.gap, ring.mode()) };
         self.head = number.wrapping_add(1);
         self.gap = 0;
     }

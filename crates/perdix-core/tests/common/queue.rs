@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 
 use perdix_core::{Fault, Refused};
 
-use crate::messages::Message;
+use super::messages::Message;
 
 /// The ring in plain variables; numbers count from the first message.
 #[derive(Default)]

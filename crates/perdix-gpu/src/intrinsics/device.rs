@@ -132,6 +132,18 @@ pub fn device_min(word: &AtomicU64, value: u64) {
     }
 }
 
+/// Sets a word in device memory to 0 and returns what it was; no order. (`atom.relaxed.gpu.exch`)
+#[inline(always)]
+pub fn device_take(word: &AtomicU64) -> u64 {
+    let before;
+    // SAFETY: an atomic access to an atomic word.
+    unsafe {
+        asm!("atom.relaxed.gpu.exch.b64 {}, [{}], 0;", out(reg64) before, in(reg64) word.as_ptr(),
+             options(nostack, preserves_flags));
+    }
+    before
+}
+
 /// Loads a word in device memory; orders what follows after it, among the GPU's threads. (`ld.acquire.gpu`)
 #[inline(always)]
 pub fn device_load_acquire(word: &AtomicU64) -> u64 {

@@ -86,6 +86,11 @@ pub fn device_min(word: &AtomicU64, value: u64) {
     word.fetch_min(value, Ordering::Relaxed);
 }
 
+/// Sets a word in device memory to 0 and returns what it was; no order.
+pub fn device_take(word: &AtomicU64) -> u64 {
+    word.swap(0, Ordering::Relaxed)
+}
+
 /// Loads a word in device memory; orders what follows after it.
 pub fn device_load_acquire(word: &AtomicU64) -> u64 {
     // pairs with the Release store in device_store_release

@@ -6,7 +6,10 @@ use perdix_core::{DeviceRing, PAYLOAD_SIZE};
 
 use super::{check_launch, chunk};
 use crate::error::Error;
-use crate::intrinsics::{lane_id, sync_threads, sync_threads_and, thread_rank, warp_id, warps_per_block};
+use crate::gap::tell;
+use crate::intrinsics::{
+    device_add, lane_id, sync_threads, sync_threads_and, thread_rank, warp_id, warps_per_block,
+};
 use crate::link::Link;
 use crate::source::Source;
 use crate::write::{fitting, publish};
@@ -22,6 +25,8 @@ pub struct BlockProducer {
     head: u64,
     /// Chunks of 32 dealt so far, so that successive batches begin with the next warp.
     dealt: u64,
+    /// Messages dropped of which no notice tells yet; all threads have the same number.
+    gap: u64,
 }
 
 impl BlockProducer {
@@ -38,8 +43,8 @@ impl BlockProducer {
         check_launch()?;
         // SAFETY: the caller's contract.
         let link = unsafe { Link::new_warp(&handle) }?;
-        let head = link.head();
-        Ok(Self { link, head, dealt: 0 })
+        let (head, gap) = (link.head(), link.gap());
+        Ok(Self { link, head, dealt: 0, gap })
     }
 
     /// Sends the first `count` messages of `source`, waiting up to the ring's time limit.
@@ -63,6 +68,9 @@ impl BlockProducer {
         source: &impl Source,
         limit_ns: u64,
     ) -> Result<(), Error> {
+        if self.gap != 0 {
+            self.tell(limit_ns)?;
+        }
         let (chunk, warps) = (u64::from(chunk(&self.link)), u64::from(warps_per_block()));
         let (first, dealt) = (self.head, self.dealt);
         // The whole batch counts as claimed, sent or not, so that all warps agree on the head.
@@ -100,17 +108,48 @@ impl BlockProducer {
         if count > self.link.ring.capacity() {
             return Err(Error::Full);
         }
-        let free = self.link.wait_warp(self.head.wrapping_add(count), 0);
-        if !sync_threads_and(free.is_ok()) {
-            // Warps may have found different things; the block reports one, the most final.
-            for error in [Error::Corrupt, Error::ConsumerGone] {
-                if !sync_threads_and(free != Err(error)) {
-                    return Err(error);
-                }
-            }
+        if self.gap != 0 {
+            self.agree(1)?;
+            self.tell(0)?;
+        }
+        self.agree(count)?;
+        self.produce_batch_within(count, source, 0)
+    }
+
+    /// Sends all `count` messages if their slots are free; if they are not, drops and counts all of them. Whether they were sent. The
+    /// consumer learns in order how many are missing, by a notice that takes a slot of its own, ahead of the next batch that fits with
+    /// it. (With a batch as long as the ring none does: the notice goes alone then, and the batch is dropped and counted with it.)
+    ///
+    /// # Errors
+    /// [`Error::Full`] if `count` exceeds the ring, [`Error::TooLong`], [`Error::ConsumerGone`] or [`Error::Corrupt`], the same for all
+    /// threads; nothing was sent or counted then.
+    #[inline(always)]
+    pub fn produce_batch_or_drop(&mut self, count: u64, source: &impl Source) -> Result<bool, Error> {
+        if !sync_threads_and((0..count).all(|i| source.len(i) <= PAYLOAD_SIZE)) {
+            return Err(Error::TooLong);
+        }
+        let capacity = self.link.ring.capacity();
+        if count > capacity {
             return Err(Error::Full);
         }
-        self.produce_batch_within(count, source, 0)
+        let needed = if self.gap == 0 { count } else { count + 1 };
+        let goes_alone = needed > capacity;
+        let is_dropped = match self.agree(if goes_alone { 1 } else { needed }) {
+            Err(Error::Full) => true,
+            other => other.map(|()| goes_alone)?,
+        };
+        if is_dropped {
+            let has_room = goes_alone && self.agree(1).is_ok();
+            self.gap += count;
+            if thread_rank() == 0 {
+                device_add(&self.link.state().dropped, count);
+            }
+            if has_room {
+                self.tell(0)?;
+            }
+            return Ok(false);
+        }
+        self.produce_batch_within(count, source, 0).map(|()| true)
     }
 
     /// Leaves the stream open for a later kernel.
@@ -131,6 +170,38 @@ impl BlockProducer {
         }
     }
 
+    /// Whether the slots of the next `count` messages are free: the same answer for all threads.
+    #[inline(always)]
+    fn agree(&mut self, count: u64) -> Result<(), Error> {
+        let free = self.link.wait_warp(self.head.wrapping_add(count), 0);
+        if sync_threads_and(free.is_ok()) {
+            return Ok(());
+        }
+        // Warps may have found different things; the block reports one, the most final.
+        for error in [Error::Corrupt, Error::ConsumerGone] {
+            if !sync_threads_and(free != Err(error)) {
+                return Err(error);
+            }
+        }
+        Err(Error::Full)
+    }
+
+    /// The next number goes to the notice of a gap, which the first warp publishes when its slot is free.
+    #[inline(always)]
+    fn tell(&mut self, limit_ns: u64) -> Result<(), Error> {
+        let (number, gap) = (self.head, self.gap);
+        self.head = number.wrapping_add(1);
+        self.gap = 0;
+        if warp_id() == 0 {
+            let result = self.link.wait_warp(number.wrapping_add(1), limit_ns);
+            if let Err(error) = result {
+                return self.stop(number, error);
+            }
+            tell(&self.link.ring, number, gap);
+        }
+        Ok(())
+    }
+
     #[inline(always)]
     fn stop(&mut self, number: u64, error: Error) -> Result<(), Error> {
         if lane_id() == 0 {
@@ -146,6 +217,7 @@ impl BlockProducer {
         sync_threads();
         if thread_rank() == 0 {
             self.link.state().head.store(self.head, Ordering::Relaxed);
+            self.link.state().gap.store(self.gap, Ordering::Relaxed);
         }
         sync_threads();
     }

@@ -6,13 +6,18 @@ use perdix_core::{DeviceRing, PAYLOAD_SIZE};
 
 use super::{check_launch, chunk};
 use crate::error::{Error, Partial};
+use crate::gap::tell;
 use crate::intrinsics::{
-    WARP_SIZE, blocks, device_add, device_fence, lane_id, shuffle, shuffle_u64, sync_warp, warps_per_block,
+    WARP_SIZE, blocks, device_add, device_fence, device_take, lane_id, shuffle, shuffle_u64, sync_warp,
+    warps_per_block,
 };
 use crate::link::Link;
 use crate::packer::PackInto;
 use crate::source::{Made, Source};
 use crate::write::{fitting, publish};
+
+/// The bit beside a claim's error code that says whether the first number is for the notice of a gap.
+const GAP: u32 = 16;
 
 /// What a warp that pauses adds to the count of warps that have ended, which is always less.
 const PAUSED: u64 = 1 << 48;
@@ -93,9 +98,31 @@ impl GridProducer {
         if len > PAYLOAD_SIZE {
             return Err(Error::TooLong);
         }
-        let number = self.claim_free()?;
+        let number = self.claim_free(false)?.ok_or(Error::Full)?;
         self.publish(number, 1, &Made::new(len, kind, |_, piece| make(piece)), 0);
         Ok(())
+    }
+
+    /// Sends one message if a slot is free; if the ring is full, drops and counts it. Whether it was sent. The consumer learns how many
+    /// the warps have dropped by notices, ahead of the messages that they send afterwards. A notice takes a slot of its own: after a drop
+    /// messages are dropped until two slots are free.
+    ///
+    /// # Errors
+    /// [`Error::TooLong`], [`Error::ConsumerGone`] or [`Error::Corrupt`]; nothing was claimed or counted, and the stream goes on.
+    /// [`Error::Stopped`] when another warp has ended it.
+    #[inline(always)]
+    pub fn produce_or_drop(
+        &mut self,
+        kind: u16,
+        len: usize,
+        make: impl Fn(usize) -> [u64; 2],
+    ) -> Result<bool, Error> {
+        if len > PAYLOAD_SIZE {
+            return Err(Error::TooLong);
+        }
+        let Some(number) = self.claim_free(true)? else { return Ok(false) };
+        self.publish(number, 1, &Made::new(len, kind, |_, piece| make(piece)), 0);
+        Ok(true)
     }
 
     /// Sends the first `count` messages of `source`, 32 (one claim, one fence) at a time.
@@ -145,6 +172,9 @@ impl GridProducer {
             if ended % PAUSED == self.warps {
                 if ended < PAUSED {
                     self.link.close();
+                } else {
+                    device_fence();
+                    self.link.publish_dropped();
                 }
                 // The next launch counts afresh.
                 self.link.state().finished.store(0, Ordering::Relaxed);
@@ -157,44 +187,82 @@ impl GridProducer {
         if count == 0 {
             return Ok(());
         }
-        let number = self.claim(count)?;
-        if let Err(error) = self.link.wait_warp(number.wrapping_add(u64::from(count)), limit_ns) {
-            if lane_id() == 0 {
-                self.link.give_up(number, error);
-            }
-            return Err(error);
+        let (mut number, has_gap) = self.claim(count)?;
+        if has_gap {
+            self.wait_claimed(number, 1, limit_ns)?;
+            self.tell(number);
+            number = number.wrapping_add(1);
         }
+        self.wait_claimed(number, count, limit_ns)?;
         self.publish(number, count, source, index);
         Ok(())
     }
 
-    /// Claims `count` numbers, unless some warp has given up. Converged.
+    /// Waits for the slots of numbers that this warp has claimed, or ends the stream there. Converged.
     #[inline(always)]
-    fn claim(&mut self, count: u32) -> Result<u64, Error> {
+    fn wait_claimed(&mut self, number: u64, count: u32, limit_ns: u64) -> Result<(), Error> {
+        let result = self.link.wait_warp(number.wrapping_add(u64::from(count)), limit_ns);
+        if let Err(error) = result {
+            if lane_id() == 0 {
+                self.link.give_up(number, error);
+            }
+        }
+        result
+    }
+
+    /// Claims `count` numbers, unless some warp has given up; and one more ahead of them if messages were dropped, for the notice of
+    /// that. Converged.
+    #[inline(always)]
+    fn claim(&mut self, count: u32) -> Result<(u64, bool), Error> {
         let (mut number, mut code) = (0, 0);
         if lane_id() == 0 {
+            let has_gap = u32::from(self.link.state().gap.load(Ordering::Relaxed) != 0);
             if self.link.has_failed() {
                 code = Error::Stopped as u32;
             } else {
-                number = device_add(&self.link.state().head, u64::from(count));
+                number = device_add(&self.link.state().head, u64::from(count + has_gap));
+                code = has_gap << GAP;
             }
         }
-        Error::from_code(shuffle(code, 0))?;
-        Ok(shuffle_u64(number, 0))
+        let code = shuffle(code, 0);
+        Error::from_code(code & !(1 << GAP))?;
+        Ok((shuffle_u64(number, 0), code != 0))
     }
 
-    /// Claims one number whose slot is free. Converged.
+    /// Publishes the notice of all that was dropped until now as message `number`, which is claimed and whose slot is free. It may tell
+    /// of nothing, when another warp has just told of all. Converged.
     #[inline(always)]
-    fn claim_free(&mut self) -> Result<u64, Error> {
+    fn tell(&mut self, number: u64) {
+        let mut dropped = 0;
+        if lane_id() == 0 {
+            // The number was claimed before the count is taken: a warp that sees no gap any more claims a later one.
+            device_fence();
+            dropped = device_take(&self.link.state().gap);
+        }
+        tell(&self.link.ring, number, dropped);
+    }
+
+    /// Claims one number whose slot is free; `or_drop`: if there is none, counts a message as dropped, `None`. Dropped messages are told of
+    /// first. Converged.
+    #[inline(always)]
+    fn claim_free(&mut self, or_drop: bool) -> Result<Option<u64>, Error> {
+        let is_single = self.link.ring.capacity() == 1;
         loop {
             if shuffle(u32::from(self.link.has_failed()), 0) != 0 {
                 return Err(Error::Stopped);
             }
+            let has_gap = self.link.gap() != 0;
             let number = shuffle_u64(self.link.head(), 0);
-            if let Err(error) = self.link.wait_warp(number.wrapping_add(1), 0) {
+            // A consumer that frees one slot at a time would otherwise get nothing but notices.
+            let needed = if has_gap && or_drop && !is_single { 2 } else { 1 };
+            if let Err(error) = self.link.wait_warp(number.wrapping_add(needed), 0) {
                 // Once others have claimed and sent the number, the consumer may be beyond it, which looks full or corrupt.
                 if shuffle_u64(self.link.head(), 0) != number {
                     continue;
+                }
+                if error == Error::Full && or_drop {
+                    self.count_dropped();
+                    return Ok(None);
                 }
                 return Err(error);
             }
@@ -206,10 +274,30 @@ impl GridProducer {
                     head.compare_exchange(number, next, Ordering::Relaxed, Ordering::Relaxed).is_ok(),
                 );
             }
-            if shuffle(won, 0) != 0 {
-                return Ok(number);
+            if shuffle(won, 0) == 0 {
+                continue;
+            }
+            if !has_gap {
+                return Ok(Some(number));
+            }
+            // The notice takes the only slot of such a ring: the message is missing too.
+            if or_drop && is_single {
+                self.count_dropped();
+            }
+            self.tell(number);
+            if or_drop && is_single {
+                return Ok(None);
             }
         }
+    }
+
+    #[inline(always)]
+    fn count_dropped(&self) {
+        if lane_id() == 0 {
+            self.link.count_dropped(1);
+        }
+        // All lanes' later looks at the count come after.
+        sync_warp();
     }
 
     #[inline(always)]

@@ -2,7 +2,7 @@
 
 use core::sync::atomic::Ordering;
 
-use perdix_core::{DeviceRing, Mode, Producer as Core, Refused};
+use perdix_core::{DeviceRing, Mode, PAYLOAD_SIZE, Producer as Core, Refused};
 
 use crate::error::Error;
 use crate::intrinsics::{now_ns, sleep_ns};
@@ -31,7 +31,9 @@ impl ThreadProducer {
         // SAFETY: the caller's contract.
         let link = unsafe { Link::new(&handle) }?;
         // SAFETY: the caller's contract.
-        let core = unsafe { Core::resume(link.ring, link.head()) };
+        let mut core = unsafe { Core::resume(link.ring, link.head()) };
+        let state = link.state();
+        core.set_gap(state.dropped.load(Ordering::Relaxed), state.gap.load(Ordering::Relaxed));
         Ok(Self { core, link })
     }
 
@@ -65,6 +67,19 @@ impl ThreadProducer {
                 other => return other.map_err(Error::from),
             }
         }
+    }
+
+    /// Sends `message` if a slot is free; if the ring is full, drops and counts it. Whether it was sent. The consumer learns in order how
+    /// many are missing, by a notice that takes a slot of its own: after a drop messages are dropped until two slots are free.
+    ///
+    /// # Errors
+    /// [`Error::ConsumerGone`], [`Error::TooLong`] or [`Error::Corrupt`]; the message is not counted then.
+    #[inline(always)]
+    pub fn produce_or_drop(&mut self, kind: u16, message: &[u8]) -> Result<bool, Error> {
+        if message.len() > PAYLOAD_SIZE {
+            return Err(Error::TooLong);
+        }
+        Ok(self.core.room_or_drop()? && self.push(kind, message).map(|()| true)?)
     }
 
     /// Sends one message of `len` bytes (up to 240) that never lies in memory: `make(piece)` gives its bytes `16 * piece` to
@@ -163,6 +178,9 @@ impl ThreadProducer {
         let (messages, bytes, full) = self.core.counts();
         self.link.count(messages, bytes, full);
         self.link.settle_counts();
-        self.link.state().head.store(self.core.head(), Ordering::Relaxed);
+        let state = self.link.state();
+        state.head.store(self.core.head(), Ordering::Relaxed);
+        state.gap.store(self.core.gap(), Ordering::Relaxed);
+        state.dropped.store(self.core.dropped(), Ordering::Relaxed);
     }
 }

@@ -6,6 +6,7 @@ use perdix_core::{DeviceRing, PAYLOAD_SIZE};
 
 use super::{check_launch, chunk};
 use crate::error::{Error, Partial};
+use crate::gap::tell;
 use crate::intrinsics::{WARP_SIZE, lane_id, sync_warp};
 use crate::link::Link;
 use crate::packer::PackInto;
@@ -34,8 +35,11 @@ impl WarpProducer {
     pub unsafe fn new(handle: DeviceRing) -> Result<Self, Error> {
         check_launch()?;
         // SAFETY: the caller's contract.
-        let link = unsafe { Link::new_warp(&handle) }?;
+        let mut link = unsafe { Link::new_warp(&handle) }?;
         let head = link.head();
+        if link.gap() != 0 {
+            link.use_up_credit(head);
+        }
         Ok(Self { link, head })
     }
 
@@ -78,9 +82,31 @@ impl WarpProducer {
         if len > PAYLOAD_SIZE {
             return Err(Error::TooLong);
         }
-        self.link.wait_warp(self.head.wrapping_add(1), limit_ns)?;
+        self.wait(1, limit_ns)?;
         self.publish(1, &Made::new(len, kind, |_, piece| make(piece)), 0);
         Ok(())
+    }
+
+    /// Sends one message if a slot is free; if the ring is full, drops and counts it. Whether it was sent. The consumer learns in order
+    /// how many are missing, by a notice that takes a slot of its own: after a drop messages are dropped until two slots are free.
+    ///
+    /// # Errors
+    /// [`Error::ConsumerGone`], [`Error::TooLong`] or [`Error::Corrupt`]; the message is not counted then.
+    #[inline(always)]
+    pub fn produce_or_drop(
+        &mut self,
+        kind: u16,
+        len: usize,
+        make: impl Fn(usize) -> [u64; 2],
+    ) -> Result<bool, Error> {
+        if len > PAYLOAD_SIZE {
+            return Err(Error::TooLong);
+        }
+        if !self.room_or_drop()? {
+            return Ok(false);
+        }
+        self.publish(1, &Made::new(len, kind, |_, piece| make(piece)), 0);
+        Ok(true)
     }
 
     /// Sends the first `count` messages of `source`, 32 under one fence, waiting up to the ring's time limit for each 32.
@@ -109,8 +135,7 @@ impl WarpProducer {
             let left = count - sent;
             let asked = if left < u64::from(chunk) { left as u32 } else { chunk };
             let some = fitting(source, sent, asked);
-            let end = self.head.wrapping_add(u64::from(some));
-            self.link.wait_warp(end, limit_ns).map_err(|error| Partial { sent, error })?;
+            self.wait(u64::from(some), limit_ns).map_err(|error| Partial { sent, error })?;
             self.publish(some, source, sent);
             sent += u64::from(some);
             if some < asked {
@@ -146,6 +171,65 @@ impl WarpProducer {
             self.link.give_up(self.head, error);
             self.link.close();
         }
+    }
+
+    /// Waits until the slots of the next `count` messages are free; the notice of dropped ones goes first. Converged.
+    #[inline(always)]
+    fn wait(&mut self, count: u64, limit_ns: u64) -> Result<(), Error> {
+        if self.link.has_credit(self.head.wrapping_add(count)) {
+            return Ok(());
+        }
+        // While a gap is to be told, no credit is known.
+        let gap = self.link.gap();
+        if gap != 0 {
+            self.link.wait_warp(self.head.wrapping_add(1), limit_ns)?;
+            self.tell(gap);
+        }
+        self.link.wait_warp(self.head.wrapping_add(count), limit_ns)
+    }
+
+    /// Looks for a slot for one message, or counts it as dropped; whether there is a slot. Converged.
+    #[inline(always)]
+    fn room_or_drop(&mut self) -> Result<bool, Error> {
+        if self.link.has_credit(self.head.wrapping_add(1)) {
+            return Ok(true);
+        }
+        let (gap, is_single) = (self.link.gap(), self.link.ring.capacity() == 1);
+        // A consumer that frees one slot at a time would otherwise get nothing but notices.
+        let needed = if gap != 0 && !is_single { 2 } else { 1 };
+        match self.link.wait_warp(self.head.wrapping_add(needed), 0) {
+            Ok(()) if gap == 0 => Ok(true),
+            // The notice takes the only slot: this message is missing too.
+            Ok(()) if is_single => {
+                if lane_id() == 0 {
+                    self.link.count_dropped(1);
+                }
+                self.tell(gap + 1);
+                Ok(false)
+            }
+            Ok(()) => {
+                self.tell(gap);
+                Ok(true)
+            }
+            Err(Error::Full) => {
+                if lane_id() == 0 {
+                    self.link.count_dropped(1);
+                }
+                self.link.use_up_credit(self.head);
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Publishes the notice of a gap into the next slot, which is free. Converged.
+    #[inline(always)]
+    fn tell(&mut self, gap: u64) {
+        tell(&self.link.ring, self.head, gap);
+        if lane_id() == 0 {
+            self.link.state().gap.store(0, Ordering::Relaxed);
+        }
+        self.head = self.head.wrapping_add(1);
     }
 
     #[inline(always)]

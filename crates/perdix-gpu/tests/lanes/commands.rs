@@ -33,7 +33,7 @@ fn echo_answers_each_command() {
                         match consumer.poll().unwrap() {
                             Poll::Ready(meta) => break meta,
                             Poll::Empty => std::thread::yield_now(),
-                            Poll::Ended => panic!("the stream ended at command {turn}"),
+                            Poll::Gap(_) | Poll::Ended => panic!("the stream ended at command {turn}"),
                         }
                     };
                     let mut bytes = [0; 240];

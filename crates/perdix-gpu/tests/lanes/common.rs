@@ -111,6 +111,7 @@ pub(crate) fn read(consumer: &mut Consumer, reader: Reader, over: &AtomicBool) -
                     std::thread::sleep(Duration::from_millis(1));
                 }
             }
+            Poll::Gap(dropped) => panic!("{dropped} messages dropped after {count}"),
             Poll::Ended => return (End::Ended, messages),
             Poll::Empty if was_over => return (End::Open, messages),
             Poll::Empty => std::thread::yield_now(),
@@ -126,6 +127,8 @@ pub(crate) struct Line {
     pub(crate) fault: Option<Fault>,
     pub(crate) messages: u64,
     pub(crate) bytes: u64,
+    /// Claimed, and not sent or behind such a one.
+    pub(crate) lost: u64,
     pub(crate) dropped: u64,
 }
 
@@ -138,6 +141,7 @@ pub(crate) fn line(ring: &EmulatedRing) -> Line {
         fault: Fault::from_word(line.fault.load(Ordering::Relaxed)),
         messages: line.stats.messages.load(Ordering::Relaxed),
         bytes: line.stats.bytes.load(Ordering::Relaxed),
+        lost: line.stats.lost.load(Ordering::Relaxed),
         dropped: line.stats.dropped.load(Ordering::Relaxed),
     }
 }
@@ -168,7 +172,7 @@ pub(crate) fn check_whole(ring: &EmulatedRing, pattern: Pattern, count: u64, out
 #[track_caller]
 pub(crate) fn check_counts(ring: &EmulatedRing, messages: &[(u16, Vec<u8>)]) {
     let (count, bytes) = (messages.len() as u64, messages.iter().map(|(_, bytes)| bytes.len() as u64).sum());
-    let whole = Line { end: Some(count), fault: None, messages: count, bytes, dropped: 0 };
+    let whole = Line { end: Some(count), fault: None, messages: count, bytes, lost: 0, dropped: 0 };
     assert_eq!(line(ring), whole);
 }
 

@@ -25,9 +25,9 @@ fn every_granularity_ends_by_itself() {
                     // What a thread or warp did not send, it never claimed; a block or grid claims first.
                     match sender {
                         Sender::Thread { .. } | Sender::Warp { .. } => {
-                            assert_eq!((line.dropped, line.messages), (0, end));
+                            assert_eq!((line.lost, line.messages), (0, end));
                         }
-                        _ => assert!(line.dropped > 0 && line.messages <= end + line.dropped),
+                        _ => assert!(line.lost > 0 && line.messages <= end + line.lost),
                     }
                 }
             }
@@ -70,7 +70,7 @@ fn every_method_says_so() {
             // What was tried and not sent leaves no gap.
             producer.finish();
             if perdix_gpu::intrinsics::thread_rank() == 0 {
-                assert_eq!((line(ring).end, line(ring).dropped), (Some(2), 0));
+                assert_eq!((line(ring).end, line(ring).lost), (Some(2), 0));
             }
         });
         gone(64, &|ring| {

@@ -6,6 +6,7 @@ mod bytes;
 mod commands;
 mod common;
 mod emulation;
+mod gaps;
 mod gone;
 mod granularity;
 mod lengths;
@@ -18,6 +19,7 @@ mod records;
 mod relay;
 mod room;
 mod shards;
+mod soak;
 
 mod stopped;
 mod timeout;

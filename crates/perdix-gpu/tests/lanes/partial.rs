@@ -135,8 +135,8 @@ fn a_blocks_stream_ends_there() {
             assert!(outcome.launched);
             assert_eq!((outcome.end, outcome.messages.len() as u64), (End::Ended, at));
             check(pattern, 0, &outcome.messages);
-            let Line { end, fault, dropped, .. } = line(&ring);
-            assert_eq!((end, fault, dropped), (Some(at), Some(Fault::TooLong), 80 - at));
+            let Line { end, fault, lost, .. } = line(&ring);
+            assert_eq!((end, fault, lost), (Some(at), Some(Fault::TooLong), 80 - at));
         }
     }
 }

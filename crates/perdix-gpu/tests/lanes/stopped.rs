@@ -24,7 +24,7 @@ fn a_grid_claims_nothing_after_a_fault() {
         }));
         assert_eq!((ring.received().len(), ring.state().head.load(Ordering::Relaxed)), (0, 0));
         let line = line(&ring);
-        assert_eq!((line.end, line.fault, line.dropped), (Some(0), Some(Fault::TimedOut), 0));
+        assert_eq!((line.end, line.fault, line.lost), (Some(0), Some(Fault::TimedOut), 0));
     }
 }
 
@@ -41,6 +41,6 @@ fn a_wait_ends_when_another_gave_up() {
             producer.finish();
         }));
         assert_eq!(ring.received().len(), 4);
-        assert_eq!((line(&ring).end, line(&ring).dropped), (Some(4), 2));
+        assert_eq!((line(&ring).end, line(&ring).lost), (Some(4), 2));
     }
 }

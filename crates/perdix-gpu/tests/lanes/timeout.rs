@@ -38,9 +38,9 @@ fn every_granularity_gives_up() {
                     }
                     match sender {
                         Sender::Thread { .. } | Sender::Warp { .. } => {
-                            assert!(sent >= capacity && line.dropped == 0);
+                            assert!(sent >= capacity && line.lost == 0);
                         }
-                        _ => assert!(line.dropped > 0),
+                        _ => assert!(line.lost > 0),
                     }
                 }
             }
@@ -67,7 +67,7 @@ fn the_wait_lasts_as_long_as_the_limit() {
             producer.finish();
         });
         assert!(outcome.launched);
-        assert_eq!((line(&ring).end, line(&ring).fault, line(&ring).dropped), (Some(1), None, 0));
+        assert_eq!((line(&ring).end, line(&ring).fault, line(&ring).lost), (Some(1), None, 0));
         assert_eq!(outcome.messages, vec![(0, Vec::new())]);
     }
 }
@@ -110,7 +110,7 @@ fn a_block_ends_at_its_first_gap() {
         assert_eq!((outcome.end, outcome.messages.len()), (End::Ended, 96));
         check(pattern, 0, &outcome.messages);
         let line = line(&ring);
-        assert_eq!((line.end, line.fault, line.dropped), (Some(96), Some(Fault::TimedOut), 96));
+        assert_eq!((line.end, line.fault, line.lost), (Some(96), Some(Fault::TimedOut), 96));
     }
 }
 
@@ -141,7 +141,7 @@ fn a_block_that_published_beyond_the_gap() {
         });
         assert!(ok);
         let line = line(&ring);
-        assert_eq!((line.end, line.dropped, line.messages), (Some(64), 64, 96));
+        assert_eq!((line.end, line.lost, line.messages), (Some(64), 64, 96));
         // Half of the first lap is overwritten, of what remains nothing is beyond the end.
         let messages = ring.received();
         assert_eq!(messages.len(), 32);
@@ -170,7 +170,7 @@ fn a_grid_ends_at_its_first_gap() {
         let (sent, line) = (outcome.messages.len() as u64, line(&ring));
         assert!(outcome.end == End::Ended && (20..=32).contains(&sent), "{sent} sent");
         assert_eq!((line.end, line.fault, line.messages), (Some(sent), Some(Fault::TimedOut), sent));
-        assert!(line.dropped > 0);
+        assert!(line.lost > 0);
     }
 }
 
@@ -198,7 +198,7 @@ fn a_grid_that_published_beyond_the_gap() {
         });
         assert!(outcome.launched);
         assert_eq!((outcome.end, outcome.messages.len()), (End::Ended, 0));
-        assert_eq!((line(&ring).end, line(&ring).dropped), (Some(0), 11));
+        assert_eq!((line(&ring).end, line(&ring).lost), (Some(0), 11));
     }
 }
 
@@ -217,6 +217,6 @@ fn a_batch_that_finds_no_room_at_once_is_never_silent() {
         assert!(outcome.launched);
         check(pattern, 0, &outcome.messages);
         let line = line(&ring);
-        assert_eq!((line.end, line.fault, line.dropped), (Some(32), Some(Fault::TimedOut), 32));
+        assert_eq!((line.end, line.fault, line.lost), (Some(32), Some(Fault::TimedOut), 32));
     }
 }

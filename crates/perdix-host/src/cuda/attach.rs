@@ -3,6 +3,7 @@
 use cust::sys::CUstream;
 
 use super::error::GpuError;
+use super::gpu::Gpu;
 
 /// The host's end of what a kernel produces into: a [`DeviceProducer`](super::DeviceProducer) for one ring,
 /// [`DeviceShards`](super::DeviceShards) for a set of them. [`Launch::start`](super::Launch::start) takes either.
@@ -10,9 +11,12 @@ pub trait LaunchTarget: life::Life {}
 
 /// Sealed: what must happen around a launch is our business.
 pub(super) mod life {
-    use super::{CUstream, GpuError};
+    use super::{CUstream, Gpu, GpuError};
 
     pub trait Life {
+        /// Whose kernels it takes.
+        fn gpu(&self) -> &Gpu;
+
         /// Has `start` put kernels into the stream, and attaches them to the life of each ring.
         fn around(&self, start: impl FnOnce(CUstream) -> Result<(), GpuError>) -> Result<(), GpuError>;
     }

@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use cust::sys::{self, CUresult};
+use super::driver::{self, Code, NO_DEVICE, OUT_OF_MEMORY, SUCCESS};
 
 /// Why a GPU operation failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -31,6 +31,16 @@ pub enum GpuError {
         /// What the driver says of it.
         text: String,
     },
+    /// There is not enough memory of this kind.
+    #[error(
+        "no memory: {call} of {bytes} bytes failed; ask for fewer slots, or free what else the process or the device holds"
+    )]
+    OutOfMemory {
+        /// The driver's function: `cuMemAllocManaged`, `cuMemHostAlloc` (pinned) or `cuMemAlloc` (the device's own).
+        call: &'static str,
+        /// Bytes asked for.
+        bytes: usize,
+    },
     /// The driver does not accept the PTX.
     #[error("the driver does not load the PTX: {source}\n{log}")]
     Ptx {
@@ -53,36 +63,34 @@ pub enum GpuError {
     /// The buffer lies in memory that the GPU does not see.
     #[error("the ring lies in heap memory, which no GPU sees: build it with managed or pinned memory")]
     NotReachable,
+    /// A kernel was to be launched on a ring of another context: on another device, or beside it on the same one.
+    #[error("the kernel was loaded into another context than the ring's; load it with the ring's Gpu")]
+    OtherContext,
     /// The kernels attached to a ring have not ended in time.
     #[error("the kernels attached to the ring still run after {0:?}")]
     StillRunning(std::time::Duration),
 }
 
 /// The error of a driver call, if it is one.
-pub(crate) fn check(call: &'static str, result: CUresult) -> Result<(), GpuError> {
-    match result {
-        CUresult::CUDA_SUCCESS => Ok(()),
-        CUresult::CUDA_ERROR_NO_DEVICE => Err(GpuError::NoDevice),
-        other => {
+pub(crate) fn check(call: &'static str, code: Code) -> Result<(), GpuError> {
+    match code {
+        SUCCESS => Ok(()),
+        NO_DEVICE => Err(GpuError::NoDevice),
+        code => {
             let mut name = std::ptr::null();
             // SAFETY: the pointer is valid for writing; the driver stores a static string, or null.
-            unsafe { sys::cuGetErrorName(other, &mut name) };
+            unsafe { driver::cuGetErrorName(code, &mut name) };
             let mut text = std::ptr::null();
             // SAFETY: as above.
-            unsafe { sys::cuGetErrorString(other, &mut text) };
-            Err(GpuError::Driver { call, code: other as u32, name: string(name), text: string(text) })
+            unsafe { driver::cuGetErrorString(code, &mut text) };
+            Err(GpuError::Driver { call, code, name: string(name), text: string(text) })
         }
     }
 }
 
-/// The same for `cust`, whose errors carry the driver's number.
-pub(crate) fn explain(call: &'static str) -> impl Fn(cust::error::CudaError) -> GpuError {
-    move |error| match error {
-        cust::error::CudaError::NoDevice => GpuError::NoDevice,
-        other => {
-            GpuError::Driver { call, code: other as u32, name: format!("{other:?}"), text: other.to_string() }
-        }
-    }
+/// The error of a call that allocates, if it is one.
+pub(crate) fn check_memory(call: &'static str, bytes: usize, code: Code) -> Result<(), GpuError> {
+    if code == OUT_OF_MEMORY { Err(GpuError::OutOfMemory { call, bytes }) } else { check(call, code) }
 }
 
 fn string(text: *const std::ffi::c_char) -> String {

@@ -3,11 +3,11 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use cust::context::{Context, ContextHandle};
-use cust::device::{Device, DeviceAttribute};
-use cust::sys::{self, CUcontext};
+use cust::device::DeviceAttribute;
+use cust::sys::{CUcontext, CUdevice};
 
-use super::error::{GpuError, check, explain};
+use super::driver;
+use super::error::{GpuError, check};
 
 /// A CUDA device with a context; cheap to clone, usable from any thread.
 #[derive(Clone, Debug)]
@@ -15,10 +15,19 @@ pub struct Gpu(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    device: Device,
+    device: CUdevice,
     context: CUcontext,
-    /// Keeps the primary context; `None` for a context that the user keeps.
-    _primary: Option<Context>,
+    /// Whether it is the device's primary context, which is kept by us as by others; else somebody else keeps it.
+    is_primary: bool,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if self.is_primary {
+            // SAFETY: retained once, in `open`; nothing can be done about a failure here.
+            unsafe { driver::cuDevicePrimaryCtxRelease_v2(self.device) };
+        }
+    }
 }
 
 // SAFETY: a context may be used from any thread; every use makes it current on the calling thread first.
@@ -32,14 +41,19 @@ impl Gpu {
     /// # Errors
     /// [`GpuError::NoDevice`] for none.
     pub fn count() -> Result<usize, GpuError> {
-        cust::init(cust::CudaFlags::empty()).map_err(explain("cuInit"))?;
-        match Device::num_devices().map_err(explain("cuDeviceGetCount"))? {
-            0 => Err(GpuError::NoDevice),
-            count => Ok(count as usize),
+        // SAFETY: may be called at any time, again and again.
+        check("cuInit", unsafe { driver::cuInit(0) })?;
+        let mut count = 0;
+        // SAFETY: the pointer is valid for writing.
+        check("cuDeviceGetCount", unsafe { driver::cuDeviceGetCount(&mut count) })?;
+        match usize::try_from(count) {
+            Ok(0) | Err(_) => Err(GpuError::NoDevice),
+            Ok(count) => Ok(count),
         }
     }
 
-    /// Device `ordinal`, with its primary context (the one that the runtime API and other libraries use too).
+    /// Device `ordinal`, with its primary context (the one that the runtime API and other libraries use too). What context is
+    /// current on this thread stays as it is.
     ///
     /// # Errors
     /// [`GpuError::NoDevice`], [`GpuError::NoSuchDevice`], [`GpuError::Driver`].
@@ -48,10 +62,13 @@ impl Gpu {
         if ordinal >= count {
             return Err(GpuError::NoSuchDevice { ordinal, count });
         }
-        let device = Device::get_device(ordinal as u32).map_err(explain("cuDeviceGet"))?;
-        let primary = Context::new(device).map_err(explain("cuDevicePrimaryCtxRetain"))?;
-        let context = primary.get_inner();
-        Ok(Self(Arc::new(Inner { device, context, _primary: Some(primary) })))
+        let mut device = 0;
+        // SAFETY: the pointer is valid for writing.
+        check("cuDeviceGet", unsafe { driver::cuDeviceGet(&mut device, ordinal as i32) })?;
+        let mut context = std::ptr::null_mut();
+        // SAFETY: the pointer is valid for writing; released when the last clone is gone.
+        check("cuDevicePrimaryCtxRetain", unsafe { driver::cuDevicePrimaryCtxRetain(&mut context, device) })?;
+        Ok(Self(Arc::new(Inner { device, context, is_primary: true })))
     }
 
     /// The device of a context that somebody else made, as `cust`, `cudarc` or the runtime API do.
@@ -64,12 +81,14 @@ impl Gpu {
     pub unsafe fn from_context(context: CUcontext) -> Result<Self, GpuError> {
         Self::count()?;
         // SAFETY: a context by the caller's contract; popped again below.
-        check("cuCtxPushCurrent", unsafe { sys::cuCtxPushCurrent_v2(context) })?;
-        let device = cust::context::CurrentContext::get_device().map_err(explain("cuCtxGetDevice"));
+        check("cuCtxPushCurrent", unsafe { driver::cuCtxPushCurrent_v2(context) })?;
+        let mut device = 0;
+        // SAFETY: the pointer is valid for writing.
+        let result = check("cuCtxGetDevice", unsafe { driver::cuCtxGetDevice(&mut device) });
         let mut popped = std::ptr::null_mut();
         // SAFETY: pops what was pushed above.
-        check("cuCtxPopCurrent", unsafe { sys::cuCtxPopCurrent_v2(&mut popped) })?;
-        Ok(Self(Arc::new(Inner { device: device?, context, _primary: None })))
+        check("cuCtxPopCurrent", unsafe { driver::cuCtxPopCurrent_v2(&mut popped) })?;
+        result.map(|()| Self(Arc::new(Inner { device, context, is_primary: false })))
     }
 
     /// Makes the context current on this thread until the guard is dropped; what was current before is current again then.
@@ -78,8 +97,8 @@ impl Gpu {
     /// [`GpuError::Driver`].
     pub fn enter(&self) -> Result<Current<'_>, GpuError> {
         // SAFETY: the context is alive as long as `self`.
-        check("cuCtxPushCurrent", unsafe { sys::cuCtxPushCurrent_v2(self.0.context) })?;
-        Ok(Current { _gpu: self, _not_send: PhantomData })
+        check("cuCtxPushCurrent", unsafe { driver::cuCtxPushCurrent_v2(self.0.context) })?;
+        Ok(Current { gpu: self, _not_send: PhantomData })
     }
 
     /// The device's name.
@@ -87,7 +106,11 @@ impl Gpu {
     /// # Errors
     /// [`GpuError::Driver`].
     pub fn name(&self) -> Result<String, GpuError> {
-        self.0.device.name().map_err(explain("cuDeviceGetName"))
+        let mut text = [0_u8; 256];
+        let (start, len) = (text.as_mut_ptr().cast(), text.len() as i32);
+        // SAFETY: the buffer has the length given.
+        check("cuDeviceGetName", unsafe { driver::cuDeviceGetName(start, len, self.0.device) })?;
+        Ok(until_nul(&text))
     }
 
     /// The compute capability, major and minor.
@@ -106,7 +129,7 @@ impl Gpu {
     pub fn driver_version() -> Result<(i32, i32), GpuError> {
         let mut version = 0;
         // SAFETY: the pointer is valid for writing.
-        check("cuDriverGetVersion", unsafe { sys::cuDriverGetVersion(&mut version) })?;
+        check("cuDriverGetVersion", unsafe { driver::cuDriverGetVersion(&mut version) })?;
         Ok((version / 1000, version % 1000 / 10))
     }
 
@@ -123,7 +146,11 @@ impl Gpu {
     /// # Errors
     /// [`GpuError::Driver`].
     pub fn attribute(&self, attribute: DeviceAttribute) -> Result<i32, GpuError> {
-        self.0.device.get_attribute(attribute).map_err(explain("cuDeviceGetAttribute"))
+        let mut value = 0;
+        // SAFETY: the pointer is valid for writing.
+        let result = unsafe { driver::cuDeviceGetAttribute(&mut value, attribute as u32, self.0.device) };
+        check("cuDeviceGetAttribute", result)?;
+        Ok(value)
     }
 
     /// The PCI address of the device, as `0000:1b:00.0`.
@@ -132,21 +159,15 @@ impl Gpu {
     /// [`GpuError::Driver`].
     pub fn pci_address(&self) -> Result<String, GpuError> {
         let mut text = [0_u8; 32];
-        let len = text.len() as i32;
+        let (start, len) = (text.as_mut_ptr().cast(), text.len() as i32);
         // SAFETY: the buffer has the length given.
-        let result =
-            unsafe { sys::cuDeviceGetPCIBusId(text.as_mut_ptr().cast(), len, self.0.device.as_raw()) };
-        check("cuDeviceGetPCIBusId", result)?;
-        Ok(text
-            .iter()
-            .take_while(|byte| **byte != 0)
-            .map(|byte| char::from(*byte).to_ascii_lowercase())
-            .collect())
+        check("cuDeviceGetPCIBusId", unsafe { driver::cuDeviceGetPCIBusId(start, len, self.0.device) })?;
+        Ok(until_nul(&text).to_ascii_lowercase())
     }
 
     /// The device's number, as other driver calls want it.
-    pub fn raw_device(&self) -> sys::CUdevice {
-        self.0.device.as_raw()
+    pub fn raw_device(&self) -> CUdevice {
+        self.0.device
     }
 
     /// The context, for other CUDA libraries.
@@ -159,7 +180,7 @@ impl Gpu {
 #[derive(Debug)]
 #[must_use]
 pub struct Current<'g> {
-    _gpu: &'g Gpu,
+    gpu: &'g Gpu,
     /// Contexts are current per thread.
     _not_send: PhantomData<*const ()>,
 }
@@ -168,6 +189,17 @@ impl Drop for Current<'_> {
     fn drop(&mut self) {
         let mut popped = std::ptr::null_mut();
         // SAFETY: pops what `enter` pushed; nothing can be done about a failure here.
-        unsafe { sys::cuCtxPopCurrent_v2(&mut popped) };
+        unsafe { driver::cuCtxPopCurrent_v2(&mut popped) };
+        if popped != self.gpu.0.context && !popped.is_null() {
+            // Somebody has popped ours meanwhile: this one is not ours to take.
+            // SAFETY: it was current until now.
+            unsafe { driver::cuCtxPushCurrent_v2(popped) };
+        }
     }
+}
+
+/// The text in a buffer that the driver has filled.
+fn until_nul(text: &[u8]) -> String {
+    let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+    String::from_utf8_lossy(text).into_owned()
 }

@@ -5,6 +5,7 @@ use std::ffi::{CString, c_void};
 use cust::sys::{self, CUfunction, CUjit_option, CUmodule};
 
 use super::attach::LaunchTarget;
+use super::driver;
 use super::error::{GpuError, check};
 use super::gpu::Gpu;
 
@@ -33,13 +34,14 @@ impl Gpu {
         let _current = self.enter()?;
         let mut log = vec![0_u8; LOG_BYTES];
         let mut options =
-            [CUjit_option::CU_JIT_ERROR_LOG_BUFFER, CUjit_option::CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES];
+            [CUjit_option::CU_JIT_ERROR_LOG_BUFFER, CUjit_option::CU_JIT_ERROR_LOG_BUFFER_SIZE_BYTES]
+                .map(|option| option as u32);
         // The driver takes numbers in the place of pointers.
         let mut values = [log.as_mut_ptr().cast::<c_void>(), LOG_BYTES as *mut c_void];
         let mut module = std::ptr::null_mut();
         // SAFETY: the text ends with a NUL, the two options have two values, and the log has the length given.
         let result = unsafe {
-            sys::cuModuleLoadDataEx(
+            driver::cuModuleLoadDataEx(
                 &mut module,
                 text.as_ptr().cast(),
                 options.len() as u32,
@@ -65,7 +67,7 @@ impl Kernels {
         let _current = self.gpu.enter()?;
         let mut function = std::ptr::null_mut();
         // SAFETY: the module is loaded, and the name ends with a NUL.
-        let result = unsafe { sys::cuModuleGetFunction(&mut function, self.module, text.as_ptr()) };
+        let result = unsafe { driver::cuModuleGetFunction(&mut function, self.module, text.as_ptr()) };
         check("cuModuleGetFunction", result)
             .map_err(|source| GpuError::NoKernel { name: name.into(), source: Box::new(source) })?;
         Ok(Launch { kernels: self, function, grid: 1, block: 1, arguments: Vec::new() })
@@ -81,7 +83,7 @@ impl Drop for Kernels {
     fn drop(&mut self) {
         if let Ok(_current) = self.gpu.enter() {
             // SAFETY: loaded once. The driver waits for the module's kernels.
-            unsafe { sys::cuModuleUnload(self.module) };
+            unsafe { driver::cuModuleUnload(self.module) };
         }
     }
 }
@@ -126,12 +128,16 @@ impl Launch<'_> {
     /// the life of the ring (or of all these rings).
     ///
     /// # Errors
-    /// [`GpuError::Driver`].
+    /// [`GpuError::OtherContext`], [`GpuError::Driver`]. A launch that failed leaves the ring as it was. If the error's call is
+    /// `cuEventRecord` the kernel was launched, and only could not be attached: see [`DeviceProducer::attach`](super::DeviceProducer::attach).
     ///
     /// # Safety
     /// The arguments are those that the kernel declares, their addresses are valid until it ends, and the kernel keeps the
     /// contracts of the producers it makes.
     pub unsafe fn start(self, target: &impl LaunchTarget) -> Result<(), GpuError> {
+        if self.kernels.gpu.raw_context() != target.gpu().raw_context() {
+            return Err(GpuError::OtherContext);
+        }
         // SAFETY: the caller's contract; the stream is the target's.
         target.around(|stream| unsafe { self.start_on(stream) })
     }
@@ -149,7 +155,7 @@ impl Launch<'_> {
             self.arguments.iter_mut().map(|argument| argument.as_mut_ptr().cast()).collect();
         // SAFETY: the caller's contract; the pointers are as many as the arguments, each to its bytes.
         let result = unsafe {
-            sys::cuLaunchKernel(
+            driver::cuLaunchKernel(
                 self.function,
                 self.grid,
                 1,

@@ -4,7 +4,8 @@ use std::ptr::NonNull;
 
 use cust::sys::{self, CUdeviceptr, CUmem_advise};
 
-use super::error::{GpuError, check};
+use super::driver;
+use super::error::{GpuError, check, check_memory};
 use super::gpu::Gpu;
 use crate::memory::MemoryKind;
 
@@ -30,7 +31,7 @@ impl Mapped {
     /// `len` zeroed bytes of managed or pinned memory, aligned to at least 256.
     ///
     /// # Errors
-    /// [`GpuError::NotReachable`] for heap and shared memory, [`GpuError::Driver`] for lack of memory.
+    /// [`GpuError::NotReachable`] for heap and shared memory, [`GpuError::OutOfMemory`], [`GpuError::Driver`].
     pub fn new(gpu: &Gpu, kind: MemoryKind, len: usize) -> Result<Self, GpuError> {
         let _current = gpu.enter()?;
         let len = len.max(1);
@@ -82,9 +83,9 @@ impl Drop for Mapped {
         let Ok(_current) = self.gpu.enter() else { return };
         match self.kind {
             // SAFETY: allocated by cuMemAllocManaged; whoever dropped it has made sure that no kernel uses it.
-            MemoryKind::Managed => unsafe { sys::cuMemFree_v2(self.device) },
+            MemoryKind::Managed => unsafe { driver::cuMemFree_v2(self.device) },
             // SAFETY: allocated by cuMemHostAlloc; as above.
-            _ => unsafe { sys::cuMemFreeHost(self.host.as_ptr().cast()) },
+            _ => unsafe { driver::cuMemFreeHost(self.host.as_ptr().cast()) },
         };
     }
 }
@@ -93,17 +94,18 @@ fn managed(gpu: &Gpu, len: usize) -> Result<(*mut u8, CUdeviceptr), GpuError> {
     let mut device = 0;
     let global = sys::CUmemAttach_flags_enum::CU_MEM_ATTACH_GLOBAL as u32;
     // SAFETY: the pointer is valid for writing, and a context is current.
-    check("cuMemAllocManaged", unsafe { sys::cuMemAllocManaged(&mut device, len, global) })?;
+    let result = unsafe { driver::cuMemAllocManaged(&mut device, len, global) };
+    check_memory("cuMemAllocManaged", len, result)?;
     let advice = [
         (CUmem_advise::CU_MEM_ADVISE_SET_PREFERRED_LOCATION, CPU),
         (CUmem_advise::CU_MEM_ADVISE_SET_ACCESSED_BY, gpu.raw_device()),
     ];
     for (advice, place) in advice {
         // SAFETY: the range was allocated above.
-        let result = check("cuMemAdvise", unsafe { sys::cuMemAdvise(device, len, advice, place) });
+        let result = check("cuMemAdvise", unsafe { driver::cuMemAdvise(device, len, advice as u32, place) });
         if let Err(error) = result {
             // SAFETY: allocated above, used by nobody.
-            unsafe { sys::cuMemFree_v2(device) };
+            unsafe { driver::cuMemFree_v2(device) };
             return Err(error);
         }
     }
@@ -114,15 +116,16 @@ fn pinned(len: usize) -> Result<(*mut u8, CUdeviceptr), GpuError> {
     let mut host = std::ptr::null_mut();
     let flags = sys::CU_MEMHOSTALLOC_PORTABLE | sys::CU_MEMHOSTALLOC_DEVICEMAP;
     // SAFETY: the pointer is valid for writing, and a context is current.
-    check("cuMemHostAlloc", unsafe { sys::cuMemHostAlloc(&mut host, len, flags) })?;
+    let result = unsafe { driver::cuMemHostAlloc(&mut host, len, flags) };
+    check_memory("cuMemHostAlloc", len, result)?;
     let mut device = 0;
     // SAFETY: allocated above as mapped memory.
     let result = check("cuMemHostGetDevicePointer", unsafe {
-        sys::cuMemHostGetDevicePointer_v2(&mut device, host, 0)
+        driver::cuMemHostGetDevicePointer_v2(&mut device, host, 0)
     });
     if let Err(error) = result {
         // SAFETY: allocated above, used by nobody.
-        unsafe { sys::cuMemFreeHost(host) };
+        unsafe { driver::cuMemFreeHost(host) };
         return Err(error);
     }
     Ok((host.cast(), device))
@@ -140,12 +143,13 @@ impl DeviceBytes {
     /// Copies `bytes` to the GPU.
     ///
     /// # Errors
-    /// [`GpuError::Driver`] for lack of memory.
+    /// [`GpuError::OutOfMemory`], [`GpuError::Driver`].
     pub fn new(gpu: &Gpu, bytes: &[u8]) -> Result<Self, GpuError> {
         let _current = gpu.enter()?;
         let mut device = 0;
         // SAFETY: the pointer is valid for writing, and a context is current.
-        check("cuMemAlloc", unsafe { sys::cuMemAlloc_v2(&mut device, bytes.len().max(1)) })?;
+        let result = unsafe { driver::cuMemAlloc_v2(&mut device, bytes.len().max(1)) };
+        check_memory("cuMemAlloc", bytes.len().max(1), result)?;
         let memory = Self { gpu: gpu.clone(), device, len: bytes.len() };
         memory.write_at(0, bytes)?;
         Ok(memory)
@@ -163,7 +167,12 @@ impl DeviceBytes {
         }
         let to = self.device + offset as CUdeviceptr;
         // SAFETY: both ranges are that long.
-        check("cuMemcpyHtoD", unsafe { sys::cuMemcpyHtoD_v2(to, bytes.as_ptr().cast(), len) })
+        check("cuMemcpyHtoD", unsafe { driver::cuMemcpyHtoD_v2(to, bytes.as_ptr().cast(), len) })?;
+        // The call may return while the bytes are still in the driver's staging memory, and our streams do not wait for the
+        // default stream, in which the copy is.
+        let default_stream = std::ptr::null_mut();
+        // SAFETY: the default stream always lives.
+        check("cuStreamSynchronize", unsafe { driver::cuStreamSynchronize(default_stream) })
     }
 
     /// Copies the front to `bytes`; what is not there is left alone. Waits for the copy.
@@ -177,7 +186,7 @@ impl DeviceBytes {
             return Ok(());
         }
         // SAFETY: both ranges are that long.
-        check("cuMemcpyDtoH", unsafe { sys::cuMemcpyDtoH_v2(bytes.as_mut_ptr().cast(), self.device, len) })
+        check("cuMemcpyDtoH", unsafe { driver::cuMemcpyDtoH_v2(bytes.as_mut_ptr().cast(), self.device, len) })
     }
 
     /// The address for the GPU.
@@ -200,7 +209,7 @@ impl Drop for DeviceBytes {
     fn drop(&mut self) {
         if let Ok(_current) = self.gpu.enter() {
             // SAFETY: allocated by cuMemAlloc. The driver itself waits for kernels before it frees device memory.
-            unsafe { sys::cuMemFree_v2(self.device) };
+            unsafe { driver::cuMemFree_v2(self.device) };
         }
     }
 }

@@ -6,19 +6,22 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use cust::sys::{CUdeviceptr, CUstream};
-use perdix_core::DeviceRing;
+use perdix_core::{DeviceRing, DeviceState};
 
 use super::attach::LaunchTarget;
 use super::attach::life::Life;
 use super::error::GpuError;
 use super::gpu::Gpu;
-use super::liveness::Session;
+use super::session::Session;
 use super::stream::Stream;
 use crate::buffer::Buffer;
 use crate::consumer::Consumer;
 use crate::counters::Counters;
 use crate::memory::Region;
 use crate::shared::Shared;
+
+/// How long device producers wait for a free slot unless told otherwise.
+const DEFAULT_LIMIT: Duration = Duration::from_secs(10);
 
 impl Buffer {
     /// The two halves, the producer being kernels: borrowed. Messages that are still in the ring come first.
@@ -52,9 +55,6 @@ pub struct DeviceProducer<'a> {
 }
 
 impl DeviceProducer<'_> {
-    /// How long device producers wait for a free slot unless told otherwise.
-    pub(crate) const DEFAULT_LIMIT: Duration = Duration::from_secs(10);
-
     /// The host's end of a buffer that is borrowed mutably or owned. Its kernels go to `stream`, or to a new one.
     pub(super) fn new(buffer: &Buffer, stream: Option<&Arc<Stream>>) -> Result<Self, GpuError> {
         let shared = &buffer.shared;
@@ -64,10 +64,13 @@ impl DeviceProducer<'_> {
         // SAFETY: the buffer is borrowed mutably or owned, so no half is in use, and `open` has seen earlier kernels end.
         unsafe { shared.take_over() };
         // SAFETY: as above.
-        let head = unsafe { shared.producer() }.head();
+        unsafe { shared.agree_on_gap() };
+        // SAFETY: as above.
+        let producer = unsafe { shared.producer() };
         // SAFETY: as above.
         let tail = unsafe { shared.consumer() }.next();
-        let session = Arc::new(Session::new(&gpu, head, tail, Self::DEFAULT_LIMIT)?);
+        let state = DeviceState::new(producer.head(), tail).with_gap(producer.dropped(), producer.gap());
+        let session = Arc::new(Session::new(&gpu, state)?);
         Self::begin(shared, &gpu, memory.device_ptr(), session, stream)
     }
 
@@ -86,7 +89,7 @@ impl DeviceProducer<'_> {
             capacity: config.capacity,
             mode: config.mode as u64,
             start: config.start,
-            limit_ns: Self::DEFAULT_LIMIT.as_nanos() as u64,
+            limit_ns: DEFAULT_LIMIT.as_nanos() as u64,
         };
         let stream = match stream {
             Some(stream) => Arc::clone(stream),
@@ -98,11 +101,12 @@ impl DeviceProducer<'_> {
 
     /// What kernels get: pass it by value.
     pub fn ring(&self) -> DeviceRing {
+        self.session.allow(self.ring.limit_ns);
         self.ring
     }
 
     /// Sets how long device producers wait for a free slot before they give up; 10 s unless set. Only handles taken afterwards
-    /// carry it.
+    /// carry it. Dropping the last part of the buffer waits for kernels 2 s longer than the longest limit that a handle carries.
     pub fn set_limit(&mut self, limit: Duration) {
         self.ring.limit_ns = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
     }
@@ -111,7 +115,8 @@ impl DeviceProducer<'_> {
     /// is not freed while they run, and a waiting consumer notices when they have ended.
     ///
     /// # Errors
-    /// [`GpuError::Driver`].
+    /// [`GpuError::Driver`]. Nobody knows then when these kernels have ended: a waiting consumer is told so
+    /// ([`ProducerLost`](crate::ConsumeError::ProducerLost)), and the ring's memory will not be freed.
     ///
     /// # Safety
     /// The stream is alive and belongs to the ring's context.
@@ -123,7 +128,7 @@ impl DeviceProducer<'_> {
     /// Waits until all attached launches have ended, faulted ones included.
     ///
     /// # Errors
-    /// [`GpuError::StillRunning`] after `limit`.
+    /// [`GpuError::StillRunning`] after `limit`; [`GpuError::Driver`] if the driver does not tell.
     pub fn wait(&self, limit: Duration) -> Result<(), GpuError> {
         self.session.wait(limit)
     }
@@ -171,11 +176,16 @@ impl Drop for DeviceProducer<'_> {
 impl LaunchTarget for DeviceProducer<'_> {}
 
 impl Life for DeviceProducer<'_> {
+    fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
     fn around(&self, start: impl FnOnce(CUstream) -> Result<(), GpuError>) -> Result<(), GpuError> {
         let stream = self.raw_stream();
-        let _launching = self.session.expect_more()?;
+        let _current = self.gpu.enter()?;
+        let launching = self.session.expect_more()?;
         start(stream)?;
         // SAFETY: the producer's own stream is alive.
-        unsafe { self.attach(stream) }
+        unsafe { launching.attach(stream) }
     }
 }

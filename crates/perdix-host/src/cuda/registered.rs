@@ -2,7 +2,8 @@
 
 use cust::sys::{self, CUdeviceptr};
 
-use super::error::{GpuError, check};
+use super::driver;
+use super::error::{GpuError, check, check_memory};
 use super::gpu::Gpu;
 use crate::process::Mapping;
 
@@ -21,11 +22,12 @@ impl Registered {
         let flags = sys::CU_MEMHOSTREGISTER_PORTABLE | sys::CU_MEMHOSTREGISTER_DEVICEMAP;
         let start = mapping.as_ptr().cast();
         // SAFETY: the range is mapped, and stays so until it is unregistered.
-        check("cuMemHostRegister", unsafe { sys::cuMemHostRegister_v2(start, mapping.len(), flags) })?;
+        let result = unsafe { driver::cuMemHostRegister_v2(start, mapping.len(), flags) };
+        check_memory("cuMemHostRegister", mapping.len(), result)?;
         // From here on, dropping it undoes that.
         let mut registered = Self { gpu: gpu.clone(), device: 0, mapping };
         // SAFETY: registered above as mapped memory; the pointer is valid for writing.
-        let found = unsafe { sys::cuMemHostGetDevicePointer_v2(&mut registered.device, start, 0) };
+        let found = unsafe { driver::cuMemHostGetDevicePointer_v2(&mut registered.device, start, 0) };
         check("cuMemHostGetDevicePointer", found)?;
         Ok(registered)
     }
@@ -46,6 +48,6 @@ impl Drop for Registered {
         // Without its context the registration is gone as well.
         let Ok(_current) = self.gpu.enter() else { return };
         // SAFETY: registered in `new`; whoever dropped it has made sure that no kernel uses it.
-        unsafe { sys::cuMemHostUnregister(self.mapping.as_ptr().cast()) };
+        unsafe { driver::cuMemHostUnregister(self.mapping.as_ptr().cast()) };
     }
 }

@@ -110,7 +110,7 @@ impl<'a> DeviceShards<'a> {
     /// Attaches all that is in `stream` now to the life of every ring: for kernels that were launched by other means.
     ///
     /// # Errors
-    /// [`GpuError::Driver`].
+    /// As [`DeviceProducer::attach`].
     ///
     /// # Safety
     /// The stream is alive and belongs to the rings' context.
@@ -127,7 +127,7 @@ impl<'a> DeviceShards<'a> {
     /// Waits until all attached launches have ended, faulted ones included.
     ///
     /// # Errors
-    /// [`GpuError::StillRunning`] after `limit`.
+    /// As [`DeviceProducer::wait`].
     pub fn wait(&self, limit: Duration) -> Result<(), GpuError> {
         let begun = Instant::now();
         for ring in &self.producers {
@@ -174,13 +174,23 @@ impl<'a> DeviceShards<'a> {
 }
 
 impl Life for DeviceShards<'_> {
+    fn gpu(&self) -> &Gpu {
+        self.first().gpu()
+    }
+
     fn around(&self, start: impl FnOnce(CUstream) -> Result<(), GpuError>) -> Result<(), GpuError> {
+        let _current = self.gpu().enter()?;
         let launching: Result<Vec<_>, _> =
             self.producers.iter().map(|ring| ring.session().expect_more()).collect();
-        let _launching = launching?;
+        let launching = launching?;
         start(self.raw_stream())?;
-        // SAFETY: our own stream is alive.
-        unsafe { self.attach(self.raw_stream()) }
+        // A ring that could not be attached is no reason to leave out those behind it.
+        let mut result = Ok(());
+        for ring in launching {
+            // SAFETY: our own stream is alive.
+            result = result.and(unsafe { ring.attach(self.raw_stream()) });
+        }
+        result
     }
 }
 
@@ -207,8 +217,6 @@ fn upload(rings: &[DeviceProducer<'_>]) -> Result<Arc<DeviceBytes>, GpuError> {
     // SAFETY: plain structs of 8-byte words without holes, all initialised (their size is asserted to be the words').
     let bytes = unsafe { std::slice::from_raw_parts(start, len) };
     let memory = Arc::new(DeviceBytes::new(first.gpu(), bytes)?);
-    // A copy to the device may be staged when the call returns; one back is complete, and so is what came before it.
-    memory.read(&mut vec![0; len])?;
     rings.iter().for_each(|ring| ring.session().keep(&memory));
     Ok(memory)
 }

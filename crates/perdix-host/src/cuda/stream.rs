@@ -2,6 +2,7 @@
 
 use cust::sys::{self, CUstream};
 
+use super::driver;
 use super::error::{GpuError, check};
 use super::gpu::Gpu;
 
@@ -23,7 +24,7 @@ impl Stream {
         let mut raw = std::ptr::null_mut();
         let flags = sys::CUstream_flags_enum::CU_STREAM_NON_BLOCKING as u32;
         // SAFETY: the pointer is valid for writing, and a context is current.
-        check("cuStreamCreate", unsafe { sys::cuStreamCreate(&mut raw, flags) })?;
+        check("cuStreamCreate", unsafe { driver::cuStreamCreate(&mut raw, flags) })?;
         Ok(Self { gpu: gpu.clone(), raw })
     }
 
@@ -36,7 +37,7 @@ impl Drop for Stream {
     fn drop(&mut self) {
         if let Ok(_current) = self.gpu.enter() {
             // SAFETY: created in `new`; the driver lets what is in it run on.
-            unsafe { sys::cuStreamDestroy_v2(self.raw) };
+            unsafe { driver::cuStreamDestroy_v2(self.raw) };
         }
     }
 }

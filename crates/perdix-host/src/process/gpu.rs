@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use perdix_core::Consumer as ConsumerCore;
+use perdix_core::{Consumer as ConsumerCore, DeviceState};
 
 use super::error::RoleError;
 use super::ring::SharedRing;
@@ -39,7 +39,7 @@ impl SharedRing {
         let (file, mapping, ring, waits, tail_every, grace) = self.into_parts();
         let registered = Registered::new(gpu, mapping)?;
         let start = ring.config().start;
-        let session = Arc::new(Session::new(gpu, start, start, DeviceProducer::DEFAULT_LIMIT)?);
+        let session = Arc::new(Session::new(gpu, DeviceState::new(start, start))?);
         // All that can fail comes before the role, which cannot be given back.
         let stream = Arc::new(Stream::new(gpu)?);
         let watched = Arc::clone(&session);
