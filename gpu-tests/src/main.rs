@@ -17,6 +17,8 @@ mod life;
 #[cfg(feature = "cuda")]
 mod payload;
 #[cfg(feature = "cuda")]
+mod process;
+#[cfg(feature = "cuda")]
 mod records;
 #[cfg(feature = "cuda")]
 mod selection;
@@ -30,6 +32,9 @@ mod stray;
 #[cfg(feature = "cuda")]
 fn main() {
     if let Ok(case) = std::env::var(life::CHILD) {
+        if let Some(task) = case.strip_prefix(process::OURS) {
+            return process::child(task);
+        }
         return match (case.strip_prefix(shards::OURS), case.strip_prefix(faults::OURS)) {
             (Some(case), _) => shards::child(case),
             (_, Some(case)) => faults::child(case),
@@ -58,6 +63,7 @@ fn main() {
     life::add_general(&mut trials);
     shards::add_general(&mut trials);
     faults::add_general(&mut trials);
+    process::add_general(&mut trials);
     if std::env::var_os(stray::VARIABLE).is_some() {
         stray::add(&mut trials);
     }

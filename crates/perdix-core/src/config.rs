@@ -105,6 +105,13 @@ pub enum AttachError {
         /// The mode word.
         found: u64,
     },
+    /// The consumer's line says what no consumer writes, so that nobody can go on there.
+    Position {
+        /// The tail.
+        tail: u64,
+        /// How far ahead of it slots are said to be settled.
+        ahead: u64,
+    },
 }
 
 impl fmt::Display for AttachError {
@@ -123,6 +130,9 @@ impl fmt::Display for AttachError {
             Self::SlotSize { found } => write!(f, "slots of {found} bytes, but this build has {SLOT_SIZE}"),
             Self::Capacity(error) => write!(f, "{error}"),
             Self::Mode { found } => write!(f, "unknown publication mode {found}"),
+            Self::Position { tail, ahead } => {
+                write!(f, "the consumer's line is corrupt: settled {ahead} messages ahead of its tail {tail}")
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ mod gap;
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use crate::config::{AttachError, Config};
 use crate::control::Cursor;
 use crate::device::Fault;
 use crate::lines::{further_lines, write_lines};
@@ -50,6 +51,8 @@ pub struct Consumer<W = AtomicU64> {
     bytes: u64,
     /// Messages that notices have told to be dropped.
     dropped: u64,
+    /// In which of the shared records the next gap is noted.
+    told: usize,
 }
 
 impl<W: Word> Consumer<W> {
@@ -74,7 +77,64 @@ impl<W: Word> Consumer<W> {
             messages: 0,
             bytes: 0,
             dropped: 0,
+            told: 0,
         }
+    }
+
+    /// A consumer that goes on where an earlier one stopped, however that stopped: at the tail that it published, and in
+    /// fence-free mode behind all whose guards it had dropped. What it had taken and not handed back by then comes again.
+    ///
+    /// Its counts go on from what was published: those of a consumer that died may be wrong by what it had not published, or was just
+    /// publishing. What gaps it was told of is exact: those before the message where this one begins.
+    ///
+    /// # Errors
+    /// [`AttachError::Position`] if the consumer's line says what no consumer writes.
+    ///
+    /// # Safety
+    /// As [`new`](Self::new): the earlier one is no more.
+    pub unsafe fn resume(ring: Ring<W>) -> Result<Self, AttachError> {
+        let Config { start, capacity, mode } = ring.config();
+        let line = &ring.control().consumer;
+        // pairs with the Release store of tail in Consumer::publish_tail
+        let tail = Cursor::from_word(line.tail.load(Ordering::Acquire));
+        let published = start.wrapping_add(tail.distance_from(start));
+        let mut settled = published;
+        if mode == Mode::FenceFree {
+            // Stored before any slot was re-armed; the end of the process that did both is what orders it for us.
+            let ahead = line.settled.load(Ordering::Acquire).wrapping_sub(published);
+            if ahead > capacity {
+                return Err(AttachError::Position { tail: published, ahead });
+            }
+            for _ in 0..ahead {
+                // How long the message was may be gone already.
+                sentinel::rearm(ring.slot(settled), PAYLOAD_SIZE);
+                settled = settled.wrapping_add(1);
+            }
+            for further in 0..capacity - ahead {
+                let number = settled.wrapping_add(further);
+                sentinel::finish_opening(ring.slot(number), number);
+            }
+        }
+        // What was handed back and not counted yet.
+        let uncounted = settled.wrapping_sub(published);
+        let messages = line.stats.messages.load(Ordering::Relaxed).wrapping_add(uncounted);
+        let bytes = line.stats.bytes.load(Ordering::Relaxed);
+        let (dropped, told) = Self::told_before(&ring, settled);
+        // SAFETY: the caller's contract.
+        let fresh = unsafe { Self::new(ring) };
+        Ok(Self {
+            next: settled,
+            known: settled,
+            settled,
+            unwritten: settled,
+            published,
+            waited_for: settled,
+            messages,
+            bytes,
+            dropped,
+            told,
+            ..fresh
+        })
     }
 
     /// The same consumer, publishing its tail every `messages` messages (1 to the capacity).
@@ -92,8 +152,13 @@ impl<W: Word> Consumer<W> {
     /// link to a device it would only cost time.
     #[must_use]
     pub fn for_cpu_producer(mut self) -> Self {
-        self.from_core = true;
+        self.set_cpu_producer(true);
         self
+    }
+
+    /// Says whether the producer is such a core, once it is known.
+    pub fn set_cpu_producer(&mut self, is_core: bool) {
+        self.from_core = is_core;
     }
 
     /// The ring.
@@ -276,7 +341,11 @@ impl<W: Word> Consumer<W> {
     /// Hands back the slots of everything taken. The caller no longer looks at them.
     #[inline(always)]
     pub fn settle(&mut self) {
-        if self.ring.mode() == Mode::FenceFree {
+        if self.ring.mode() == Mode::FenceFree && self.settled != self.next {
+            // Release: not before the record of a gap that is settled now.
+            self.ring.control().consumer.settled.store(self.next, Ordering::Release);
+            // Whoever finds a word re-armed finds that store too: pairs with the Acquire load of settled in Consumer::resume
+            W::fence(Ordering::Release);
             while self.settled != self.next {
                 let slot = self.ring.slot(self.settled);
                 sentinel::rearm(slot, length(slot));

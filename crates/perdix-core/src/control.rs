@@ -100,6 +100,25 @@ pub struct ConsumerLine<W = AtomicU64> {
     pub gap: [W; 15],
     /// Statistics, stored Relaxed.
     pub stats: ConsumerStats<W>,
+    /// Keeps what follows at a place of its own, whatever is counted.
+    pub spare: [W; 5],
+    /// Zero until a consumer of another process has attached; then who came last, see [`Attached`]. Stored with Release.
+    pub attached: W,
+    /// In fence-free mode: all messages below this are done with, and their slots are being re-armed. Stored before that begins, so
+    /// that whoever comes after a consumer that died can finish it.
+    pub settled: W,
+    /// The two places at which gaps were last told, for whoever goes on there.
+    pub told: [Told<W>; 2],
+}
+
+/// A place in the stream up to which so many dropped messages were told of.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Told<W = AtomicU64> {
+    /// The number of the message behind the gap. While the record is being written, the number before the ring's first.
+    pub position: W,
+    /// Messages that gaps up to there told to be dropped.
+    pub dropped: W,
 }
 
 /// What the consumer counts; published with `tail`.
@@ -127,6 +146,10 @@ pub struct ProducerLine<W = AtomicU64> {
     pub gap: [W; 14],
     /// Statistics, stored Relaxed.
     pub stats: ProducerStats<W>,
+    /// Keeps what follows at a place of its own, whatever is counted.
+    pub spare: [W; 2],
+    /// Zero until a producer of another process has attached; then who, see [`Attached`]. Stored with Release.
+    pub attached: W,
 }
 
 /// What the producer counts.
@@ -146,6 +169,39 @@ pub struct ProducerStats<W = AtomicU64> {
     pub highest_fill: W,
     /// Messages that device producers had claimed when they gave up, from the first that was not sent on.
     pub lost: W,
+}
+
+/// Who holds a role of a ring that processes share, as it stands in `attached`: a process, and what produces there.
+///
+/// It tells "has not come yet" from "was here". It is nobody's proof of life (a lock is), and the process's number is for people.
+///
+/// ```
+/// use perdix_core::Attached;
+/// let word = Attached { process: 4711, device: true }.word();
+/// assert_eq!(Attached::from_word(word), Some(Attached { process: 4711, device: true }));
+/// assert_eq!(Attached::from_word(0), None);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attached {
+    /// The process's number in its own system.
+    pub process: u32,
+    /// Whether kernels produce, not a CPU.
+    pub device: bool,
+}
+
+impl Attached {
+    /// The word to store; never zero.
+    pub const fn word(self) -> u64 {
+        (self.process as u64) << 32 | (self.device as u64) << 1 | 1
+    }
+
+    /// Reads a shared word; `None` while nobody has come.
+    pub const fn from_word(word: u64) -> Option<Self> {
+        if word == 0 {
+            return None;
+        }
+        Some(Self { process: (word >> 32) as u32, device: word & 2 != 0 })
+    }
 }
 
 /// A line kept for later versions.
@@ -177,4 +233,10 @@ const_assert_eq!(offset_of!(ProducerLine, stats), 128);
 const_assert_eq!(offset_of!(ProducerStats, highest_fill), 32);
 const_assert_eq!(offset_of!(ProducerStats, lost), 40);
 const_assert_eq!(offset_of!(ConsumerStats, bytes), 8);
+const_assert_eq!(offset_of!(ConsumerLine, attached), 192);
+const_assert_eq!(offset_of!(ConsumerLine, settled), 200);
+const_assert_eq!(offset_of!(ConsumerLine, told), 208);
+const_assert_eq!(size_of::<ConsumerLine>(), LINE);
+const_assert_eq!(size_of::<ProducerLine>(), LINE);
+const_assert_eq!(offset_of!(ProducerLine, attached), 192);
 const_assert_eq!(offset_of!(ConsumerStats, dropped), 16);

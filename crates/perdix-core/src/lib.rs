@@ -67,8 +67,8 @@ mod word;
 pub use config::{AttachError, Config, ConfigError, MAGIC, MAX_CAPACITY, VERSION};
 pub use consumer::Consumer;
 pub use control::{
-    CURSOR_MASK, ConsumerLine, ConsumerStats, Control, Cursor, Identity, ProducerLine, ProducerStats,
-    Reserved,
+    Attached, CURSOR_MASK, ConsumerLine, ConsumerStats, Control, Cursor, Identity, ProducerLine,
+    ProducerStats, Reserved, Told,
 };
 pub use device::{DeviceRing, DeviceRings, DeviceState, Fault};
 pub use meta::{Meta, flags};

@@ -200,8 +200,15 @@ impl<W: Word> Ring<W> {
             &produced.highest_fill,
             &produced.lost,
         ];
-        for word in produced.into_iter().chain([&consumed.messages, &consumed.bytes, &consumed.dropped]) {
+        let attached = [&control.producer.attached, &control.consumer.attached];
+        let consumed = [&consumed.messages, &consumed.bytes, &consumed.dropped];
+        for word in produced.into_iter().chain(consumed).chain(attached) {
             word.store(0, Ordering::Relaxed);
+        }
+        control.consumer.settled.store(start, Ordering::Relaxed);
+        for told in &control.consumer.told {
+            told.position.store(start, Ordering::Relaxed);
+            told.dropped.store(0, Ordering::Relaxed);
         }
         control.identity.format.store((SLOT_SIZE as u64) << 32 | u64::from(VERSION), Ordering::Relaxed);
         control.identity.capacity.store(capacity, Ordering::Relaxed);

@@ -85,25 +85,42 @@ pub(crate) fn arrived<W: Word>(slot: &Slot<W>) -> Option<u64> {
         None if Meta::is_gap(word) => GAP_SIZE,
         None => return Some(word),
     };
-    let used = used_words(slot, len);
-    let is_open = word & OPENED != 0;
-    if !is_open && W::any_pending(used) {
-        return None;
-    }
-    let mask = Meta::mask_of(word);
-    if mask != 0 {
-        // Everything has arrived, so the slot is the consumer's, and these are its own words now. The note comes first: should this
-        // consumer be stopped in between, the next one knows that nothing is missing, and puts the sentinels back again.
-        if !is_open {
-            slot.meta.store(word | OPENED, Ordering::Relaxed);
+    if word & OPENED == 0 {
+        let used = used_words(slot, len);
+        if W::any_pending(used) {
+            return None;
         }
-        for (_, payload) in used.iter().enumerate().filter(|(i, _)| mask >> i & 1 != 0) {
-            payload.store(SENTINEL, Ordering::Relaxed);
+        let mask = Meta::mask_of(word);
+        if mask != 0 {
+            // Everything has arrived, so the slot is the consumer's, and these are its own words now. The mark comes first: should
+            // this process die among the words, the next consumer knows that they all had arrived.
+            slot.meta.store(word | OPENED, Ordering::Relaxed);
+            put_back(used, mask);
         }
     }
     // Orders the plain reads that follow after the loads above, which saw every word of the message.
     W::fence(Ordering::Acquire);
     Some(word & !OPENED)
+}
+
+/// Puts the sentinel back where the mask says that the message really has it.
+fn put_back<W: Word>(used: &[W], mask: u64) {
+    for (_, payload) in used.iter().enumerate().filter(|(i, _)| mask >> i & 1 != 0) {
+        // Release: not before the mark.
+        payload.store(SENTINEL, Ordering::Release);
+    }
+}
+
+/// Finishes what an earlier consumer may have been doing to message `number` when it died: putting the sentinels back.
+pub(crate) fn finish_opening<W: Word>(slot: &Slot<W>, number: u64) {
+    // pairs with the Release store of seq in Producer::push
+    if slot.seq.load(Ordering::Acquire) != number.wrapping_add(1) {
+        return;
+    }
+    let word = slot.meta.load(Ordering::Relaxed);
+    if word != SENTINEL && word & OPENED != 0 {
+        put_back(&slot.payload, Meta::mask_of(word));
+    }
 }
 
 /// Prepares a message that a CPU has written into a slot in place: escapes words that have the sentinel's value, re-arms the

@@ -106,9 +106,20 @@ impl Builder {
     /// [`CreateError`] for an illegal number of slots, for lack of memory, or for a kind of memory that this build or machine lacks.
     pub fn build(self) -> Result<Buffer, CreateError> {
         let bytes = self.config.bytes()?;
+        if self.memory == Some(MemoryKind::Shared) {
+            return Err(CreateError::SharedMemory);
+        }
         let (region, reason) = self.region(bytes)?;
         let shared = Shared::new(region, reason, self.config, self.waits, self.tail_every)?;
         Ok(Buffer { shared: Arc::new(shared) })
+    }
+
+    /// What a ring that processes share takes of it, and the kind of memory asked for.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn plan(self) -> (crate::process::Plan, Option<MemoryKind>) {
+        let plan =
+            crate::process::Plan { config: self.config, waits: self.waits, tail_every: self.tail_every };
+        (plan, self.memory)
     }
 
     #[cfg(not(feature = "cuda"))]

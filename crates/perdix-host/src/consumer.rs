@@ -179,6 +179,8 @@ impl<'a> Consumer<'a> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn take_gap(&mut self) -> Option<u64> {
+        // The look publishes what was consumed before the gap: should this process die, another one knows which gaps were told.
+        let Ok(Poll::Gap(_)) = self.poll() else { return None };
         let core = self.core();
         let dropped = core.take_gap();
         core.settle();
@@ -237,6 +239,10 @@ impl<'a> Consumer<'a> {
 
     #[inline(never)]
     fn wait_long(&mut self, limit: Option<Duration>) -> Result<Meta, ConsumeError> {
+        if let Some(is_core) = self.shared.peer.produced_by_core() {
+            // Who produces may not have been known yet.
+            self.core().set_cpu_producer(is_core);
+        }
         let run = self.core().begin_wait();
         let mut waiter = Waiter::after_run(self.shared.waits.consumer, limit, run);
         loop {
@@ -270,22 +276,32 @@ impl<'a> Consumer<'a> {
         }
     }
 
-    /// Asks what has become of the kernels that produce, if any do. Nothing is lost if they have ended: whatever they published
+    /// Asks what has become of the kernels or the process that produce, if any do. Nothing is lost if they have ended: whatever they published
     /// is visible then, so one more look decides.
     #[cold]
     fn check_producer(&mut self) -> Result<(), ConsumeError> {
-        let Some(why) = self.shared.liveness.lost() else { return Ok(()) };
+        let Some(why) = self.shared.producer_lost() else { return Ok(()) };
         match self.poll()? {
             Poll::Ready(_) => Ok(()),
             Poll::Ended => Err(self.end()),
             Poll::Gap(_) => self.gap(),
-            Poll::Empty => Err(ConsumeError::ProducerLost { first_missing: self.position(), why }),
+            Poll::Empty => match self.core().take_untold() {
+                // It dropped messages, and came to no notice of that.
+                Some(dropped) => Err(ConsumeError::Gap { dropped, position: self.position() }),
+                None => Err(ConsumeError::ProducerLost { first_missing: self.position(), why }),
+            },
         }
     }
 }
 
 impl Drop for Consumer<'_> {
     fn drop(&mut self) {
+        let is_over = |error| {
+            use ConsumeError::{EndOfStream, ProducerFailed, ProducerLost};
+            matches!(error, EndOfStream | ProducerFailed { .. } | ProducerLost { .. })
+        };
+        let over = self.shared.peer.is_process && self.status().is_err_and(is_over);
         self.core().leave();
+        self.shared.peer.leave(over);
     }
 }

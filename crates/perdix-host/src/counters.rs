@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use perdix_core::Ring;
+
 use crate::shared::Shared;
 
 /// A handle to a ring's counters; cheap to clone, usable from any thread while the ring runs, and after.
@@ -47,11 +49,18 @@ pub struct Snapshot {
 impl Counters {
     /// Reads all counters.
     pub fn read(&self) -> Snapshot {
-        let control = self.0.ring.control();
+        Snapshot::of(&self.0.ring)
+    }
+}
+
+impl Snapshot {
+    /// Reads the counters of a ring.
+    pub(crate) fn of(ring: &Ring) -> Self {
+        let control = ring.control();
         let (producer, consumer) = (&control.producer.stats, &control.consumer.stats);
         let read = |word: &AtomicU64| word.load(Ordering::Relaxed);
         Snapshot {
-            capacity: self.0.ring.capacity(),
+            capacity: ring.capacity(),
             // The consumer's first, so that a reader never sees more received than sent.
             received: read(&consumer.messages),
             received_bytes: read(&consumer.bytes),

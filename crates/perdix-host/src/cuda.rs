@@ -35,6 +35,8 @@ mod launching;
 mod liveness;
 mod memory;
 mod producer;
+#[cfg(target_os = "linux")]
+mod registered;
 mod session;
 mod shards;
 mod stream;
@@ -49,4 +51,10 @@ pub(crate) use liveness::Liveness;
 pub use memory::{DeviceBytes, Mapped};
 pub use perdix_core::{DeviceRing, DeviceRings};
 pub use producer::DeviceProducer;
+#[cfg(target_os = "linux")]
+pub(crate) use registered::Registered;
+#[cfg(target_os = "linux")]
+pub(crate) use session::Session;
 pub use shards::DeviceShards;
+#[cfg(target_os = "linux")]
+pub(crate) use stream::Stream;

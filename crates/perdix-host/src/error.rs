@@ -34,6 +34,11 @@ pub enum CreateError {
         /// The kind asked for.
         kind: crate::memory::MemoryKind,
     },
+    /// A buffer has both halves in this process; memory that processes share is had otherwise.
+    #[error(
+        "a buffer does not lie in shared memory: make the ring with `create_shared` or `create_anonymous`, on Linux"
+    )]
+    SharedMemory,
     /// The memory that was obtained cannot hold a ring.
     #[error("the memory cannot hold the ring: {0}")]
     Region(AttachError),
@@ -65,7 +70,7 @@ pub enum ProduceError {
         /// Bytes allowed.
         limit: usize,
     },
-    /// The consumer was dropped: nobody will ever read.
+    /// The consumer was dropped, or its process has died: nobody will read, unless another process takes its role.
     #[error("the consumer is gone; nobody will read what is produced")]
     ConsumerGone,
     /// The time limit passed while the ring was full.
@@ -140,12 +145,12 @@ pub enum ConsumeError {
         /// The first message that was not sent.
         first_missing: u64,
     },
-    /// The kernels that produced have ended, or faulted, without ending the stream. Everything they published was delivered.
+    /// The kernels that produced have ended, or faulted, without ending the stream; or the process that produced has. Everything they published was delivered.
     #[error("the stream broke off before message {first_missing}: {why}")]
     ProducerLost {
         /// The first message that did not come.
         first_missing: u64,
-        /// What became of the kernel.
+        /// What became of the kernel or the process.
         why: String,
     },
 }

@@ -46,6 +46,9 @@ pub mod cuda;
 mod error;
 mod liveness;
 mod memory;
+mod peer;
+#[cfg(target_os = "linux")]
+pub mod process;
 mod producer;
 mod records;
 mod shards;

@@ -14,6 +14,8 @@ pub enum MemoryKind {
     Managed,
     /// Pinned host memory, mapped into the GPU's address space.
     Pinned,
+    /// Memory that two processes share, mapped into the GPU's address space if kernels produce: `process::SharedRing`.
+    Shared,
 }
 
 impl std::fmt::Display for MemoryKind {
@@ -22,6 +24,7 @@ impl std::fmt::Display for MemoryKind {
             Self::Heap => "heap",
             Self::Managed => "managed",
             Self::Pinned => "pinned",
+            Self::Shared => "shared",
         })
     }
 }
@@ -32,6 +35,10 @@ pub(crate) enum Region {
     Heap(Heap),
     #[cfg(feature = "cuda")]
     Gpu(crate::cuda::Mapped),
+    #[cfg(target_os = "linux")]
+    Shared(crate::process::Mapping),
+    #[cfg(all(target_os = "linux", feature = "cuda"))]
+    Registered(crate::cuda::Registered),
 }
 
 impl Region {
@@ -40,6 +47,10 @@ impl Region {
             Self::Heap(heap) => heap.as_ptr(),
             #[cfg(feature = "cuda")]
             Self::Gpu(mapped) => mapped.as_ptr(),
+            #[cfg(target_os = "linux")]
+            Self::Shared(mapping) => mapping.as_ptr(),
+            #[cfg(all(target_os = "linux", feature = "cuda"))]
+            Self::Registered(registered) => registered.mapping().as_ptr(),
         }
     }
 
@@ -48,6 +59,10 @@ impl Region {
             Self::Heap(heap) => heap.len(),
             #[cfg(feature = "cuda")]
             Self::Gpu(mapped) => mapped.len(),
+            #[cfg(target_os = "linux")]
+            Self::Shared(mapping) => mapping.len(),
+            #[cfg(all(target_os = "linux", feature = "cuda"))]
+            Self::Registered(registered) => registered.mapping().len(),
         }
     }
 
@@ -56,6 +71,10 @@ impl Region {
             Self::Heap(_) => MemoryKind::Heap,
             #[cfg(feature = "cuda")]
             Self::Gpu(mapped) => mapped.kind(),
+            #[cfg(target_os = "linux")]
+            Self::Shared(_) => MemoryKind::Shared,
+            #[cfg(all(target_os = "linux", feature = "cuda"))]
+            Self::Registered(_) => MemoryKind::Shared,
         }
     }
 }

@@ -285,6 +285,7 @@ impl Drop for Producer<'_> {
         } else {
             self.core().finish();
         }
+        self.shared.peer.leave(false);
     }
 }
 

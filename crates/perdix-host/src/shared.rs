@@ -9,6 +9,7 @@ use perdix_core::{Config, Consumer as ConsumerCore, Producer as ProducerCore, Ri
 use crate::error::CreateError;
 use crate::liveness::Liveness;
 use crate::memory::{MemoryKind, Region};
+use crate::peer::Peer;
 use crate::wait::WaitStrategy;
 
 /// The ring, its memory, and the state of both halves.
@@ -22,6 +23,8 @@ pub(crate) struct Shared {
     pub(crate) ring: Ring,
     pub(crate) waits: Waits,
     pub(crate) liveness: Liveness,
+    /// Gives the role up before the memory goes.
+    pub(crate) peer: Peer,
     /// Dropped last. `None` once it was leaked because a kernel may still write to it.
     memory: Option<Region>,
     /// Why this memory.
@@ -68,9 +71,42 @@ impl Shared {
             ring,
             waits,
             liveness: Liveness::new(),
+            peer: Peer::none(),
             memory: Some(memory),
             reason,
         })
+    }
+
+    /// A ring that this process shares with another, and in which it has one role; the state of the other half is not used.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn of_process(
+        memory: Region,
+        ring: Ring,
+        mut consumer: ConsumerCore,
+        waits: Waits,
+        tail_every: Option<u64>,
+        role: crate::process::Role,
+    ) -> Self {
+        if let Some(messages) = tail_every {
+            consumer = consumer.with_tail_every(messages);
+        }
+        // SAFETY: if the role is the producer's, this is the only one, on a ring that had none; else it is not used.
+        let producer = unsafe { ProducerCore::new(ring) };
+        Self {
+            producer: CachePadded::new(UnsafeCell::new(producer)),
+            consumer: CachePadded::new(UnsafeCell::new(consumer)),
+            ring,
+            waits,
+            liveness: Liveness::new(),
+            peer: Peer::of(role),
+            memory: Some(memory),
+            reason: "shared with another process".into(),
+        }
+    }
+
+    /// Why no more messages will come although the stream has not ended; `None` while some may.
+    pub(crate) fn producer_lost(&self) -> Option<String> {
+        self.liveness.lost().or_else(|| self.peer.lost())
     }
 
     /// The ring's memory.
@@ -142,6 +178,10 @@ impl Drop for Shared {
         if !self.liveness.ended_within_limit() {
             // Freed memory that a kernel still writes to would be somebody else's: better lost than corrupted.
             std::mem::forget(self.memory.take());
+            // And its role is not over either.
+            #[cfg(feature = "cuda")]
+            self.peer.keep_for_ever();
         }
+        self.peer.leave(false);
     }
 }

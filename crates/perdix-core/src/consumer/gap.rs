@@ -5,22 +5,69 @@ use core::sync::atomic::Ordering;
 use super::Consumer;
 use crate::meta::Meta;
 use crate::mode::Mode;
+use crate::ring::Ring;
 use crate::sentinel;
 use crate::word::Word;
 
 impl<W: Word> Consumer<W> {
-    /// How many messages are missing before the next one, and goes on behind them; `None` if there is no gap here.
+    /// How many messages are missing before the next one, and goes on behind them; `None` if there is no gap here. A consumer
+    /// that dies is succeeded by one that knows which gaps were told if this follows a [`poll`](Self::poll) that found the gap, with
+    /// everything settled: that publishes the tail.
     pub fn take_gap(&mut self) -> Option<u64> {
-        let dropped = match self.notice() {
+        match self.notice() {
+            Some(0) => self.skip(1),
             Some(dropped) => {
                 self.skip(1);
-                dropped
+                self.tell(dropped);
+                return Some(dropped);
             }
-            None if self.until_end() == Some(0) => self.untold(),
-            None => 0,
-        };
+            None if self.until_end() == Some(0) && self.untold() != 0 => {
+                let dropped = self.untold();
+                self.tell(dropped);
+                return Some(dropped);
+            }
+            None => {}
+        }
+        None
+    }
+
+    /// How many messages were dropped of which nothing has told, nor will: for when no further message comes, and the stream has no end.
+    /// (A device producer counts in shared memory only when it finishes, so one that broke off has told more than that says.)
+    pub fn take_untold(&mut self) -> Option<u64> {
+        let dropped = self.untold();
+        if (dropped as i64) <= 0 {
+            return None;
+        }
+        self.tell(dropped);
+        Some(dropped)
+    }
+
+    /// Notes that so many dropped messages were told of before the next one: in the older of two records, which is not valid meanwhile.
+    fn tell(&mut self, dropped: u64) {
         self.dropped = self.dropped.wrapping_add(dropped);
-        Some(dropped).filter(|dropped| *dropped != 0)
+        let record = &self.ring.control().consumer.told[self.told % 2];
+        record.position.store(self.ring.config().start.wrapping_sub(1), Ordering::Relaxed);
+        // Each not before what stands above it, should this process die in between. pairs with the Acquire loads in told_before
+        record.dropped.store(self.dropped, Ordering::Release);
+        record.position.store(self.next, Ordering::Release);
+        self.told = (self.told + 1) % 2;
+    }
+
+    /// How many dropped messages an earlier consumer was told of before message `number`, and in which record that stands not.
+    pub(super) fn told_before(ring: &Ring<W>, number: u64) -> (u64, usize) {
+        let start = ring.config().start;
+        let [first, second] = [0, 1].map(|at| {
+            let record = &ring.control().consumer.told[at];
+            let position = record.position.load(Ordering::Acquire).wrapping_sub(start);
+            let dropped = record.dropped.load(Ordering::Acquire);
+            (position <= number.wrapping_sub(start)).then_some((position, dropped))
+        });
+        // At the same place (the end of the stream) the later one counts more.
+        if first > second {
+            (first.map_or(0, |(_, dropped)| dropped), 1)
+        } else {
+            (second.map_or(0, |(_, dropped)| dropped), 0)
+        }
     }
 
     /// Messages that were dropped, as far as gaps were taken.

@@ -17,7 +17,7 @@ use loom::sync::atomic::{AtomicU64, fence};
 use perdix_core::sentinel::SENTINEL;
 use perdix_core::{
     Config, ConsumerLine, ConsumerStats, Control, Identity, Mode, ProducerLine, ProducerStats, Reserved,
-    Ring, Slot, Word,
+    Ring, Slot, Told, Word,
 };
 
 /// How a device's stores are modelled.
@@ -246,6 +246,10 @@ fn control() -> Control<LoomWord> {
             tail: LoomWord::atomic(),
             gap: array::from_fn(|_| quiet()),
             stats: ConsumerStats { messages: quiet(), bytes: quiet(), dropped: quiet() },
+            spare: array::from_fn(|_| quiet()),
+            attached: quiet(),
+            settled: quiet(),
+            told: array::from_fn(|_| Told { position: quiet(), dropped: quiet() }),
         },
         producer: ProducerLine {
             end: LoomWord::atomic(),
@@ -259,6 +263,8 @@ fn control() -> Control<LoomWord> {
                 highest_fill: quiet(),
                 lost: quiet(),
             },
+            spare: array::from_fn(|_| quiet()),
+            attached: quiet(),
         },
         reserved: Reserved(array::from_fn(|_| quiet())),
     }

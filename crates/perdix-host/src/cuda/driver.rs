@@ -54,6 +54,10 @@ unsafe extern "C" {
         flags: c_uint,
     ) -> Code;
     pub(crate) fn cuMemFreeHost(memory: *mut c_void) -> Code;
+    #[cfg(target_os = "linux")]
+    pub(crate) fn cuMemHostRegister_v2(memory: *mut c_void, bytes: usize, flags: c_uint) -> Code;
+    #[cfg(target_os = "linux")]
+    pub(crate) fn cuMemHostUnregister(memory: *mut c_void) -> Code;
     pub(crate) fn cuMemcpyHtoD_v2(to: CUdeviceptr, from: *const c_void, bytes: usize) -> Code;
     pub(crate) fn cuMemcpyDtoH_v2(to: *mut c_void, from: CUdeviceptr, bytes: usize) -> Code;
 

@@ -31,12 +31,12 @@ impl Mapped {
     /// `len` zeroed bytes of managed or pinned memory, aligned to at least 256.
     ///
     /// # Errors
-    /// [`GpuError::NotReachable`] for heap memory, [`GpuError::OutOfMemory`], [`GpuError::Driver`].
+    /// [`GpuError::NotReachable`] for heap and shared memory, [`GpuError::OutOfMemory`], [`GpuError::Driver`].
     pub fn new(gpu: &Gpu, kind: MemoryKind, len: usize) -> Result<Self, GpuError> {
         let _current = gpu.enter()?;
         let len = len.max(1);
         let (host, device) = match kind {
-            MemoryKind::Heap => return Err(GpuError::NotReachable),
+            MemoryKind::Heap | MemoryKind::Shared => return Err(GpuError::NotReachable),
             MemoryKind::Managed => managed(gpu, len)?,
             MemoryKind::Pinned => pinned(len)?,
         };

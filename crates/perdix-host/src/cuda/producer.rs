@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use cust::sys::CUstream;
+use cust::sys::{CUdeviceptr, CUstream};
 use perdix_core::{DeviceRing, DeviceState};
 
 use super::attach::LaunchTarget;
@@ -71,9 +71,20 @@ impl DeviceProducer<'_> {
         let tail = unsafe { shared.consumer() }.next();
         let state = DeviceState::new(producer.head(), tail).with_gap(producer.dropped(), producer.gap());
         let session = Arc::new(Session::new(&gpu, state)?);
+        Self::begin(shared, &gpu, memory.device_ptr(), session, stream)
+    }
+
+    /// The host's end of a ring at `device`, whose producers have this session.
+    pub(crate) fn begin(
+        shared: &Arc<Shared>,
+        gpu: &Gpu,
+        device: CUdeviceptr,
+        session: Arc<Session>,
+        stream: Option<&Arc<Stream>>,
+    ) -> Result<Self, GpuError> {
         let config = shared.ring.config();
         let ring = DeviceRing {
-            memory: memory.device_ptr() as *mut u8,
+            memory: device as *mut u8,
             state: session.state_ptr(),
             capacity: config.capacity,
             mode: config.mode as u64,
@@ -82,10 +93,10 @@ impl DeviceProducer<'_> {
         };
         let stream = match stream {
             Some(stream) => Arc::clone(stream),
-            None => Arc::new(Stream::new(&gpu)?),
+            None => Arc::new(Stream::new(gpu)?),
         };
         shared.liveness.attach(Arc::clone(&session));
-        Ok(Self { shared: Arc::clone(shared), session, gpu, stream, ring, borrow: PhantomData })
+        Ok(Self { shared: Arc::clone(shared), session, gpu: gpu.clone(), stream, ring, borrow: PhantomData })
     }
 
     /// What kernels get: pass it by value.

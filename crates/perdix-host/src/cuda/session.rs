@@ -170,7 +170,7 @@ impl Session {
     }
 
     /// Why no more messages will come although the stream has not ended; `None` while some may.
-    pub(super) fn lost(&self) -> Option<String> {
+    pub(crate) fn lost(&self) -> Option<String> {
         // Not waited for: a launch may itself have to wait for kernels that wait for the consumer.
         let _no_launch = match self.launching.try_lock() {
             Ok(guard) => guard,

@@ -1,0 +1,229 @@
+//! A ring that processes share, before a role is taken.
+
+use std::fmt;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use perdix_core::{Config, Consumer as ConsumerCore, Mode, Ring};
+
+use super::directory::Directory;
+use super::error::{RoleError, ShareError};
+use super::file::RingFile;
+use super::lock::{self, Byte, Lock};
+use super::mapping::Mapping;
+use super::role::{Part, Role};
+use crate::builder::Builder;
+use crate::consumer::Consumer;
+use crate::memory::{MemoryKind, Region};
+use crate::producer::Producer;
+use crate::shared::{Shared, Waits};
+use crate::wait::WaitStrategy;
+
+/// What a builder says of a ring that is to be shared.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) config: Config,
+    pub(crate) waits: Waits,
+    pub(crate) tail_every: Option<u64>,
+}
+
+/// A ring in memory that processes share. Take a role to use it: [`into_producer`](Self::into_producer),
+/// [`into_consumer`](Self::into_consumer), or with the feature `cuda` [`into_gpu`](Self::into_gpu). For both roles in one process, open it
+/// twice.
+///
+/// ```
+/// use perdix_host::Buffer;
+/// use perdix_host::process::SharedRing;
+///
+/// let name = format!("example-{}", std::process::id());
+/// let mut producer = Buffer::builder().slots(64).create_shared(&name)?.into_producer()?;
+/// producer.try_produce(b"Hello from one process!")?;
+/// producer.finish();
+///
+/// // In another process of the same user:
+/// let mut consumer = SharedRing::open(&name)?.into_consumer()?;
+/// assert_eq!(&consumer.consume()?[..], b"Hello from one process!");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct SharedRing {
+    file: RingFile,
+    mapping: Mapping,
+    ring: Ring,
+    waits: Waits,
+    tail_every: Option<u64>,
+    grace: Duration,
+}
+
+impl fmt::Debug for SharedRing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedRing")
+            .field("file", &self.file.to_string())
+            .field("config", &self.ring.config())
+            .finish()
+    }
+}
+
+impl Builder {
+    /// Makes the ring in shared memory, under a name in the user's own [`Directory`]; see [`Directory::create`].
+    ///
+    /// # Errors
+    /// [`ShareError`].
+    pub fn create_shared(self, name: &str) -> Result<SharedRing, ShareError> {
+        Directory::of_user()?.create(name, self)
+    }
+
+    /// Makes the ring in shared memory without a name, sealed against any change of its length. It goes to the other process as a
+    /// descriptor: [`SharedRing::to_fd`], [`SharedRing::from_fd`].
+    ///
+    /// # Errors
+    /// [`ShareError`].
+    pub fn create_anonymous(self) -> Result<SharedRing, ShareError> {
+        let plan = self.shared_plan()?;
+        let (file, length) = RingFile::anonymous(plan.config.bytes()?)?;
+        let mapping = Mapping::new(&file, length).map_err(ShareError::system("mmap", file.to_string()))?;
+        SharedRing::fresh(file, mapping, plan)
+    }
+}
+
+impl SharedRing {
+    /// Opens the ring of this name in the user's own [`Directory`]; see [`Directory::open`].
+    ///
+    /// # Errors
+    /// [`ShareError`].
+    pub fn open(name: &str) -> Result<Self, ShareError> {
+        Directory::of_user()?.open(name)
+    }
+
+    /// Opens the ring of a descriptor that another process passed, by a Unix socket or by inheritance. The descriptor is closed: the
+    /// ring gets one of its own.
+    ///
+    /// # Errors
+    /// [`ShareError::NotSealed`] if its file could shrink and is not this user's alone; [`ShareError::Invalid`] if it holds no ring.
+    pub fn from_fd(fd: OwnedFd) -> Result<Self, ShareError> {
+        let file = RingFile::passed(&fd)?;
+        let locked = lock::lock(&file, Byte::Open, Lock::Shared);
+        if !locked.map_err(ShareError::system("F_OFD_SETLK", file.to_string()))? {
+            return Err(ShareError::InUse { name: file.to_string() });
+        }
+        Self::of_file(file)
+    }
+
+    /// A descriptor to pass to another process. It closes on `exec`, and depends on nothing here: whatever becomes of it, this side's
+    /// life and death are seen.
+    ///
+    /// # Errors
+    /// [`ShareError::System`].
+    pub fn to_fd(&self) -> Result<OwnedFd, ShareError> {
+        self.file.another()
+    }
+
+    /// How the half of this process waits; as the builder said, or [`WaitStrategy::Backoff`] unless set.
+    #[must_use]
+    pub fn wait(mut self, strategy: WaitStrategy) -> Self {
+        self.waits = Waits { producer: strategy, consumer: strategy };
+        self
+    }
+
+    /// How many released slots a consumer of this process holds back at most before it tells the producer; as the builder said, or a
+    /// quarter of the ring, at most 256, unless set. In fenced mode fewer than these messages may come again if it dies.
+    #[must_use]
+    pub fn release_every(mut self, messages: usize) -> Self {
+        self.tail_every = Some(messages as u64);
+        self
+    }
+
+    /// How long a producer of this process goes on as if nothing had happened when its consumer has died, so that another consumer
+    /// can take over; no time unless set. A kernel that saw its consumer gone has stopped, and is not started again by a new one.
+    #[must_use]
+    pub fn consumer_grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Slots.
+    pub fn capacity(&self) -> usize {
+        self.ring.capacity() as usize
+    }
+
+    /// How messages become visible.
+    pub fn mode(&self) -> Mode {
+        self.ring.mode()
+    }
+
+    /// Becomes the producer. A ring has one in its whole life: its stream ends with it.
+    ///
+    /// # Errors
+    /// [`RoleError::ProducerThere`], [`RoleError::ProducerWasHere`].
+    pub fn into_producer(self) -> Result<Producer<'static>, RoleError> {
+        let part = Part::Producer { device: false, grace: self.grace, lost: None };
+        let role = Role::take(self.file, self.ring, part)?;
+        // SAFETY: the role's lock is ours, and it had nobody before: this is the ring's only producer. The other half's state is not used.
+        let consumer = unsafe { ConsumerCore::new(self.ring) };
+        let region = Region::Shared(self.mapping);
+        let shared = Shared::of_process(region, self.ring, consumer, self.waits, self.tail_every, role);
+        Ok(Producer::new(Arc::new(shared)))
+    }
+
+    /// Becomes the consumer, and goes on where an earlier one stopped, if there was one: see the [module's documentation](super).
+    ///
+    /// # Errors
+    /// [`RoleError::ConsumerThere`]; [`RoleError::Invalid`] if the ring's memory is corrupt.
+    pub fn into_consumer(self) -> Result<Consumer<'static>, RoleError> {
+        let (role, core) = Role::take_consumer(self.file, self.ring)?;
+        let region = Region::Shared(self.mapping);
+        let shared = Shared::of_process(region, self.ring, core, self.waits, self.tail_every, role);
+        // SAFETY: no half exists yet that could be used.
+        unsafe { shared.consumer() }.rejoin();
+        Ok(Consumer::new(Arc::new(shared)))
+    }
+
+    /// An empty ring in a new file.
+    pub(super) fn fresh(file: RingFile, mapping: Mapping, plan: Plan) -> Result<Self, ShareError> {
+        let what = file.to_string();
+        // SAFETY: the memory is new and nobody else's yet; the view is dropped with the mapping, or goes with it.
+        let ring = unsafe { Ring::init(mapping.as_ptr(), mapping.len(), plan.config) };
+        let ring = ring.map_err(|why| ShareError::Invalid { what: what.clone(), why })?;
+        lock::try_lock(&file, Byte::Open, Lock::Shared).map_err(ShareError::system("F_OFD_SETLK", what))?;
+        Ok(Self {
+            file,
+            mapping,
+            ring,
+            waits: plan.waits,
+            tail_every: plan.tail_every,
+            grace: Duration::ZERO,
+        })
+    }
+
+    /// The ring in a file that is checked, and locked as open. Its identity is read once, here.
+    pub(super) fn of_file(file: RingFile) -> Result<Self, ShareError> {
+        let what = file.to_string();
+        let length = usize::try_from(file.stat()?.st_size).unwrap_or(usize::MAX);
+        let mapping = Mapping::new(&file, length.max(1)).map_err(ShareError::system("mmap", what.clone()))?;
+        // SAFETY: the file is that long, so the mapping is valid for reads and writes; the view is dropped with it, or goes with it.
+        let ring = unsafe { Ring::attach(mapping.as_ptr(), length) };
+        let ring = ring.map_err(|why| ShareError::Invalid { what, why })?;
+        let waits = Waits::default();
+        Ok(Self { file, mapping, ring, waits, tail_every: None, grace: Duration::ZERO })
+    }
+
+    pub(super) fn as_file(&self) -> &RingFile {
+        &self.file
+    }
+
+    /// All that it is made of.
+    #[cfg(feature = "cuda")]
+    pub(super) fn into_parts(self) -> (RingFile, Mapping, Ring, Waits, Option<u64>, Duration) {
+        (self.file, self.mapping, self.ring, self.waits, self.tail_every, self.grace)
+    }
+}
+
+impl Builder {
+    /// What a shared ring takes from a builder.
+    pub(super) fn shared_plan(self) -> Result<Plan, ShareError> {
+        match self.plan() {
+            (_, Some(kind)) if kind != MemoryKind::Shared => Err(ShareError::Memory { kind }),
+            (plan, _) => Ok(plan),
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! A role that this process has in a ring, and what it can tell of the other's.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use nix::errno::Errno;
+use perdix_core::{Attached, Consumer as ConsumerCore, Cursor, Ring};
+
+use super::error::RoleError;
+use super::file::RingFile;
+use super::lock::{self, Byte, Lock};
+use super::watch::Watcher;
+
+/// A process that dies lets go of its locks before its kernels are stopped for certain; what these still publish is waited for.
+const KERNELS_STOP_WITHIN: Duration = Duration::from_secs(1);
+
+/// Says whether the kernels that produce for this process have ended without ending the stream.
+pub(crate) type KernelsLost = Box<dyn Fn() -> bool + Send>;
+
+/// Which role, with what it takes.
+pub(super) enum Part {
+    Producer {
+        /// Kernels produce.
+        device: bool,
+        /// How long a dead consumer may be succeeded before producers are stopped.
+        grace: Duration,
+        lost: Option<KernelsLost>,
+    },
+    Consumer,
+}
+
+/// A role, held by a lock that goes with this process. Whoever drops it must still have the memory.
+#[derive(Debug)]
+pub(crate) struct Role {
+    /// A producer's; stops before the file is closed.
+    watcher: Option<Watcher>,
+    file: Arc<RingFile>,
+    ring: Ring,
+    /// A consumer's: when it first saw that the producer is gone.
+    gone_since: Mutex<Option<Instant>>,
+}
+
+impl Role {
+    /// Takes the role, if nobody has it; the producer's, if nobody ever had it.
+    pub(super) fn take(file: RingFile, ring: Ring, part: Part) -> Result<Self, RoleError> {
+        let control = ring.control();
+        let (byte, attached) = match part {
+            Part::Producer { .. } => (Byte::Producer, &control.producer.attached),
+            Part::Consumer => (Byte::Consumer, &control.consumer.attached),
+        };
+        let ours = lock::lock(&file, byte, Lock::Alone).map_err(RoleError::system("F_OFD_SETLK"))?;
+        // pairs with the Release store below, of whoever had the role
+        let before = Attached::from_word(attached.load(Ordering::Acquire));
+        let process = before.map_or(0, |before| before.process);
+        let mut device = false;
+        let mut watch = None;
+        match part {
+            Part::Producer { .. } if !ours => return Err(RoleError::ProducerThere { process }),
+            Part::Consumer if !ours => return Err(RoleError::ConsumerThere { process }),
+            Part::Producer { .. } if before.is_some() => {
+                // pairs with the Release store of end in Ring::close
+                let ended = Cursor::from_word(control.producer.end.load(Ordering::Acquire)).flag();
+                return Err(RoleError::ProducerWasHere { process, ended });
+            }
+            Part::Producer { device: kernels, grace, lost } => {
+                device = kernels;
+                watch = Some((grace, lost));
+            }
+            Part::Consumer => {}
+        }
+        let file = Arc::new(file);
+        let watcher = match watch {
+            None => None,
+            Some((grace, lost)) => Some(
+                // SAFETY: the watcher is stopped before the role is gone, and whoever drops the role still has the memory.
+                unsafe { Watcher::start(Arc::clone(&file), ring, grace, lost) }
+                    .map_err(RoleError::system("clone"))?,
+            ),
+        };
+        // Last, so that a failure above leaves the ring as it was. Pairs with the Acquire loads of attached here, in `lost` and in
+        // the watcher: whoever sees it and no lock knows that the process is gone.
+        attached.store(Attached { process: std::process::id(), device }.word(), Ordering::Release);
+        Ok(Self { watcher, file, ring, gone_since: Mutex::new(None) })
+    }
+
+    /// Takes the consumer's role, and the state to go on with.
+    pub(super) fn take_consumer(file: RingFile, ring: Ring) -> Result<(Self, ConsumerCore), RoleError> {
+        let role = Self::take(file, ring, Part::Consumer)?;
+        // SAFETY: the role's lock is ours, so no consumer lives; the caller keeps the memory with the state.
+        let mut core = unsafe { ConsumerCore::resume(ring) }.map_err(RoleError::Invalid)?;
+        core.set_cpu_producer(role.produced_by_core());
+        Ok((role, core))
+    }
+
+    /// Whether a CPU is known to produce.
+    pub(crate) fn produced_by_core(&self) -> bool {
+        self.producer().is_some_and(|producer| !producer.device)
+    }
+
+    /// Why no more messages will come although the stream has not ended; `None` while some may. Whatever was published before is
+    /// visible to the caller then: a look at the ring decides.
+    pub(crate) fn lost(&self) -> Option<String> {
+        // First who, then whether: a producer that comes between the two has its lock already.
+        let producer = self.producer()?;
+        // A system that cannot tell leaves the matter open.
+        let gone = matches!(lock::is_held(&self.file, Byte::Producer), Ok(false));
+        let mut since = self.gone_since.lock().unwrap_or_else(PoisonError::into_inner);
+        if !gone {
+            *since = None;
+            return None;
+        }
+        if producer.device && since.get_or_insert_with(Instant::now).elapsed() < KERNELS_STOP_WITHIN {
+            return None;
+        }
+        let what = if producer.device {
+            "the process whose kernels produced, or its last kernel,"
+        } else {
+            "the producing process"
+        };
+        Some(format!("{what} has ended (process {})", producer.process))
+    }
+
+    fn producer(&self) -> Option<Attached> {
+        // pairs with the Release store in `take`
+        Attached::from_word(self.ring.control().producer.attached.load(Ordering::Acquire))
+    }
+
+    /// Gives the role up. `over`: a consumer has seen that nothing is left to read and nothing will come. Then nobody needs the ring's
+    /// name any more, and it is taken away.
+    pub(crate) fn leave(mut self, over: bool) {
+        // It may hold the file a moment longer.
+        drop(self.watcher.take());
+        if over {
+            // Nothing can be done about a name that stays: `cleanup` will find it.
+            let _ = self.file.remove();
+        }
+    }
+}
+
+/// Says in the tail that the consumer is gone, on behalf of one that died. Whether one did.
+pub(super) fn mark_gone(file: &RingFile, ring: &Ring) -> Result<bool, Errno> {
+    // The tail has one writer: whoever has the consumer's role.
+    if !lock::try_lock(file, Byte::Consumer, Lock::Alone)? {
+        return Ok(false);
+    }
+    let tail = &ring.control().consumer.tail;
+    // pairs with the Release store of tail in Consumer::publish_tail
+    let word = Cursor::from_word(tail.load(Ordering::Acquire));
+    // pairs with the Acquire load of tail in Producer::renew; what the dead consumer released stays released
+    tail.store(word.word() | 1, Ordering::Release);
+    lock::unlock(file, Byte::Consumer)?;
+    Ok(true)
+}

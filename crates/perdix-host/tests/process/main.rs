@@ -1,0 +1,47 @@
+//! Proves that rings between processes deliver every byte, and what each side sees when the other dies, whatever it was doing.
+//! The other process is this program again, with a task in its environment.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests may fail a test
+
+mod attach;
+mod child;
+#[path = "../common/mod.rs"]
+mod common;
+mod consumer_dies;
+mod descriptor;
+mod examples;
+mod names;
+mod producer_dies;
+mod transfer;
+
+use std::time::Duration;
+
+use perdix_host::process::Directory;
+use perdix_host::{Buffer, Builder, Mode};
+use tempfile::TempDir;
+
+/// How long a test waits for anything before it fails.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A directory for rings in memory, removed on drop.
+struct Place {
+    outer: TempDir,
+    directory: Directory,
+}
+
+impl Place {
+    fn new() -> Self {
+        common::watch_process();
+        let outer = tempfile::tempdir_in("/dev/shm").unwrap();
+        let directory = Directory::at(outer.path().join("rings")).unwrap();
+        Self { outer, directory }
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.directory.list().unwrap().into_iter().map(|ring| ring.name).collect()
+    }
+}
+
+fn builder(slots: usize, mode: Mode) -> Builder {
+    Buffer::builder().slots(slots).mode(mode)
+}

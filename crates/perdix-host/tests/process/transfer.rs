@@ -1,0 +1,153 @@
+//! Streams between processes.
+
+use perdix_host::MemoryKind;
+
+use crate::child::{Child, consume_all, payload};
+use crate::common::{MODES, kind_of, len_of, message};
+use crate::{PATIENCE, Place, builder};
+
+const COUNT: u64 = 30_000;
+
+#[test]
+fn a_child_produces() {
+    for mode in MODES {
+        for slots in [1, 64, 4096] {
+            let place = Place::new();
+            let ring = place.directory.create("ring", builder(slots, mode)).unwrap();
+            assert_eq!((ring.capacity(), ring.mode()), (slots, mode));
+            let count = if slots == 1 { 300 } else { COUNT };
+            let mut child = Child::start(place.directory.path(), "ring", &format!("produce {count} end"));
+            let mut consumer = ring.into_consumer().unwrap();
+            assert_eq!(consume_all(&mut consumer, 0), (count, "end".into()));
+            assert!(child.end().success());
+            assert_eq!(place.names(), ["ring"], "the name stays while the consumer is there");
+            drop(consumer);
+            assert!(place.names().is_empty(), "it was read to its end");
+        }
+    }
+}
+
+#[test]
+fn a_child_consumes() {
+    for mode in MODES {
+        let place = Place::new();
+        let ring = place.directory.create("ring", builder(64, mode)).unwrap();
+        let child = Child::start(place.directory.path(), "ring", "consume");
+        let mut producer = ring.into_producer().unwrap();
+        for number in 0..COUNT {
+            producer.produce_kind(kind_of(number), &message(number, 240)).unwrap();
+        }
+        let counters = producer.counters();
+        producer.finish();
+        assert_eq!(child.lines(), [format!("{COUNT} end")]);
+        assert_eq!((counters.read().sent, counters.read().received), (COUNT, COUNT));
+        assert!(place.names().is_empty());
+    }
+}
+
+/// Both roles in one process: the ring is opened twice. Batches, large messages and records work as within a process.
+#[test]
+fn every_kind_of_message() {
+    for mode in MODES {
+        let place = Place::new();
+        let mut producer =
+            place.directory.create("ring", builder(64, mode)).unwrap().into_producer().unwrap();
+        let mut consumer = place.directory.open("ring").unwrap().into_consumer().unwrap();
+        let thread = std::thread::spawn(move || {
+            let large: Vec<u8> = (0..5000).map(|at| at as u8).collect();
+            let mut received = Vec::new();
+            consumer.consume_large(&mut received).unwrap();
+            assert_eq!(received, large);
+            let batch = consumer.consume_batch(10).unwrap();
+            assert_eq!(batch.len(), 3);
+            drop(batch);
+            let mut sum = 0;
+            let count = consumer.for_each_record(7, |record: &u64| sum += record).unwrap();
+            assert_eq!((count, sum), (1000, 499_500));
+        });
+        producer.produce_large(1, &(0..5000).map(|at| at as u8).collect::<Vec<_>>()).unwrap();
+        let mut batch = producer.batch(3).unwrap();
+        for text in ["a", "b", "c"] {
+            batch.push(text.as_bytes()).unwrap();
+        }
+        assert_eq!(batch.commit(), 3);
+        // The records only once the batch was taken: it takes all that is there.
+        while producer.free_slots() < 64 {
+            std::thread::yield_now();
+        }
+        let mut records = producer.records::<u64>(7);
+        records.push_all(0..1000).unwrap();
+        drop(records);
+        producer.finish();
+        thread.join().unwrap();
+    }
+}
+
+/// A producer that has finished and gone leaves all of it for a consumer that comes later.
+#[test]
+fn a_stream_waits_for_its_consumer() {
+    for mode in MODES {
+        let place = Place::new();
+        let mut producer =
+            place.directory.create("ring", builder(1024, mode)).unwrap().into_producer().unwrap();
+        for number in 0..1000 {
+            producer.produce_kind(kind_of(number), &payload(number)).unwrap();
+        }
+        producer.finish();
+        assert_eq!(place.names(), ["ring"]);
+        let child = Child::start(place.directory.path(), "ring", "consume");
+        assert_eq!(child.lines(), ["1000 end"]);
+        assert!(place.names().is_empty());
+    }
+}
+
+#[test]
+fn a_consumer_can_come_first() {
+    let place = Place::new();
+    let ring = place.directory.create("ring", builder(8, MODES[0])).unwrap();
+    let mut consumer = ring.into_consumer().unwrap();
+    let none = consumer.consume_timeout(std::time::Duration::from_millis(50));
+    assert!(none.is_err_and(|error| error.to_string().contains("no message within")));
+    assert_eq!(consumer.status(), Ok(()));
+    let mut producer = place.directory.open("ring").unwrap().into_producer().unwrap();
+    producer.produce(b"late").unwrap();
+    assert_eq!(&consumer.consume_timeout(PATIENCE).unwrap()[..], b"late");
+}
+
+/// A consumer that leaves is succeeded by another exactly where it stopped.
+#[test]
+fn consumers_take_turns() {
+    for mode in MODES {
+        let place = Place::new();
+        let mut producer =
+            place.directory.create("ring", builder(32, mode)).unwrap().into_producer().unwrap();
+        let mut next = 0;
+        for turn in 0..20 {
+            let mut consumer = place.directory.open("ring").unwrap().into_consumer().unwrap();
+            let first = consumer.position();
+            while producer.free_slots() != 0 {
+                producer.produce(&payload(next)).unwrap();
+                next += 1;
+            }
+            assert_eq!(first, next - 32, "turn {turn}");
+            for number in first..first + turn {
+                assert_eq!(consumer.consume().unwrap().to_vec(), payload(number));
+            }
+            // A guard that was forgotten is handed back by leaving.
+            std::mem::forget(consumer.consume().unwrap());
+        }
+        let counters = producer.counters().read();
+        assert_eq!((counters.received, counters.sent - counters.received <= 32), (next - 32 + 20, true));
+        let bytes: usize = (0..counters.received).map(|number| len_of(number, 240)).sum();
+        assert_eq!(counters.received_bytes, bytes as u64);
+    }
+}
+
+#[test]
+fn a_buffer_is_not_made_in_shared_memory() {
+    let error = builder(8, MODES[0]).memory(MemoryKind::Shared).build().unwrap_err();
+    assert!(error.to_string().contains("create_shared"), "{error}");
+    let error = builder(8, MODES[0]).memory(MemoryKind::Heap).create_anonymous().unwrap_err();
+    assert!(error.to_string().contains("heap memory belongs to one process"), "{error}");
+    assert!(builder(8, MODES[0]).memory(MemoryKind::Shared).create_anonymous().is_ok());
+}
