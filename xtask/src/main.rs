@@ -5,8 +5,11 @@ mod cargo;
 mod cuda_library;
 mod cuda_stub;
 mod example;
+mod fuzz;
 mod instructions;
+mod instrument;
 mod ptx;
+mod sanitize;
 mod say;
 mod setup;
 mod shell;
@@ -43,6 +46,8 @@ enum Verb {
     Example(example::Arguments),
     CudaStub(cuda_stub::Arguments),
     Instructions(instructions::Arguments),
+    Fuzz(fuzz::Arguments),
+    Sanitize(sanitize::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +59,8 @@ fn main() -> ExitCode {
         Verb::Example(arguments) => example::run(&arguments),
         Verb::CudaStub(arguments) => cuda_stub::run(&arguments),
         Verb::Instructions(arguments) => instructions::run(&arguments),
+        Verb::Fuzz(arguments) => fuzz::run(&arguments),
+        Verb::Sanitize(arguments) => sanitize::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
