@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use perdix_core::{
     Config, ConsumerLine, ConsumerStats, Control, Identity, ProducerLine, ProducerStats, Reserved, Ring,
-    Slot, Word,
+    Slot, Told, Word,
 };
 
 thread_local! {
@@ -126,11 +126,6 @@ impl Memory {
         (memory, ring)
     }
 
-    /// The ring as somebody sees it who comes when message `start` is next.
-    pub fn view_from(&self, config: Config, start: u64) -> Ring<CrashWord> {
-        self.view(Config { start, ..config })
-    }
-
     fn view(&self, config: Config) -> Ring<CrashWord> {
         // SAFETY: the tests keep the memory as long as they use the ring, and it does not move.
         unsafe { Ring::from_parts(&self.control, &self.slots, config) }.unwrap()
@@ -145,6 +140,10 @@ fn control() -> Box<Control<CrashWord>> {
             tail: word(),
             gap: array::from_fn(|_| word()),
             stats: ConsumerStats { messages: word(), bytes: word(), dropped: word() },
+            spare: array::from_fn(|_| word()),
+            attached: word(),
+            settled: word(),
+            told: array::from_fn(|_| Told { position: word(), dropped: word() }),
         },
         producer: ProducerLine {
             end: word(),
@@ -158,6 +157,8 @@ fn control() -> Box<Control<CrashWord>> {
                 highest_fill: word(),
                 lost: word(),
             },
+            spare: array::from_fn(|_| word()),
+            attached: word(),
         },
         reserved: Reserved(array::from_fn(|_| word())),
     })
