@@ -39,6 +39,12 @@ impl Build {
         self
     }
 
+    /// Sets variables for cargo and the compiler.
+    pub(crate) fn envs(mut self, variables: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        self.command.envs(variables);
+        self
+    }
+
     /// Builds, showing cargo's messages, and returns the programs.
     pub(crate) fn run(mut self) -> Result<Vec<PathBuf>, Failure> {
         let output = self

@@ -1,7 +1,7 @@
 //! `cargo xtask cuda-fake`: a `libcuda` that pretends to have a device and fails where it is told to, for tests of what happens
 //! then.
 //!
-//! Its device says in its name that it is fake; the device tests and the benchmark refuse it.
+//! Its device says in its name that it is fake, and the device tests refuse it.
 
 use std::fs;
 use std::process::Command;

@@ -6,8 +6,11 @@ mod cuda_fake;
 mod cuda_library;
 mod cuda_stub;
 mod example;
+mod fuzz;
 mod instructions;
+mod instrument;
 mod ptx;
+mod sanitize;
 mod say;
 mod setup;
 mod shell;
@@ -45,6 +48,8 @@ enum Verb {
     CudaStub(cuda_stub::Arguments),
     CudaFake(cuda_fake::Arguments),
     Instructions(instructions::Arguments),
+    Fuzz(fuzz::Arguments),
+    Sanitize(sanitize::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -57,6 +62,8 @@ fn main() -> ExitCode {
         Verb::CudaStub(arguments) => cuda_stub::run(&arguments),
         Verb::CudaFake(arguments) => cuda_fake::run(&arguments),
         Verb::Instructions(arguments) => instructions::run(&arguments),
+        Verb::Fuzz(arguments) => fuzz::run(&arguments),
+        Verb::Sanitize(arguments) => sanitize::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -140,7 +140,7 @@ pub struct ProducerLine<W = AtomicU64> {
     /// Zero while the stream is open; then a [`Cursor`] with the flag set: the number that follows the last message.
     /// Stored with Release. Since it carries the count, it may arrive before the messages it counts.
     pub end: W,
-    /// A fault code, zero for none: why a device producer gave up.
+    /// A fault code, zero for none: why a producer gave up.
     pub fault: W,
     /// Keeps the statistics off the cache line that the consumer polls.
     pub gap: [W; 14],

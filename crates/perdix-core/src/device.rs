@@ -119,7 +119,7 @@ impl DeviceState {
     }
 }
 
-/// Why a device producer gave up, as it stands in the ring's producer line and in [`DeviceState::fault`].
+/// Why a producer gave up, as it stands in the ring's producer line and in [`DeviceState::fault`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u64)]
 #[non_exhaustive]
@@ -132,6 +132,8 @@ pub enum Fault {
     Corrupt = 3,
     /// A message was longer than 240 bytes.
     TooLong = 4,
+    /// The producer's thread panicked (CPU producers).
+    Panicked = 5,
 }
 
 impl Fault {
@@ -142,6 +144,7 @@ impl Fault {
             2 => Some(Self::ConsumerGone),
             3 => Some(Self::Corrupt),
             4 => Some(Self::TooLong),
+            5 => Some(Self::Panicked),
             _ => None,
         }
     }
@@ -154,6 +157,7 @@ impl core::fmt::Display for Fault {
             Self::ConsumerGone => "the consumer was gone",
             Self::Corrupt => "the producer found the ring's memory corrupt",
             Self::TooLong => "the kernel produced a message of more than 240 bytes",
+            Self::Panicked => "the producer's thread panicked",
         })
     }
 }

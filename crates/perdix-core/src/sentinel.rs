@@ -27,7 +27,7 @@ pub const SENTINEL: u64 = 0xd6e8_feb8_6659_fdff;
 /// What a payload word is sent as if its value is the sentinel.
 pub const STAND_IN: u64 = !SENTINEL;
 
-/// The bit of a slot's meta word that the consumer sets once it has put the sentinels back.
+/// The bit of a slot's meta word that the consumer sets when all words have arrived, before it puts the sentinels back.
 pub const OPENED: u64 = 1 << 62;
 
 /// Stores a whole message with no order among its words: the device's way, one thread writing.

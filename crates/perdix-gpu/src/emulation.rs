@@ -4,10 +4,11 @@
 //! different operations, or wait for one that has ended, fault the launch at once, and so does a wait of a minute. It shows
 //! errors of logic and convergence, not speed, and errors of memory order only as far as the CPU has them.
 
+mod fate;
 mod meeting;
 mod rings;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,11 +16,44 @@ use perdix_core::{Config, Consumer, DeviceRing, DeviceState, Mode, Poll, Ring};
 
 use crate::intrinsics::WARP_SIZE;
 
+use fate::Fates;
+pub(crate) use fate::make_store;
+pub use fate::{Fate, LaneStore};
 pub(crate) use meeting::{Call, Meeting, Values};
 pub use rings::EmulatedRings;
 
 /// Runs `kernel` on `blocks` blocks of `threads` threads, and waits for all of them. Returns whether no lane faulted.
 pub fn launch(blocks: u32, threads: u32, kernel: impl Fn() + Sync) -> bool {
+    launch_lanes(blocks, threads, None, kernel)
+}
+
+/// [`launch`], with `fate` deciding what becomes of every store that producers of whole warps make to a ring: for tests of what is left
+/// behind when a kernel is killed. A [`ThreadProducer`](crate::ThreadProducer)'s stores are not asked about.
+///
+/// ```
+/// use perdix_gpu::emulation::{EmulatedRing, Fate, launch, launch_with};
+/// use perdix_gpu::{Mode, WarpProducer};
+///
+/// let mut ring = EmulatedRing::new(4, Mode::Fenced);
+/// let send = || {
+///     // SAFETY: the ring's only producer.
+///     let mut producer = unsafe { WarpProducer::new(ring.handle()) }.expect("a whole warp");
+///     producer.produce(0, 16, |_piece| [1, 2]).expect("room");
+/// };
+/// // The payload is stored, but not what publishes it.
+/// assert!(!launch_with(1, 32, |store| if store.publishes { Fate::Stopped } else { Fate::Made }, send));
+/// assert!(ring.received().is_empty());
+/// ```
+pub fn launch_with(
+    blocks: u32,
+    threads: u32,
+    fate: impl Fn(LaneStore) -> Fate + Send + Sync + 'static,
+    kernel: impl Fn() + Sync,
+) -> bool {
+    launch_lanes(blocks, threads, Some(Fates::new(fate)), kernel)
+}
+
+fn launch_lanes(blocks: u32, threads: u32, fates: Option<Fates>, kernel: impl Fn() + Sync) -> bool {
     let faulted = Arc::new(AtomicBool::new(false));
     std::thread::scope(|scope| {
         for block in 0..blocks {
@@ -35,6 +69,8 @@ pub fn launch(blocks: u32, threads: u32, kernel: impl Fn() + Sync) -> bool {
                         blocks,
                         warp: Arc::clone(&warp),
                         group: Arc::clone(&group),
+                        fates: fates.clone(),
+                        stores: Cell::new(0),
                     };
                     let (kernel, faulted) = (&kernel, Arc::clone(&faulted));
                     scope.spawn(move || {
@@ -151,6 +187,10 @@ pub(crate) struct Lane {
     pub(crate) blocks: u32,
     pub(crate) warp: Arc<Meeting>,
     pub(crate) group: Arc<Meeting>,
+    /// What becomes of its stores.
+    fates: Option<Fates>,
+    /// Stores that it has come to.
+    stores: Cell<u64>,
 }
 
 impl Drop for Lane {
@@ -165,7 +205,16 @@ pub(crate) fn current<R>(ask: impl FnOnce(&Lane) -> R) -> R {
     LANE.with_borrow_mut(|lane| {
         let lane = lane.get_or_insert_with(|| {
             let alone = Arc::new(Meeting::new("launch", 1, &Arc::new(AtomicBool::new(false))));
-            Lane { thread: 0, threads: 1, block: 0, blocks: 1, warp: Arc::clone(&alone), group: alone }
+            Lane {
+                thread: 0,
+                threads: 1,
+                block: 0,
+                blocks: 1,
+                warp: Arc::clone(&alone),
+                group: alone,
+                fates: None,
+                stores: Cell::new(0),
+            }
         });
         ask(lane)
     })

@@ -60,6 +60,7 @@ mod producers;
 mod records;
 mod shards;
 mod source;
+mod stores;
 mod write;
 
 #[cfg(not(target_arch = "nvptx64"))]

@@ -9,6 +9,7 @@ use crate::intrinsics::{
     device_add, device_fence, device_load_acquire, device_min, device_store_release, lane_id, now_ns,
     shuffle, shuffle_u64, sleep_ns, sync_warp,
 };
+use crate::stores::close;
 
 /// How long a waiting producer sleeps between looks at the tail, in nanoseconds: a look costs about 1 µs across the link. A ring
 /// that is full because producer and consumer are equally fast has room again within a few looks, so the first ones come quickly.
@@ -234,13 +235,16 @@ impl Link {
         let unsent = state.unsent.load(Ordering::Relaxed);
         let claimed = head.wrapping_sub(start);
         let sent = if unsent < claimed { unsent } else { claimed };
-        line.stats.messages.store(state.messages.load(Ordering::Relaxed), Ordering::Relaxed);
+        // Those beyond a gap were sent, and nobody will see them.
+        let messages = state.messages.load(Ordering::Relaxed);
+        let seen = if messages < sent { messages } else { sent };
+        line.stats.messages.store(seen, Ordering::Relaxed);
         line.stats.bytes.store(state.bytes.load(Ordering::Relaxed), Ordering::Relaxed);
         line.stats.full.store(state.full.load(Ordering::Relaxed), Ordering::Relaxed);
         line.stats.lost.store(claimed - sent, Ordering::Relaxed);
         self.publish_dropped();
         let fault = Fault::from_word(state.fault.load(Ordering::Relaxed));
-        self.ring.close(start.wrapping_add(sent), fault);
+        close(&self.ring, start.wrapping_add(sent), fault);
     }
 
     #[inline(always)]

@@ -1,12 +1,13 @@
 //! How a warp writes messages: half a warp per slot, 16 bytes per lane.
 
-use core::sync::atomic::{AtomicU64, Ordering, fence};
+use core::sync::atomic::{Ordering, fence};
 
-use perdix_core::{Meta, Mode, PAYLOAD_SIZE, Ring, Word, sentinel};
+use perdix_core::{Meta, Mode, PAYLOAD_SIZE, Ring, sentinel};
 
 use crate::intrinsics::{WARP_SIZE, ballot, lane_id, sync_warp};
 use crate::link::{Link, Look};
 use crate::source::Source;
+use crate::stores::{store_last, store_pair};
 
 /// Lanes that write one slot: one for the header, fifteen for the payload. Of every two messages, lane `l` writes message
 /// `l / 16`: its header if `l % 16` is 0, else piece `l % 16 - 1`. The record packer brings the pieces there beforehand.
@@ -80,7 +81,7 @@ fn write_run<S: Source>(ring: &Ring, first: u64, count: u32, source: &S, index: 
             if is_needed {
                 let i = i + 2 * ahead as u32;
                 let [low, high] = ring.slot(first.wrapping_add(u64::from(i))).pair(part);
-                AtomicU64::store_pair(low, high, values);
+                store_pair(low, high, values);
             }
         }
         i += 2 * AHEAD;
@@ -97,9 +98,9 @@ fn publish_run(ring: &Ring, first: u64, acquire: bool) {
         // pairs with the Acquire load of seq in Consumer::learn_run
         if acquire {
             fence(Ordering::AcqRel);
-            seq.store(value, Ordering::Relaxed);
+            store_last(seq, value, Ordering::Relaxed);
         } else {
-            seq.store(value, Ordering::Release);
+            store_last(seq, value, Ordering::Release);
         }
     }
 }
@@ -134,7 +135,7 @@ fn publish_fence_free<S: Source>(ring: &Ring, first: u64, count: u32, source: &S
         // Header and payload in one store instruction, so that they make one write across the link.
         if is_mine {
             let [low, high] = ring.slot(number).pair(part);
-            AtomicU64::store_pair(low, high, values);
+            store_pair(low, high, values);
         }
     }
 }

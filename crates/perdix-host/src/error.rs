@@ -137,8 +137,8 @@ pub enum ConsumeError {
         /// Slots that came.
         slots: u64,
     },
-    /// The device producer gave up and said why. Everything it sent before was delivered.
-    #[error("the device producer gave up before message {first_missing}: {fault}")]
+    /// The producer gave up and said why. Everything it sent before was delivered.
+    #[error("the producer gave up before message {first_missing}: {fault}")]
     ProducerFailed {
         /// Why.
         fault: Fault,

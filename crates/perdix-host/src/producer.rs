@@ -11,7 +11,7 @@ use std::time::Duration;
 
 pub use batch::Batch;
 pub use grant::Grant;
-use perdix_core::{PAYLOAD_SIZE, Producer as Core, Refused};
+use perdix_core::{Fault, PAYLOAD_SIZE, Producer as Core, Refused};
 pub use records::RecordProducer;
 
 use crate::buffer::Buffer;
@@ -230,7 +230,8 @@ impl Producer<'_> {
         unsafe { self.shared.producer() }.consumer_gone()
     }
 
-    /// Ends the stream. Dropping the producer does the same.
+    /// Ends the stream. Dropping the producer does the same, unless its thread is panicking: then the consumer is told
+    /// ([`ConsumeError::ProducerFailed`](crate::ConsumeError::ProducerFailed) with [`Fault::Panicked`]).
     pub fn finish(self) {}
 
     /// A handle to the ring's counters.
@@ -278,7 +279,12 @@ impl Producer<'_> {
 
 impl Drop for Producer<'_> {
     fn drop(&mut self) {
-        self.core().finish();
+        if std::thread::panicking() {
+            // Not an end that anybody wanted: the consumer must not take what came for all there is.
+            self.core().fail(Fault::Panicked);
+        } else {
+            self.core().finish();
+        }
         self.shared.peer.leave(false);
     }
 }

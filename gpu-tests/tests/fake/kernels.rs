@@ -54,7 +54,9 @@ impl Arguments {
     /// The argument of this index, which has the type that the kernel declares.
     fn get<T: Copy>(self, index: usize) -> T {
         // SAFETY: the launch passes as many as the kernel declares.
-        let argument = unsafe { *self.0.add(index) };
+        let place = unsafe { self.0.add(index) };
+        // SAFETY: as above.
+        let argument = unsafe { place.read() };
         // SAFETY: as above, each of its type.
         unsafe { argument.cast::<T>().read() }
     }

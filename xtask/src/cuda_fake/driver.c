@@ -320,6 +320,15 @@ FUNCTION(cuMemHostAlloc, context, void **memory, size_t bytes, unsigned flags)
     (void)flags;
 END(allocate(PINNED, bytes, memory))
 
+/* Registered memory counts as pinned. */
+FUNCTION(cuMemHostRegister_v2, context, void *memory, size_t bytes, unsigned flags)
+    (void)flags;
+    if (bytes && bytes <= memory_limit) make(PINNED, now())->memory = memory;
+END(!bytes ? INVALID_VALUE : bytes <= memory_limit ? OK : OUT_OF_MEMORY)
+
+FUNCTION(cuMemHostUnregister, context, uintptr_t memory)
+END(release(call, PINNED, PINNED, memory))
+
 FUNCTION(cuMemAdvise, context, uintptr_t memory, size_t bytes, unsigned advice, int place)
     (void)bytes, (void)advice, (void)place;
 END(owner(memory, MANAGED) ? OK : INVALID_VALUE)

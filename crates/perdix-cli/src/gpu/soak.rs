@@ -1,6 +1,7 @@
 //! Episodes of a soak whose producers are kernels.
 
 mod checker;
+mod drops;
 mod plan;
 mod reader;
 mod records;
@@ -70,6 +71,9 @@ impl Stage for SoakStage {
             AnyPlan::Kernels(plan) => match plan.granularity {
                 Granularity::Shards { .. } => shards::run(&self.rig, plan),
                 Granularity::Records { .. } => records::run(&self.rig, plan),
+                Granularity::DropThread | Granularity::DropWarp | Granularity::DropBlock { .. } => {
+                    drops::run(&self.rig, plan)
+                }
                 _ => ring::run(&self.rig, plan),
             },
         }

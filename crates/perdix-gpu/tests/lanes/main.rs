@@ -5,6 +5,7 @@
 mod bytes;
 mod commands;
 mod common;
+mod crash_points;
 mod emulation;
 mod gaps;
 mod gone;

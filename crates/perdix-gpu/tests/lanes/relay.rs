@@ -3,10 +3,11 @@
 
 use std::sync::atomic::Ordering;
 
-use perdix_gpu::emulation::EmulatedRing;
+use perdix_gpu::Mode;
+use perdix_gpu::emulation::{EmulatedRing, launch};
 use perdix_gpu::intrinsics::{block_rank, thread_rank, warp_id};
 use perdix_gpu::{BlockProducer, GridProducer, ThreadProducer};
-use perdix_kernels::{Ending, stop_midway};
+use perdix_kernels::{Ending, break_off, stop_midway};
 
 use crate::common::{End, MODES, Messages, Reader, check, check_counts, line, pattern, run, run_on};
 
@@ -127,6 +128,32 @@ fn forgetting_leaves_the_stream_open() {
             assert_eq!((line(&ring).end, line(&ring).fault), (None, None));
             let paused = ring.state().paused.load(Ordering::Relaxed);
             assert_eq!(paused != 0, ending == Ending::Pauses);
+        }
+    }
+}
+
+/// A kernel that stops inside a message leaves those before it, and that one only if it was all there.
+#[test]
+fn what_is_half_stored_is_not_there() {
+    for mode in MODES {
+        for words in 0..=30 {
+            for header in [0, 1] {
+                let (mut ring, pattern) = (EmulatedRing::new(16, mode), pattern(240, true));
+                let send = || {
+                    let (ending, nowhere) = (Ending::Forgets as u64, std::ptr::null());
+                    // SAFETY: one warp, the ring outlives the launch, and the address is not read.
+                    unsafe { break_off(ring.handle(), pattern, 5, words, header, ending, nowhere) };
+                };
+                assert!(launch(1, 32, send));
+                let is_whole = mode == Mode::FenceFree && header == 1 && words == 30;
+                let received = ring.received();
+                assert_eq!(
+                    received.len(),
+                    5 + usize::from(is_whole),
+                    "{mode:?}, {words} words, header {header}"
+                );
+                check(pattern, 0, &received);
+            }
         }
     }
 }

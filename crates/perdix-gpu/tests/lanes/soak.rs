@@ -7,7 +7,7 @@ use perdix_kernels::{soak_block, soak_grid, soak_shards, soak_thread, soak_warp}
 
 use crate::common::{MODES, Messages, Reader, line, run_on};
 
-type Kernel = unsafe fn(DeviceRing, SoakMessages, SoakSteps);
+pub(crate) type Kernel = unsafe fn(DeviceRing, SoakMessages, SoakSteps);
 
 const KERNELS: [(Kernel, u32, u32); 4] =
     [(soak_thread, 1, 1), (soak_warp, 1, 32), (soak_block, 1, 96), (soak_grid, 2, 64)];
@@ -17,7 +17,7 @@ fn steps(first: u64, count: u64, end: SoakEnd) -> SoakSteps {
 }
 
 /// Checks that every warp's messages come in order, and returns how many of each there are.
-fn check(messages: SoakMessages, received: &Messages, senders: usize) -> Vec<u64> {
+pub(crate) fn check(messages: SoakMessages, received: &Messages, senders: usize) -> Vec<u64> {
     let mut next = vec![0; senders];
     for (kind, bytes) in received {
         let sender = usize::from(kind >> 8);

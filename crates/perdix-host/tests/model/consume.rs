@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use perdix_host::{ConsumeError, Consumer, Message, MessageBatch, Producer};
 
-use crate::ops::{Fate, Make, Take};
-use crate::produce;
-use crate::queue::Queue;
+use super::ops::{Fate, Make, Take};
+use super::produce;
+use super::queue::Queue;
 
 pub(crate) fn run(producer: &mut Producer<'_>, consumer: &mut Consumer<'_>, queue: &mut Queue, take: Take) {
     match take {

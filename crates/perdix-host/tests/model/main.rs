@@ -4,11 +4,11 @@
 #![allow(clippy::forget_non_drop)] // whether a guard needs Drop is its own business
 
 mod consume;
-mod ops;
+pub(crate) mod ops;
 mod produce;
 mod queue;
 
-use ops::{Op, plan};
+use ops::{Op, Plan, plan};
 use perdix_host::{Buffer, ConsumeError, Consumer, Producer};
 use proptest::prelude::*;
 use queue::Queue;
@@ -18,21 +18,26 @@ proptest! {
 
     #[test]
     fn the_ring_does_what_a_queue_does(plan in plan()) {
-        let mut builder = Buffer::builder().slots(plan.slots).mode(plan.mode).first_message(plan.start);
-        if let Some(every) = plan.release_every {
-            builder = builder.release_every(every);
-        }
-        let mut buffer = builder.build().unwrap();
-        let mut queue = Queue::new(plan.slots, plan.start, plan.release_every);
-        let mut ops = plan.ops.into_iter();
-        while !session(&mut buffer, &mut queue, &mut ops) {}
-        let (producer, consumer) = buffer.split_mut();
-        queue.split();
-        end(producer, consumer, &mut queue);
+        run(plan);
     }
 }
 
 const CASES: u32 = if cfg!(debug_assertions) { 400 } else { 20_000 };
+
+/// Runs a plan on a buffer and on the model: the test's, or a fuzzer's.
+pub(crate) fn run(plan: Plan) {
+    let mut builder = Buffer::builder().slots(plan.slots).mode(plan.mode).first_message(plan.start);
+    if let Some(every) = plan.release_every {
+        builder = builder.release_every(every);
+    }
+    let mut buffer = builder.build().unwrap();
+    let mut queue = Queue::new(plan.slots, plan.start, plan.release_every);
+    let mut ops = plan.ops.into_iter();
+    while !session(&mut buffer, &mut queue, &mut ops) {}
+    let (producer, consumer) = buffer.split_mut();
+    queue.split();
+    end(producer, consumer, &mut queue);
+}
 
 /// Runs the operations up to the next split; `true` when none is left.
 fn session(buffer: &mut Buffer, queue: &mut Queue, ops: &mut impl Iterator<Item = Op>) -> bool {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use perdix_host::{PAYLOAD_SIZE, ProduceError, Producer};
 
-use crate::ops::{Fate, Item, Make};
-use crate::queue::{Queue, Room};
+use super::ops::{Fate, Item, Make};
+use super::queue::{Queue, Room};
 
 pub(crate) fn run(producer: &mut Producer<'_>, queue: &mut Queue, make: Make) {
     let untold = producer.untold_drops();

@@ -44,12 +44,18 @@ pub(crate) enum Granularity {
         warps: u32,
         packed: bool,
     },
+    /// A thread, a warp or a block that drops what does not fit.
+    DropThread,
+    DropWarp,
+    DropBlock {
+        warps: u32,
+    },
 }
 
 impl Granularity {
     fn random(rng: &mut Rng) -> Self {
         let (blocks, warps) = (rng.u32(1..=8), rng.u32(1..=8));
-        match rng.u8(0..12) {
+        match rng.u8(0..15) {
             0..2 => Self::Thread,
             2..4 => Self::Warp,
             4..7 => Self::Block { warps: rng.u32(1..=16) },
@@ -60,7 +66,10 @@ impl Granularity {
                 warps,
                 threads: NonZeroUsize::MIN.saturating_add(rng.usize(0..4)),
             },
-            _ => Self::Records { blocks, warps, packed: rng.bool() },
+            11 => Self::Records { blocks, warps, packed: rng.bool() },
+            12 => Self::DropThread,
+            13 => Self::DropWarp,
+            _ => Self::DropBlock { warps },
         }
     }
 
@@ -74,15 +83,18 @@ impl Granularity {
             Self::Shards { .. } => "kernel: sharded grid",
             Self::Records { packed: true, .. } => "kernel: packed records",
             Self::Records { .. } => "kernel: records",
+            Self::DropThread => "kernel: thread that drops",
+            Self::DropWarp => "kernel: warp that drops",
+            Self::DropBlock { .. } => "kernel: block that drops",
         }
     }
 
     /// Blocks, and threads of each.
     pub(crate) fn launch(self) -> (u32, u32) {
         match self {
-            Self::Thread => (1, 1),
-            Self::Warp => (1, 32),
-            Self::Block { warps } => (1, 32 * warps),
+            Self::Thread | Self::DropThread => (1, 1),
+            Self::Warp | Self::DropWarp => (1, 32),
+            Self::Block { warps } | Self::DropBlock { warps } => (1, 32 * warps),
             Self::Grid { blocks, warps }
             | Self::Shards { blocks, warps, .. }
             | Self::Records { blocks, warps, .. } => (blocks, 32 * warps),
@@ -92,18 +104,17 @@ impl Granularity {
     /// Senders whose messages each come in order.
     pub(crate) fn senders(self) -> usize {
         match self {
-            Self::Thread | Self::Warp | Self::Block { .. } => 1,
-            _ => {
-                let (blocks, threads) = self.launch();
-                (blocks * threads / 32) as usize
-            }
+            Self::Grid { blocks, warps }
+            | Self::Shards { blocks, warps, .. }
+            | Self::Records { blocks, warps, .. } => (blocks * warps) as usize,
+            _ => 1,
         }
     }
 
     /// Messages of a session: so many that it takes a second at most, also where every message waits for the link.
     fn most(self, rings: &Plan) -> u64 {
         let fastest = match self {
-            Self::Thread => 100_000,
+            Self::Thread | Self::DropThread => 100_000,
             Self::Warp => 500_000,
             _ => 2_000_000,
         };
@@ -224,6 +235,6 @@ mod tests {
                 assert!(alone && session.launches.iter().all(|steps| steps.batch > 0), "{plan:?}");
             }
         }
-        assert_eq!((tally.producers.len(), tally.memory.len(), tally.modes.len()), (7, 2, 2));
+        assert_eq!((tally.producers.len(), tally.memory.len(), tally.modes.len()), (10, 2, 2));
     }
 }

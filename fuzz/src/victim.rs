@@ -1,0 +1,212 @@
+//! The host's halves on memory that somebody else writes to: every call that does not wait, or waits with a limit.
+
+use std::hint::black_box;
+use std::mem::forget;
+use std::time::Duration;
+
+use perdix_host::{
+    ConsumeError, ConsumeRecordsError, Consumer, ProduceError, Producer, ShardError, ShardedConsumer,
+};
+
+use crate::input::Input;
+
+/// One call of the producer. `meanwhile` runs while a guard lives, and may write into the ring. It may fail, with an error that has something to say.
+///
+/// # Panics
+/// If a call does what it must not, whatever the memory holds.
+#[allow(clippy::forget_non_drop)] // whether a guard needs Drop is its own business
+pub fn produce(
+    producer: &mut Producer<'_>,
+    input: &mut Input<'_>,
+    mut meanwhile: impl FnMut(&mut Input<'_>),
+) {
+    let len = usize::from(input.byte());
+    let payload = input.payload(len);
+    let result = match input.below(11) {
+        0 => producer.try_produce_kind(3, &payload),
+        1 => producer.produce_timeout(&payload, Duration::ZERO),
+        2 => producer.produce_or_drop(&payload).map(drop),
+        3 => producer.try_produce_large(3, &payload.repeat(5)),
+        4 => producer.produce_large_timeout(3, &payload.repeat(5), Duration::ZERO),
+        5 | 6 => producer.try_reserve(len.min(240)).map(|mut grant| {
+            grant.fill(1);
+            meanwhile(input);
+            match input.below(3) {
+                0 => grant.commit(),
+                1 => drop(grant),
+                _ => forget(grant),
+            }
+        }),
+        7 | 8 => producer.try_batch(input.byte().into()).map(|mut batch| {
+            for _ in 0..input.below(9) {
+                let _ = black_box(batch.push(&payload));
+            }
+            meanwhile(input);
+            match input.below(3) {
+                0 => drop(batch.commit()),
+                1 => drop(batch),
+                _ => forget(batch),
+            }
+        }),
+        9 => {
+            let mut records = producer.records::<[u8; 3]>(3);
+            (0..input.byte()).try_for_each(|i| records.try_push([i; 3]))
+        }
+        _ => {
+            black_box((producer.free_slots(), producer.is_consumer_gone(), producer.counters().read()));
+            Ok(())
+        }
+    };
+    match result {
+        Ok(()) => {}
+        Err(ProduceError::TooLong { len, limit }) => assert!(len > limit),
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
+/// One call of the consumer. `meanwhile` runs while a guard lives, and may write into the ring.
+///
+/// # Panics
+/// If a call does what it must not, whatever the memory holds.
+#[allow(clippy::forget_non_drop)] // as above
+pub fn consume(
+    consumer: &mut Consumer<'_>,
+    input: &mut Input<'_>,
+    capacity: usize,
+    mut meanwhile: impl FnMut(&mut Input<'_>),
+) {
+    match input.below(12) {
+        0 | 1 => {
+            if let Some(message) = consumer.try_consume() {
+                meanwhile(input);
+                look(&message);
+                black_box((message.to_owned(), message.records::<u32>().is_ok()));
+                if input.below(4) == 0 {
+                    forget(message);
+                }
+            }
+        }
+        2 | 3 => {
+            if let Some(batch) = consumer.try_consume_batch(input.pick([1, 2, 32, 1000])) {
+                assert!(batch.len() <= capacity);
+                meanwhile(input);
+                batch.iter().for_each(|message| look(&message));
+                black_box(batch.get(input.byte().into()).map(|message| message.to_owned()));
+                if input.below(4) == 0 {
+                    forget(batch);
+                }
+            }
+        }
+        4 => {
+            // It hands slots back as it goes, which a producer may fill again; but no more than a ring full.
+            let count = consumer.drain(|message| {
+                look(&message);
+                meanwhile(input);
+            });
+            assert!(count <= capacity);
+        }
+        5 => {
+            let mut bytes = Vec::new();
+            match consumer.try_consume_large(&mut bytes) {
+                Ok(Some(large)) => assert!(large.slots <= capacity as u64 && bytes.len() <= 240 * capacity),
+                Ok(None) => {}
+                Err(error) => explained(&error),
+            }
+        }
+        6 => {
+            let mut bytes = Vec::new();
+            let _ =
+                consumer.consume_large_timeout(&mut bytes, Duration::ZERO).map_err(|error| explained(&error));
+            look(&bytes);
+        }
+        7 => records::<[u8; 3]>(consumer, input, &mut meanwhile),
+        8 => records::<u64>(consumer, input, &mut meanwhile),
+        9 => match consumer.consume_batch_timeout(input.byte().into(), Duration::ZERO) {
+            Ok(batch) => batch.iter().for_each(|message| look(&message)),
+            Err(error) => explained(&error),
+        },
+        10 => {
+            let _ = consumer.status().map_err(|error| explained(&error));
+        }
+        _ => {
+            assert!(consumer.available() <= capacity);
+            black_box((consumer.position(), consumer.counters().read()));
+        }
+    }
+}
+
+/// Some calls of a fair consumer of this ring, its last ones.
+///
+/// # Panics
+/// As [`consume`].
+pub fn consume_fairly(
+    consumer: Consumer<'_>,
+    input: &mut Input<'_>,
+    mut meanwhile: impl FnMut(&mut Input<'_>),
+) {
+    let mut consumer = ShardedConsumer::new(vec![consumer]);
+    for _ in 0..input.below(16) {
+        meanwhile(input);
+        let result = match input.below(4) {
+            0 => consumer.try_consume().map(|found| {
+                if let Some((_, message)) = found {
+                    look(&message);
+                }
+            }),
+            1 => consumer.try_consume_batch(input.byte().into()).map(|found| {
+                if let Some((_, batch)) = found {
+                    batch.iter().for_each(|message| look(&message));
+                }
+            }),
+            2 => consumer.consume_timeout(Duration::ZERO).map(|(_, message)| look(&message)),
+            _ => {
+                consumer.drain(|_, message| look(&message));
+                Ok(())
+            }
+        };
+        match result {
+            Err(ShardError::EndOfStream) => assert_eq!(consumer.open(), 0),
+            Err(error) => assert!(!error.to_string().is_empty()),
+            Ok(()) => {}
+        }
+    }
+}
+
+fn records<T: bytemuck::AnyBitPattern>(
+    consumer: &mut Consumer<'_>,
+    input: &mut Input<'_>,
+    meanwhile: &mut impl FnMut(&mut Input<'_>),
+) {
+    let kind = input.pick([3, 0]);
+    let batch = if input.flag() {
+        consumer.try_records::<T>(kind).map_err(ConsumeRecordsError::from)
+    } else {
+        consumer.records_timeout::<T>(kind, Duration::ZERO).map(Some)
+    };
+    match batch {
+        Ok(Some(batch)) => {
+            assert!(batch.len() <= 240 * 32);
+            meanwhile(input);
+            for slice in batch.slices() {
+                // SAFETY: records of any bit pattern may be looked at as bytes.
+                let bytes =
+                    unsafe { std::slice::from_raw_parts(slice.as_ptr().cast::<u8>(), size_of_val(slice)) };
+                look(bytes);
+            }
+            black_box(batch.iter().count());
+        }
+        Ok(None) => {}
+        Err(ConsumeRecordsError::Stream(error)) => explained(&error),
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+}
+
+/// Reads every byte.
+fn look(bytes: &[u8]) {
+    assert!(bytes.len() <= 240 * 64);
+    black_box(bytes.iter().fold(0_u8, |sum, byte| sum ^ byte));
+}
+
+fn explained(error: &ConsumeError) {
+    assert!(!error.to_string().is_empty());
+}
