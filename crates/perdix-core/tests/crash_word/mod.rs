@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use perdix_core::{
     Config, ConsumerLine, ConsumerStats, Control, Identity, ProducerLine, ProducerStats, Reserved, Ring,
-    Slot, Word,
+    Slot, Told, Word,
 };
 
 thread_local! {
@@ -145,6 +145,10 @@ fn control() -> Box<Control<CrashWord>> {
             tail: word(),
             gap: array::from_fn(|_| word()),
             stats: ConsumerStats { messages: word(), bytes: word(), dropped: word() },
+            spare: array::from_fn(|_| word()),
+            attached: word(),
+            settled: word(),
+            told: array::from_fn(|_| Told { position: word(), dropped: word() }),
         },
         producer: ProducerLine {
             end: word(),
@@ -158,6 +162,8 @@ fn control() -> Box<Control<CrashWord>> {
                 highest_fill: word(),
                 lost: word(),
             },
+            spare: array::from_fn(|_| word()),
+            attached: word(),
         },
         reserved: Reserved(array::from_fn(|_| word())),
     })
