@@ -126,11 +126,6 @@ impl Memory {
         (memory, ring)
     }
 
-    /// The ring as somebody sees it who comes when message `start` is next.
-    pub fn view_from(&self, config: Config, start: u64) -> Ring<CrashWord> {
-        self.view(Config { start, ..config })
-    }
-
     fn view(&self, config: Config) -> Ring<CrashWord> {
         // SAFETY: the tests keep the memory as long as they use the ring, and it does not move.
         unsafe { Ring::from_parts(&self.control, &self.slots, config) }.unwrap()
