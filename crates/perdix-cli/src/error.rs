@@ -63,6 +63,9 @@ pub(crate) enum Error {
     Json(#[from] serde_json::Error),
     #[error(transparent)]
     Create(#[from] CreateError),
+    #[cfg(target_os = "linux")]
+    #[error(transparent)]
+    Share(#[from] perdix_host::process::ShareError),
     #[error(transparent)]
     Produce(#[from] ProduceError),
     #[error(transparent)]

@@ -1,7 +1,8 @@
 //! The command `perdix` and its companions `transport_test` and `benchmark`, as one library: the binaries only call it.
 //!
 //! * [`perdix`]: `stream` moves real bytes through a ring, `demo` shows one running, `bench` measures, `doctor` says what this
-//!   machine has, `soak` tries random episodes for hours and checks everything.
+//!   machine has, `soak` tries random episodes for hours and checks everything, `rings` lists the rings
+//!   that processes share.
 //! * [`transport_test`]: five checks of the transport, a line each.
 //! * [`benchmark`]: all the figures, in one table.
 //!
@@ -26,6 +27,8 @@ mod producer;
 mod progress;
 mod receive;
 mod report;
+#[cfg(target_os = "linux")]
+mod rings;
 mod run;
 mod soak;
 mod stop;

@@ -26,6 +26,8 @@ enum Command {
     Demo(DemoArgs),
     Bench(BenchArgs),
     Doctor(DoctorArgs),
+    #[cfg(target_os = "linux")]
+    Rings(crate::rings::RingsArgs),
     Soak(SoakArgs),
 }
 
@@ -52,6 +54,8 @@ pub fn perdix() -> ExitCode {
         Command::Demo(args) => demo::run(&args),
         Command::Bench(args) => bench::run("bench", &args),
         Command::Doctor(args) => doctor::run(&args),
+        #[cfg(target_os = "linux")]
+        Command::Rings(args) => crate::rings::run(&args),
         Command::Soak(args) => soak::run(&args),
     };
     exit("perdix", outcome)

@@ -60,6 +60,7 @@ enum Side {
 
 /// A ring, its two halves, and what came out of it.
 struct Rig {
+    /// Kept as long as the ring.
     _memory: Memory,
     config: Config,
     ring: Ring<CrashWord>,
@@ -73,13 +74,13 @@ struct Rig {
 
 impl Rig {
     fn new(config: Config, from_core: bool) -> Self {
-        let (_memory, ring) = Memory::ring(config);
+        let (memory, ring) = Memory::ring(config);
         // SAFETY: the ring's only producer, until it is replaced.
         let producer = unsafe { Producer::new(ring) };
         // SAFETY: as above.
         let consumer = unsafe { Consumer::new(ring) };
         let consumer = if from_core { consumer.for_cpu_producer() } else { consumer };
-        Self { _memory, config, ring, producer, consumer, made: 0, came: Vec::new(), ended: false }
+        Self { _memory: memory, config, ring, producer, consumer, made: 0, came: Vec::new(), ended: false }
     }
 
     /// The number of a scenario's first slot.
@@ -487,7 +488,7 @@ fn stop_consumer(scenario: &Scenario, config: Config, from_core: bool) -> u64 {
         rig.came.clear();
         rig.drain();
         let came = passed + rig.came.len();
-        // What was taken and not handed back comes again.
+        // What was taken and not handed back comes again, and all the rest.
         assert_eq!(rig.came, all[passed..came], "{context}");
         assert_eq!(came, published, "{context}");
         rig.producer.reopen();
@@ -513,7 +514,7 @@ fn a_stopped_producer_leaves_exactly_what_it_published() {
 }
 
 #[test]
-fn whoever_follows_a_stopped_consumer_sees_no_wrong_byte() {
+fn whoever_follows_a_stopped_consumer_gets_all_that_it_had_not() {
     let mut points = 0;
     for scenario in SCENARIOS.iter().filter(|scenario| !scenario.drops) {
         for config in configs(scenario) {

@@ -29,7 +29,7 @@ pub(crate) struct Plan {
 }
 
 /// A ring in memory that processes share. Take a role to use it: [`into_producer`](Self::into_producer),
-/// [`into_consumer`](Self::into_consumer), or with the feature `cuda` [`into_gpu`](Self::into_gpu). For both roles in one process, open it
+/// [`into_consumer`](Self::into_consumer), or with the feature `cuda` `into_gpu`. For both roles in one process, open it
 /// twice.
 ///
 /// ```

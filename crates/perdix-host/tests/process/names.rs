@@ -136,7 +136,12 @@ fn everything_at_once() {
         });
         while Instant::now() < until {
             match place.directory.open(name) {
-                Ok(ring) => opened += usize::from(ring.capacity() == 8),
+                Ok(ring) => {
+                    // While it is open its name is not taken away.
+                    let links = nix::sys::stat::fstat(ring.to_fd().unwrap()).unwrap().st_nlink;
+                    assert_eq!((links, ring.capacity()), (1, 8));
+                    opened += 1;
+                }
                 Err(ShareError::NotFound { .. } | ShareError::InUse { .. }) => {}
                 Err(error) => panic!("{error}"),
             }
