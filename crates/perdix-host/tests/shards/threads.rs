@@ -1,6 +1,5 @@
 //! Many producer threads, one consumer thread or several.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -101,19 +100,16 @@ fn several_consumer_threads_share_the_rings() {
         for parts in [2, 5, 7] {
             let (rings, each) = (5, count(50_000, 1000));
             let consumer = start(rings, 32, mode, each);
-            let seen = AtomicU64::new(0);
-            thread::scope(|scope| {
-                for mut part in consumer.into_parts(parts.try_into().unwrap()) {
-                    let seen = &seen;
-                    scope.spawn(move || {
-                        let mut next = vec![0; rings];
-                        let count = part.for_each(|ring, message| check(&mut next, ring, &message));
-                        assert_eq!(count, Ok(part.len() as u64 * each));
-                        seen.fetch_add(count.unwrap(), Ordering::Relaxed);
-                    });
-                }
-            });
-            assert_eq!(seen.into_inner(), rings as u64 * each);
+            let drain = move |mut part: ShardedConsumer<'static>| {
+                let mut next = vec![0; rings];
+                let count = part.for_each(|ring, message| check(&mut next, ring, &message));
+                assert_eq!(count, Ok(part.len() as u64 * each));
+                count.unwrap()
+            };
+            let parts = consumer.into_parts(parts.try_into().unwrap());
+            let threads: Vec<_> = parts.into_iter().map(|part| thread::spawn(move || drain(part))).collect();
+            let seen: u64 = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
+            assert_eq!(seen, rings as u64 * each);
         }
     }
 }
