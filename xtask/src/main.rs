@@ -6,6 +6,7 @@ mod cuda_library;
 mod cuda_stub;
 mod example;
 mod instructions;
+mod model;
 mod ptx;
 mod say;
 mod setup;
@@ -43,6 +44,7 @@ enum Verb {
     Example(example::Arguments),
     CudaStub(cuda_stub::Arguments),
     Instructions(instructions::Arguments),
+    Model(model::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         Verb::Example(arguments) => example::run(&arguments),
         Verb::CudaStub(arguments) => cuda_stub::run(&arguments),
         Verb::Instructions(arguments) => instructions::run(&arguments),
+        Verb::Model(arguments) => model::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
