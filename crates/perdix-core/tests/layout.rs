@@ -16,13 +16,13 @@ type Words = BTreeMap<usize, (String, String)>;
 /// `| offset | line | word | ...`, as the specification has it.
 fn specified() -> Words {
     let table = SPECIFICATION.lines().skip_while(|line| !line.starts_with("| offset |")).skip(2);
-    table
-        .take_while(|line| line.starts_with('|'))
-        .map(|row| {
-            let cells: Vec<_> = row.split('|').map(str::trim).collect();
-            (cells[1].parse().unwrap(), (cells[2].to_owned(), cells[3].trim_matches('`').to_owned()))
-        })
-        .collect()
+    let rows = table.take_while(|line| line.starts_with('|'));
+    rows.filter_map(|row| {
+        let mut cells = row.split('|').skip(1).map(str::trim);
+        let offset = cells.next()?.parse().ok()?;
+        Some((offset, (cells.next()?.to_owned(), cells.next()?.trim_matches('`').to_owned())))
+    })
+    .collect()
 }
 
 fn built() -> Words {
