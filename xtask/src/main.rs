@@ -9,6 +9,7 @@ mod example;
 mod fuzz;
 mod instructions;
 mod instrument;
+mod model;
 mod ptx;
 mod sanitize;
 mod say;
@@ -50,6 +51,7 @@ enum Verb {
     Instructions(instructions::Arguments),
     Fuzz(fuzz::Arguments),
     Sanitize(sanitize::Arguments),
+    Model(model::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         Verb::Instructions(arguments) => instructions::run(&arguments),
         Verb::Fuzz(arguments) => fuzz::run(&arguments),
         Verb::Sanitize(arguments) => sanitize::run(&arguments),
+        Verb::Model(arguments) => model::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::{MODES, fill, holds};
-use perdix_host::{Buffer, Large, Mode, ProduceError};
+use perdix_host::{Buffer, ConsumeError, Large, Mode, ProduceError};
 
 fn ring(slots: usize, mode: Mode) -> Buffer {
     common::watch_process();
@@ -258,4 +258,35 @@ fn an_end_that_comes_while_looking_is_the_end() {
     }
     drop(start);
     writer.join().unwrap();
+}
+
+/// A producer that drops its last messages and ends the stream in the same moment in which the consumer looks: found by soaking.
+#[test]
+fn the_end_does_not_hide_what_was_dropped_last() {
+    for round in 0..20_000 {
+        let mut buffer = Buffer::new(1).unwrap();
+        let (mut producer, mut consumer) = buffer.split_mut();
+        let missing = std::thread::scope(|scope| {
+            let receiving = scope.spawn(move || {
+                let (mut bytes, mut received, mut missing) = (Vec::new(), 0, 0);
+                loop {
+                    match consumer.try_consume_large(&mut bytes) {
+                        Ok(large) => received += u64::from(large.is_some()),
+                        Err(ConsumeError::Gap { dropped, .. }) => missing += dropped,
+                        Err(error) => break assert_eq!(error, ConsumeError::EndOfStream),
+                    }
+                }
+                assert_eq!(received + missing, 3, "round {round}");
+                missing
+            });
+            for _ in 0..round % 50 {
+                std::hint::spin_loop();
+            }
+            let dropped = (0..3).filter(|_| !producer.produce_or_drop(b"x").unwrap()).count();
+            producer.finish();
+            assert_eq!(receiving.join().unwrap(), dropped as u64);
+            dropped
+        });
+        assert!(missing <= 3);
+    }
 }
