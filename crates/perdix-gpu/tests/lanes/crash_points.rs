@@ -96,7 +96,7 @@ fn kill(case: Case, mode: Mode, kill: Kill, seed: u64) -> u64 {
                 ring.handle(),
                 messages,
                 SoakSteps { first: 0, count: case.count, batch: 3, pause_ns: 0, end: end as u64 },
-            )
+            );
         }
     };
     let (blocks, threads) = case.launch;

@@ -64,7 +64,7 @@ fn one_producer_s_messages_are_there_or_told_to_be_missing() {
                     });
                     // SAFETY: launched as the kernel asks, alone on a ring that lives on.
                     assert!(launch(1, threads, || unsafe {
-                        kernel(ring.handle(), PATTERN, count, burst, 20_000)
+                        kernel(ring.handle(), PATTERN, count, burst, 20_000);
                     }));
                     reading.join().unwrap()
                 });
