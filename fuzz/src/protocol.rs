@@ -48,7 +48,7 @@ impl Halves {
     /// If a half goes beyond what it may.
     pub fn step(&mut self, input: &mut Input<'_>) {
         let Self { producer, consumer, capacity } = self;
-        match input.below(20) {
+        match input.below(23) {
             0 => drop(producer.push(1, 0, &input.payload(17))),
             1 => drop(producer.push(0, 0, &input.payload(250))),
             2 => drop(producer.stage(2, 1, &input.payload(240))),
@@ -66,7 +66,10 @@ impl Halves {
             16 => consumer.settle(),
             17 => consumer.look_again(),
             18 => consumer.leave(),
-            _ => consumer.rejoin(),
+            19 => consumer.rejoin(),
+            20 => drop(producer.push_or_drop(5, 0, &input.payload(30))),
+            21 => drop(consumer.take_gap()),
+            _ => assert!(consumer.published().0 <= *capacity),
         }
         assert!(producer.staged() <= *capacity && producer.credit() <= *capacity);
         std::hint::black_box((consumer.fault(), consumer.until_end(), producer.consumer_gone()));
@@ -81,6 +84,7 @@ fn take_one(consumer: &mut Consumer, settle: bool) {
             assert_eq!(consumer.copy_next(meta, &mut bytes), meta.len());
             consumer.take(1, meta.len() as u64);
         }
+        Ok(Poll::Gap(_)) => drop(consumer.take_gap()),
         Ok(_) => {}
         Err(corruption) => assert!(!corruption.to_string().is_empty()),
     }

@@ -249,9 +249,11 @@ impl<'a> Consumer<'a> {
             match self.poll()? {
                 Poll::Ready(meta) => return Ok(meta),
                 Poll::Ended => return Err(self.end()),
+                // A gap that hostile memory has taken back is none: that must not make a loop without a limit.
                 Poll::Gap(_) => self.gap()?,
-                Poll::Empty => waiter.pause().map_err(|waited| ConsumeError::TimedOut { waited })?,
+                Poll::Empty => {}
             }
+            waiter.pause().map_err(|waited| ConsumeError::TimedOut { waited })?;
             if waiter.is_time_to_look() {
                 self.check_producer()?;
             }

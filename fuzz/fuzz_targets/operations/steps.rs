@@ -20,7 +20,7 @@ pub(crate) fn run(input: &mut Input<'_>) {
 }
 
 fn step(input: &mut Input<'_>) -> Step {
-    match input.below(24) {
+    match input.below(25) {
         0..=3 => Step::Push(message(input)),
         4 => Step::PushTooLong(241 + usize::from(input.byte())),
         5..=7 => Step::Stage(message(input)),
@@ -29,7 +29,7 @@ fn step(input: &mut Input<'_>) -> Step {
         11 => Step::Publish,
         12 => Step::Abandon,
         13 => Step::Renew(input.below(70).into()),
-        14 => Step::CountDropped,
+        14 => Step::PushOrDrop(message(input)),
         15 => input.pick([Step::Finish, Step::Fail(Fault::TimedOut), Step::Fail(Fault::TooLong)]),
         16 => Step::Reopen,
         17 => Step::Poll,
@@ -37,6 +37,7 @@ fn step(input: &mut Input<'_>) -> Step {
         20 => Step::TakeRun(input.pick([0, 1, 2, 5, 70, u64::MAX])),
         21 => Step::Settle,
         22 => Step::PublishTail,
+        23 => Step::TakeGap,
         _ => input.pick([Step::Leave, Step::Rejoin]),
     }
 }
