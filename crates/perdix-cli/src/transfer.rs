@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use perdix_host::{Counters, Snapshot};
+use perdix_host::{ConsumeError, Counters, Fault, Snapshot};
 
 use crate::error::Error;
 use crate::stop::Stop;
@@ -92,6 +92,13 @@ fn watch<S, R>(
     let mut stopped: Option<Instant> = None;
     loop {
         match inbox.recv_timeout(TICK) {
+            // The ring tells of a producer that panicked before its thread does.
+            Ok(Event::Received(
+                Err(Error::Consume(ConsumeError::ProducerFailed { fault: Fault::Panicked, .. })),
+                _,
+            )) => {
+                return Err(Error::Panicked { side: "producer" });
+            }
             // Without a receiver nothing can be finished, and the sending side may be blocked: do not wait for it.
             Ok(Event::Received(outcome, end)) => received = Some((outcome?, end)),
             Ok(Event::Sent(outcome)) => sent = Some(outcome),
