@@ -78,12 +78,12 @@ fn a_corrupt_end_is_named() {
 fn an_unknown_fault_is_none() {
     let (region, ring) = Region::with_ring(FOUR);
     let (mut producer, consumer) = halves(ring);
-    for fault in [Fault::TimedOut, Fault::ConsumerGone, Fault::Corrupt, Fault::TooLong] {
+    for fault in [Fault::TimedOut, Fault::ConsumerGone, Fault::Corrupt, Fault::TooLong, Fault::Panicked] {
         producer.fail(fault);
         assert_eq!(consumer.fault(), Some(fault));
         assert_eq!(region.word(offset::FAULT).load(Ordering::Relaxed), fault as u64);
     }
-    for unknown in [0, 5, 256, u64::MAX, SENTINEL] {
+    for unknown in [0, 6, 256, u64::MAX, SENTINEL] {
         region.set(offset::FAULT, unknown);
         assert_eq!(consumer.fault(), None);
     }
