@@ -1,13 +1,14 @@
 //! The consumer's half of the protocol.
 
 mod gap;
+mod release;
+mod resume;
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use crate::config::{AttachError, Config};
 use crate::control::Cursor;
 use crate::device::Fault;
-use crate::lines::{further_lines, write_lines};
+use crate::lines::further_lines;
 use crate::meta::Meta;
 use crate::mode::Mode;
 use crate::poll::{Corruption, Poll, check};
@@ -15,12 +16,6 @@ use crate::ring::Ring;
 use crate::sentinel;
 use crate::slot::{PAYLOAD_SIZE, Slot};
 use crate::word::Word;
-
-/// Slots whose lines are written in one go: few enough that they are still in the first-level cache.
-const WRITTEN_TOGETHER: u64 = 16;
-
-/// Fewer messages than these before an idle look are no stream, and their answer must not wait until lines are written.
-const RUN: u64 = 4;
 
 /// The consumer's half: looks for messages, takes them, and hands their slots back.
 ///
@@ -79,62 +74,6 @@ impl<W: Word> Consumer<W> {
             dropped: 0,
             told: 0,
         }
-    }
-
-    /// A consumer that goes on where an earlier one stopped, however that stopped: at the tail that it published, and in
-    /// fence-free mode behind all whose guards it had dropped. What it had taken and not handed back by then comes again.
-    ///
-    /// Its counts go on from what was published: those of a consumer that died may be wrong by what it had not published, or was just
-    /// publishing. What gaps it was told of is exact: those before the message where this one begins.
-    ///
-    /// # Errors
-    /// [`AttachError::Position`] if the consumer's line says what no consumer writes.
-    ///
-    /// # Safety
-    /// As [`new`](Self::new): the earlier one is no more.
-    pub unsafe fn resume(ring: Ring<W>) -> Result<Self, AttachError> {
-        let Config { start, capacity, mode } = ring.config();
-        let line = &ring.control().consumer;
-        // pairs with the Release store of tail in Consumer::publish_tail
-        let tail = Cursor::from_word(line.tail.load(Ordering::Acquire));
-        let published = start.wrapping_add(tail.distance_from(start));
-        let mut settled = published;
-        if mode == Mode::FenceFree {
-            // Stored before any slot was re-armed; the end of the process that did both is what orders it for us.
-            let ahead = line.settled.load(Ordering::Acquire).wrapping_sub(published);
-            if ahead > capacity {
-                return Err(AttachError::Position { tail: published, ahead });
-            }
-            for _ in 0..ahead {
-                // How long the message was may be gone already.
-                sentinel::rearm(ring.slot(settled), PAYLOAD_SIZE);
-                settled = settled.wrapping_add(1);
-            }
-            for further in 0..capacity - ahead {
-                let number = settled.wrapping_add(further);
-                sentinel::finish_opening(ring.slot(number), number);
-            }
-        }
-        // What was handed back and not counted yet.
-        let uncounted = settled.wrapping_sub(published);
-        let messages = line.stats.messages.load(Ordering::Relaxed).wrapping_add(uncounted);
-        let bytes = line.stats.bytes.load(Ordering::Relaxed);
-        let (dropped, told) = Self::told_before(&ring, settled);
-        // SAFETY: the caller's contract.
-        let fresh = unsafe { Self::new(ring) };
-        Ok(Self {
-            next: settled,
-            known: settled,
-            settled,
-            unwritten: settled,
-            published,
-            waited_for: settled,
-            messages,
-            bytes,
-            dropped,
-            told,
-            ..fresh
-        })
     }
 
     /// The same consumer, publishing its tail every `messages` messages (1 to the capacity).
@@ -338,58 +277,6 @@ impl<W: Word> Consumer<W> {
         }
     }
 
-    /// Hands back the slots of everything taken. The caller no longer looks at them.
-    #[inline(always)]
-    pub fn settle(&mut self) {
-        if self.ring.mode() == Mode::FenceFree && self.settled != self.next {
-            // Release: not before the record of a gap that is settled now.
-            self.ring.control().consumer.settled.store(self.next, Ordering::Release);
-            // Whoever finds a word re-armed finds that store too: pairs with the Acquire load of settled in Consumer::resume
-            W::fence(Ordering::Release);
-            while self.settled != self.next {
-                let slot = self.ring.slot(self.settled);
-                sentinel::rearm(slot, length(slot));
-                self.settled = self.settled.wrapping_add(1);
-            }
-        }
-        self.settled = self.next;
-        if self.settled.wrapping_sub(self.published) >= self.tail_every {
-            self.publish_tail();
-        } else if self.settled.wrapping_sub(self.unwritten) >= WRITTEN_TOGETHER {
-            self.write_lines();
-        }
-    }
-
-    /// Publishes the tail now, with the statistics.
-    #[inline]
-    pub fn publish_tail(&mut self) {
-        if self.settled.wrapping_sub(self.unwritten) >= RUN.min(self.ring.capacity()) {
-            self.write_lines();
-        }
-        self.unwritten = self.settled;
-        let line = &self.ring.control().consumer;
-        line.stats.messages.store(self.messages, Ordering::Relaxed);
-        line.stats.bytes.store(self.bytes, Ordering::Relaxed);
-        line.stats.dropped.store(self.dropped, Ordering::Relaxed);
-        // pairs with the Acquire load of tail in Producer::renew
-        line.tail.store(Cursor::new(self.settled, self.gone).word(), Ordering::Release);
-        self.published = self.settled;
-    }
-
-    /// Says that nobody will read any more: producers stop. Idempotent, and stays so until [`rejoin`](Self::rejoin).
-    pub fn leave(&mut self) {
-        self.gone = true;
-        self.settle();
-        self.publish_tail();
-    }
-
-    /// Takes back [`leave`](Self::leave), to go on with the next message.
-    pub fn rejoin(&mut self) {
-        self.gone = false;
-        self.settle();
-        self.publish_tail();
-    }
-
     /// Copies the payload of the next message, which `poll` found with this `meta`, and says how many bytes it has.
     pub fn copy_next(&self, meta: Meta, bytes: &mut [u8]) -> usize {
         let len = meta.len().min(bytes.len());
@@ -399,19 +286,6 @@ impl<W: Word> Consumer<W> {
             unsafe { W::read_plain(&slot.payload, bytes) };
         }
         len
-    }
-
-    /// Writes the lines of the settled slots.
-    #[inline]
-    fn write_lines(&mut self) {
-        if self.from_core && self.ring.mode() == Mode::Fenced {
-            while self.unwritten != self.settled {
-                let slot = self.ring.slot(self.unwritten);
-                write_lines(slot, length(slot));
-                self.unwritten = self.unwritten.wrapping_add(1);
-            }
-        }
-        self.unwritten = self.settled;
     }
 
     /// No message is there: gives the producer all its credit, and looks for a gap and the end of the stream.

@@ -1,0 +1,70 @@
+//! A consumer in the place of one that is no more.
+
+use core::sync::atomic::Ordering;
+
+use super::Consumer;
+use crate::config::{AttachError, Config};
+use crate::control::Cursor;
+use crate::mode::Mode;
+use crate::ring::Ring;
+use crate::sentinel;
+use crate::slot::PAYLOAD_SIZE;
+use crate::word::Word;
+
+impl<W: Word> Consumer<W> {
+    /// A consumer that goes on where an earlier one stopped, however that stopped: at the tail that it published, and in
+    /// fence-free mode behind all whose guards it had dropped. What it had taken and not handed back by then comes again.
+    ///
+    /// Its counts go on from what was published: those of a consumer that died may be wrong by what it had not published, or was just
+    /// publishing. What gaps it was told of is exact: those before the message where this one begins.
+    ///
+    /// # Errors
+    /// [`AttachError::Position`] if the consumer's line says what no consumer writes.
+    ///
+    /// # Safety
+    /// As [`new`](Self::new): the earlier one is no more.
+    pub unsafe fn resume(ring: Ring<W>) -> Result<Self, AttachError> {
+        let Config { start, capacity, mode } = ring.config();
+        let line = &ring.control().consumer;
+        // pairs with the Release store of tail in Consumer::publish_tail
+        let tail = Cursor::from_word(line.tail.load(Ordering::Acquire));
+        let published = start.wrapping_add(tail.distance_from(start));
+        let mut settled = published;
+        if mode == Mode::FenceFree {
+            // Stored before any slot was re-armed; the end of the process that did both is what orders it for us.
+            let ahead = line.settled.load(Ordering::Acquire).wrapping_sub(published);
+            if ahead > capacity {
+                return Err(AttachError::Position { tail: published, ahead });
+            }
+            for _ in 0..ahead {
+                // How long the message was may be gone already.
+                sentinel::rearm(ring.slot(settled), PAYLOAD_SIZE);
+                settled = settled.wrapping_add(1);
+            }
+            for further in 0..capacity - ahead {
+                let number = settled.wrapping_add(further);
+                sentinel::finish_opening(ring.slot(number), number);
+            }
+        }
+        // What was handed back and not counted yet.
+        let uncounted = settled.wrapping_sub(published);
+        let messages = line.stats.messages.load(Ordering::Relaxed).wrapping_add(uncounted);
+        let bytes = line.stats.bytes.load(Ordering::Relaxed);
+        let (dropped, told) = Self::told_before(&ring, settled);
+        // SAFETY: the caller's contract.
+        let fresh = unsafe { Self::new(ring) };
+        Ok(Self {
+            next: settled,
+            known: settled,
+            settled,
+            unwritten: settled,
+            published,
+            waited_for: settled,
+            messages,
+            bytes,
+            dropped,
+            told,
+            ..fresh
+        })
+    }
+}
