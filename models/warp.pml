@@ -38,7 +38,7 @@
 #define L 1   /* lane 0 */
 #define K 2   /* another lane */
 #ifndef HISTORY
-#define HISTORY 6
+#define HISTORY 12
 #endif
 #ifndef LONGEST
 #define LONGEST CAPACITY   /* of a run */
