@@ -4,100 +4,15 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // what is not as expected fails the test
 
 mod common;
+mod crash_word;
 
-use std::array;
 use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 use common::MODES;
+use crash_word::{CrashWord, Memory, with_stores};
 use perdix_core::sentinel::SENTINEL;
-use perdix_core::{
-    AttachError, Config, Consumer, ConsumerLine, ConsumerStats, Control, Identity, Mode, Poll, Producer,
-    ProducerLine, ProducerStats, Reserved, Ring, Slot, Told, Word,
-};
-
-thread_local! {
-    /// Stores that this thread may still make before it dies; for ever if there is none.
-    static LIVES: Cell<Option<u64>> = const { Cell::new(None) };
-}
-
-/// What a thread dies of.
-struct Death;
-
-/// A word whose writer may die before any store.
-struct Mortal(AtomicU64);
-
-// SAFETY: an AtomicU64; a store that does not happen is one that its writer never came to.
-unsafe impl Word for Mortal {
-    fn load(&self, order: Ordering) -> u64 {
-        self.0.load(order)
-    }
-
-    fn store(&self, value: u64, order: Ordering) {
-        match LIVES.get() {
-            Some(0) => resume_unwind(Box::new(Death)),
-            Some(lives) => LIVES.set(Some(lives - 1)),
-            None => {}
-        }
-        self.0.store(value, order);
-    }
-
-    fn fence(order: Ordering) {
-        std::sync::atomic::fence(order);
-    }
-
-    unsafe fn write_plain(words: &[Self], bytes: &[u8]) {
-        for (word, bytes) in words.iter().zip(bytes.chunks(8)) {
-            let mut value = [0; 8];
-            value[..bytes.len()].copy_from_slice(bytes);
-            word.0.store(u64::from_le_bytes(value), Ordering::Relaxed);
-        }
-    }
-
-    unsafe fn read_plain(words: &[Self], bytes: &mut [u8]) {
-        for (word, bytes) in words.iter().zip(bytes.chunks_mut(8)) {
-            let value = word.0.load(Ordering::Relaxed).to_le_bytes();
-            bytes.copy_from_slice(&value[..bytes.len()]);
-        }
-    }
-}
-
-fn word() -> Mortal {
-    Mortal(AtomicU64::new(0))
-}
-
-fn control() -> Control<Mortal> {
-    let stats = ProducerStats {
-        messages: word(),
-        bytes: word(),
-        full: word(),
-        dropped: word(),
-        highest_fill: word(),
-        lost: word(),
-    };
-    Control {
-        identity: Identity { magic: word(), format: word(), capacity: word(), mode: word(), start: word() },
-        consumer: ConsumerLine {
-            tail: word(),
-            gap: array::from_fn(|_| word()),
-            stats: ConsumerStats { messages: word(), bytes: word(), dropped: word() },
-            spare: array::from_fn(|_| word()),
-            attached: word(),
-            settled: word(),
-            told: array::from_fn(|_| Told { position: word(), dropped: word() }),
-        },
-        producer: ProducerLine {
-            end: word(),
-            fault: word(),
-            gap: array::from_fn(|_| word()),
-            stats,
-            spare: array::from_fn(|_| word()),
-            attached: word(),
-        },
-        reserved: Reserved(array::from_fn(|_| word())),
-    }
-}
+use perdix_core::{AttachError, Config, Consumer, Mode, Poll, Producer, Ring, Word};
 
 /// Message `id`: 0 to 240 bytes, every third word a sentinel.
 fn message(id: u64) -> Vec<u8> {
@@ -114,7 +29,7 @@ enum Item {
 
 /// A producer that remembers what it sent.
 struct Sender {
-    core: Producer<Mortal>,
+    core: Producer<CrashWord>,
     /// One for each slot sent.
     log: Vec<Item>,
     next_id: u64,
@@ -166,7 +81,7 @@ struct Way {
 }
 
 /// Takes what is there, up to about `most`, in steps of one to three messages, and checks it.
-fn consume(consumer: &mut Consumer<Mortal>, log: &[Item], start: u64, most: u64, way: &Way) {
+fn consume(consumer: &mut Consumer<CrashWord>, log: &[Item], start: u64, most: u64, way: &Way) {
     let until = way.done.get().saturating_add(most);
     let settled = |count: u64| {
         way.done.set(way.done.get() + count);
@@ -212,11 +127,10 @@ fn consume(consumer: &mut Consumer<Mortal>, log: &[Item], start: u64, most: u64,
 }
 
 /// Whether the slots behind the last `free` messages before `next` hold nothing but sentinels, where that matters.
-fn is_armed(config: Config, slots: &[Slot<Mortal>], next: u64, free: u64) -> bool {
-    config.mode == Mode::Fenced
+fn is_armed(ring: &Ring<CrashWord>, next: u64, free: u64) -> bool {
+    ring.mode() == Mode::Fenced
         || (1..=free).all(|back| {
-            let number = config.start.wrapping_add(next).wrapping_sub(back);
-            let slot = &slots[(number % config.capacity) as usize];
+            let slot = ring.slot(ring.config().start.wrapping_add(next).wrapping_sub(back));
             let mut words = [&slot.meta].into_iter().chain(&slot.payload);
             words.all(|word| word.load(Ordering::Relaxed) == SENTINEL)
         })
@@ -224,35 +138,19 @@ fn is_armed(config: Config, slots: &[Slot<Mortal>], next: u64, free: u64) -> boo
 
 /// One death after `lives` stores; whether the consumer came that far at all.
 fn dies(config: Config, tail_every: u64, drops: u64, lives: u64) -> bool {
-    let control = control();
-    let slots: Vec<_> = (0..config.capacity)
-        .map(|_| Slot { seq: word(), meta: word(), payload: array::from_fn(|_| word()) })
-        .collect();
-    // SAFETY: both outlive all that is made of them here.
-    let ring = unsafe { Ring::from_parts(&control, &slots, config) }.unwrap();
-    ring.reset();
+    let (_memory, ring) = Memory::ring(config);
     // SAFETY: the ring's only producer.
     let core = unsafe { Producer::new(ring) };
     let mut sender = Sender { core, log: Vec::new(), next_id: 0, pending: 0 };
     let way = Way::default();
     // SAFETY: the ring's only consumer, until it dies.
     let mut first = unsafe { Consumer::new(ring) }.with_tail_every(tail_every);
-    let mut left = Some(lives);
-    let death = catch_unwind(AssertUnwindSafe(|| {
-        // Several times a part of it, so that several gaps lie in the ring, and then all.
-        for most in [3, 3, 3, u64::MAX, u64::MAX] {
-            sender.fill(drops);
-            LIVES.set(left);
-            consume(&mut first, &sender.log, config.start, most, &way);
-            left = LIVES.replace(None);
-        }
-    }));
-    LIVES.set(None);
-    let died = match death {
-        Ok(()) => false,
-        Err(death) if death.is::<Death>() => true,
-        Err(other) => resume_unwind(other),
-    };
+    let mut left = lives;
+    // Several times a part of it, so that several gaps lie in the ring, and then all.
+    let died = ![3, 3, 3, u64::MAX, u64::MAX].into_iter().all(|most| {
+        sender.fill(drops);
+        with_stores(&mut left, || consume(&mut first, &sender.log, config.start, most, &way))
+    });
 
     // SAFETY: the one before is used no more.
     let mut second = unsafe { Consumer::resume(ring) }.unwrap().with_tail_every(tail_every);
@@ -268,7 +166,7 @@ fn dies(config: Config, tail_every: u64, drops: u64, lives: u64) -> bool {
     assert_eq!(second.dropped(), sender.told_before(next), "what was told before message {next}");
     second.rejoin();
     let free = config.capacity - (sender.sent() - next);
-    assert!(is_armed(config, &slots, next, free), "all free slots are re-armed");
+    assert!(is_armed(&ring, next, free), "all free slots are re-armed");
     // Everything comes, for more than a lap, and the ring is as good as new.
     let way = Way { done: Cell::new(next), held: Cell::new(0) };
     for _ in 0..4 {
@@ -278,7 +176,7 @@ fn dies(config: Config, tail_every: u64, drops: u64, lives: u64) -> bool {
         assert_eq!(second.dropped(), sender.told_before(sender.sent()));
     }
     let sent = sender.sent();
-    assert!(is_armed(config, &slots, sent, config.capacity));
+    assert!(is_armed(&ring, sent, config.capacity));
     sender.core.finish();
     let end = if sender.pending == 0 { Poll::Ended } else { Poll::Gap(sender.pending) };
     assert_eq!(second.poll(), Ok(end));
