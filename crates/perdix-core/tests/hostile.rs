@@ -248,3 +248,16 @@ fn consume(consumer: &mut Consumer, most: u64) {
         }
     }
 }
+
+/// A count of dropped messages that was read from shared memory may be anything: found by fuzzing.
+#[test]
+fn a_count_of_dropped_messages_may_wrap() {
+    for mode in MODES {
+        let (_region, ring) = Region::with_ring(Config { mode, ..FOUR });
+        let (mut producer, _consumer) = halves(ring);
+        (0..4).for_each(|_| producer.push(0, 0, b"x").unwrap());
+        producer.set_gap(u64::MAX, u64::MAX);
+        assert_eq!(producer.push_or_drop(0, 0, b"dropped"), Ok(false));
+        assert_eq!((producer.dropped(), producer.gap()), (0, 0));
+    }
+}

@@ -106,8 +106,9 @@ impl<W: Word> Producer<W> {
     /// Counts one message as dropped, while there is no credit.
     #[inline(always)]
     fn count_dropped(&mut self) {
-        self.dropped += 1;
-        self.gap += 1;
+        // Where the count began may have been read from shared memory.
+        self.dropped = self.dropped.wrapping_add(1);
+        self.gap = self.gap.wrapping_add(1);
         // A device stores its counts when it pauses or finishes.
         if cfg!(not(target_arch = "nvptx64")) {
             self.ring.control().producer.stats.dropped.store(self.dropped, Ordering::Relaxed);
