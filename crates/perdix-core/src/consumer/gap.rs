@@ -107,7 +107,7 @@ impl<W: Word> Consumer<W> {
         let slot = self.ring.slot(number);
         let word = match self.ring.mode() {
             Mode::Fenced => is_published.then(|| slot.meta.load(Ordering::Relaxed)),
-            // pairs with the Release store of seq in Producer::publish_gap
+            // pairs with the Release store of seq in publish_notice
             Mode::FenceFree => (slot.seq.load(Ordering::Acquire) == number.wrapping_add(1))
                 .then(|| sentinel::arrived(slot))
                 .flatten(),
