@@ -18,6 +18,7 @@ pub(crate) const CHILD: &str = "PERDIX_GPU_TESTS_CHILD";
 
 pub(crate) fn add(case: Case, trials: &mut Vec<Trial>) {
     trials.push(case.trial("kernel_forgets_to_finish", forgets));
+    trials.push(case.trial("kernel_forgets_behind_a_pause", forgets_behind_a_pause));
     trials.push(case.trial("kernel_pauses_and_others_go_on", pauses));
     trials.push(case.trial("kernel_traps", traps));
     trials.push(case.trial("dropped_under_a_running_kernel", dropped));
@@ -100,6 +101,30 @@ fn pauses(case: Case) -> Result<(), Failed> {
         let (producer, mut consumer) = buffer.split_gpu().unwrap();
         sender.start(&producer, MIXED, 300);
         check_all(&mut consumer, MIXED, sender.senders(), 300)?;
+    }
+    Ok(())
+}
+
+/// A kernel forgets to finish behind one that paused, which still runs when the second is launched.
+fn forgets_behind_a_pause(case: Case) -> Result<(), Failed> {
+    for by_other_means in [false, true] {
+        let mut buffer = case.buffer(64);
+        let (producer, mut consumer) = buffer.split_gpu().unwrap();
+        // More than the ring holds: it waits for the consumer.
+        stop_midway(&producer, 0, 300, Ending::Pauses);
+        if by_other_means {
+            let launch = kernels().launch("stop_midway").unwrap().block(32).arg(producer.ring()).arg(MIXED);
+            let launch = launch.arg(300_u64).arg(200_u64).arg(Ending::Forgets as u64);
+            let stream = producer.raw_stream();
+            // SAFETY: the kernel's parameters; the producer's stream lives.
+            let start = || unsafe { launch.start_on(stream) };
+            // SAFETY: as above, and it is of the ring's context.
+            unsafe { producer.launch_with(stream, start) }?;
+        } else {
+            stop_midway(&producer, 300, 200, Ending::Forgets);
+        }
+        check_some(&mut consumer, MIXED, 0, 500)?;
+        expect_lost(consumer.consume_timeout(PATIENCE), 500)?;
     }
     Ok(())
 }

@@ -78,7 +78,8 @@ pub struct DeviceState {
     pub bytes: AtomicU64,
     /// How many times a producer found the ring full, added up likewise.
     pub full: AtomicU64,
-    /// Not zero once a producer has paused: the kernel left the stream open on purpose.
+    /// Not zero once all producers of a kernel have ended and one has paused: the kernel left the stream open on purpose. A later
+    /// kernel's producers set it back as they begin.
     pub paused: AtomicU64,
     /// Not zero while some producer reads the tail across the link on behalf of all.
     pub looking: AtomicU64,

@@ -50,6 +50,8 @@ impl Link {
             full: 0,
         };
         link.tail = device_load_acquire(&link.state().tail);
+        // Earlier kernels' pauses say nothing about how this one ends.
+        link.state().paused.store(0, Ordering::Relaxed);
         Ok(link)
     }
 
@@ -219,7 +221,7 @@ impl Link {
         (self.messages, self.bytes, self.full) = (0, 0, 0);
     }
 
-    /// Says that the stream is left open on purpose. One thread.
+    /// Says that the stream is left open on purpose. One thread, after all others have settled.
     #[inline(always)]
     pub(crate) fn leave_open(&self) {
         self.publish_dropped();

@@ -163,9 +163,6 @@ impl GridProducer {
         self.link.settle_counts();
         sync_warp();
         if lane_id() == 0 {
-            if paused != 0 {
-                self.link.leave_open();
-            }
             // Everything that this warp claimed and counted comes before its being counted as finished.
             device_fence();
             let ended = device_add(&self.link.state().finished, 1 + paused) + 1 + paused;
@@ -173,8 +170,9 @@ impl GridProducer {
                 if ended < PAUSED {
                     self.link.close();
                 } else {
+                    // A warp that began late has taken back what an earlier one said, so only the last one can say it.
                     device_fence();
-                    self.link.publish_dropped();
+                    self.link.leave_open();
                 }
                 // The next launch counts afresh.
                 self.link.state().finished.store(0, Ordering::Relaxed);

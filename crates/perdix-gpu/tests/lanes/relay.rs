@@ -132,6 +132,34 @@ fn forgetting_leaves_the_stream_open() {
     }
 }
 
+/// An earlier kernel's pause says nothing about the next one; and in a grid whose warps end at different times, whoever pauses is heard.
+#[test]
+fn a_pause_is_forgotten_by_the_next_kernel() {
+    for mode in MODES {
+        let (ring, pattern) = (EmulatedRing::new(64, mode), pattern(8, false));
+        let paused = || ring.state().paused.load(Ordering::Relaxed) != 0;
+        for (first, ending) in [(0, Ending::Pauses), (20, Ending::Forgets), (40, Ending::Pauses)] {
+            // SAFETY: one warp, and the ring outlives the launch.
+            let send = || unsafe { stop_midway(ring.handle(), pattern, first, 20, ending as u64) };
+            assert!(launch(1, 32, send));
+            assert_eq!(paused(), ending == Ending::Pauses, "{mode:?}, from {first}");
+        }
+        for (pausing, forgets) in [(3, false), (4, false), (1, false), (1, true)] {
+            let grid = || {
+                // SAFETY: only grid producers of this launch.
+                let producer = unsafe { GridProducer::new(ring.handle()) }.unwrap();
+                match 2 * block_rank() + u64::from(warp_id()) {
+                    3 if forgets => {}
+                    rank if rank < pausing => producer.pause(),
+                    _ => producer.finish(),
+                }
+            };
+            assert!(launch(2, 64, grid));
+            assert_eq!(paused(), !forgets, "{mode:?}, {pausing} pause");
+        }
+    }
+}
+
 /// A kernel that stops inside a message leaves those before it, and that one only if it was all there.
 #[test]
 fn what_is_half_stored_is_not_there() {

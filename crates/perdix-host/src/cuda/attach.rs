@@ -17,7 +17,17 @@ pub(super) mod life {
         /// Whose kernels it takes.
         fn gpu(&self) -> &Gpu;
 
+        /// Where its kernels go unless told otherwise.
+        fn stream(&self) -> CUstream;
+
         /// Has `start` put kernels into the stream, and attaches them to the life of each ring.
-        fn around(&self, start: impl FnOnce(CUstream) -> Result<(), GpuError>) -> Result<(), GpuError>;
+        ///
+        /// # Safety
+        /// The stream is alive and of the rings' context.
+        unsafe fn around<T, E: From<GpuError>>(
+            &self,
+            stream: CUstream,
+            start: impl FnOnce() -> Result<T, E>,
+        ) -> Result<T, E>;
     }
 }

@@ -138,8 +138,11 @@ impl Launch<'_> {
         if self.kernels.gpu.raw_context() != target.gpu().raw_context() {
             return Err(GpuError::OtherContext);
         }
+        let stream = target.stream();
         // SAFETY: the caller's contract; the stream is the target's.
-        target.around(|stream| unsafe { self.start_on(stream) })
+        let start = || unsafe { self.start_on(stream) };
+        // SAFETY: the target's stream lives as long as the target, and is of its context.
+        unsafe { target.around(stream, start) }
     }
 
     /// Starts the kernel on any stream of the same context; `null` is the default stream. Nothing is attached to anything.

@@ -111,8 +111,27 @@ impl DeviceProducer<'_> {
         self.ring.limit_ns = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
     }
 
-    /// Attaches all that is in `stream` now to the ring's life: for kernels that were launched by other means. The ring's memory
-    /// is not freed while they run, and a waiting consumer notices when they have ended.
+    /// Has `launch` launch kernels by other means into `stream`, behind what is there, and attaches them to the ring's life: its
+    /// memory is not freed while they run, and a waiting consumer notices when they have ended. The context is current meanwhile.
+    ///
+    /// # Errors
+    /// Those of `launch`: nothing was launched, and the ring is as it was. [`GpuError::Driver`] as for
+    /// [`Launch::start`](super::Launch::start).
+    ///
+    /// # Safety
+    /// The stream is alive and belongs to the ring's context, and `launch` launches into it alone.
+    pub unsafe fn launch_with<T, E: From<GpuError>>(
+        &self,
+        stream: CUstream,
+        launch: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        // SAFETY: the caller's contract.
+        unsafe { self.around(stream, launch) }
+    }
+
+    /// Attaches all that is in `stream` now to the ring's life: for kernels that were launched already. If earlier ones
+    /// paused, use [`launch_with`](Self::launch_with): a consumer that looks between such a launch and this call may take the kernel
+    /// for one that ended without `finish`.
     ///
     /// # Errors
     /// [`GpuError::Driver`]. Nobody knows then when these kernels have ended: a waiting consumer is told so
@@ -147,7 +166,7 @@ impl DeviceProducer<'_> {
     }
 
     /// The stream, to be shared with other rings.
-    pub(super) fn stream(&self) -> &Arc<Stream> {
+    pub(super) fn shared_stream(&self) -> &Arc<Stream> {
         &self.stream
     }
 
@@ -180,12 +199,20 @@ impl Life for DeviceProducer<'_> {
         &self.gpu
     }
 
-    fn around(&self, start: impl FnOnce(CUstream) -> Result<(), GpuError>) -> Result<(), GpuError> {
-        let stream = self.raw_stream();
+    fn stream(&self) -> CUstream {
+        self.raw_stream()
+    }
+
+    unsafe fn around<T, E: From<GpuError>>(
+        &self,
+        stream: CUstream,
+        start: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
         let _current = self.gpu.enter()?;
         let launching = self.session.expect_more()?;
-        start(stream)?;
-        // SAFETY: the producer's own stream is alive.
-        unsafe { launching.attach(stream) }
+        let started = start()?;
+        // SAFETY: the caller's contract.
+        unsafe { launching.attach(stream) }?;
+        Ok(started)
     }
 }

@@ -27,11 +27,9 @@ pub(crate) struct Session {
     launched: AtomicBool,
     /// Whether there was a launch that no event watches: when it has ended, nobody knows.
     unwatched: AtomicBool,
-    /// Held from the moment earlier pauses are forgotten until the new launch is attached: between them it looks as if a kernel
-    /// had ended without `finish`.
+    /// Held from before a launch until it is attached: between them it may look as if a kernel had ended without `finish`, as the
+    /// new one forgets that earlier ones paused.
     launching: Mutex<()>,
-    /// Earlier kernels have paused, and the launch that was to go on has not taken place.
-    still_paused: AtomicBool,
     /// The longest time limit that a handle carries, in nanoseconds.
     limit_ns: AtomicU64,
     /// The host's half is gone: nothing more will be launched.
@@ -53,7 +51,6 @@ impl Session {
             launched: AtomicBool::new(false),
             unwatched: AtomicBool::new(false),
             launching: Mutex::new(()),
-            still_paused: AtomicBool::new(false),
             limit_ns: AtomicU64::new(0),
             closed: AtomicBool::new(false),
         })
@@ -108,14 +105,10 @@ impl Session {
         }
     }
 
-    /// Prepares a launch: what can fail is done before it. Forgets that earlier kernels paused, unless one still runs and may yet.
+    /// Prepares a launch: what can fail is done before it.
     pub(crate) fn expect_more(&self) -> Result<Launching<'_>, GpuError> {
         let guard = self.launching.lock().unwrap_or_else(PoisonError::into_inner);
         let event = Event::new(&self.gpu)?;
-        if self.running().is_none() && self.paused()? {
-            self.still_paused.store(true, Ordering::Release);
-            self.state.write_at(std::mem::offset_of!(DeviceState, paused), &[0; 8])?;
-        }
         Ok(Launching::new(self, guard, event))
     }
 
@@ -126,7 +119,6 @@ impl Session {
             None => self.unwatched.store(true, Ordering::Release),
         }
         self.launched.store(true, Ordering::Release);
-        self.still_paused.store(false, Ordering::Release);
     }
 
     /// Waits until all attached launches have ended. A faulted kernel has ended.
@@ -201,11 +193,8 @@ impl Session {
         }
     }
 
-    /// Whether the kernels left the stream open for a later one.
+    /// Whether the last kernel that produced left the stream open for a later one.
     fn paused(&self) -> Result<bool, GpuError> {
-        if self.still_paused.load(Ordering::Acquire) {
-            return Ok(true);
-        }
         let mut bytes = [0; size_of::<DeviceState>()];
         self.state.read(&mut bytes)?;
         let offset = std::mem::offset_of!(DeviceState, paused);

@@ -107,7 +107,24 @@ impl<'a> DeviceShards<'a> {
         Ok(())
     }
 
-    /// Attaches all that is in `stream` now to the life of every ring: for kernels that were launched by other means.
+    /// Has `launch` launch kernels by other means into `stream`, behind what is there, and attaches them to the life of every ring.
+    ///
+    /// # Errors
+    /// As [`DeviceProducer::launch_with`].
+    ///
+    /// # Safety
+    /// As for [`DeviceProducer::launch_with`].
+    pub unsafe fn launch_with<T, E: From<GpuError>>(
+        &self,
+        stream: CUstream,
+        launch: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        // SAFETY: the caller's contract.
+        unsafe { self.around(stream, launch) }
+    }
+
+    /// Attaches all that is in `stream` now to the life of every ring: for kernels that were launched already. As
+    /// [`DeviceProducer::attach`].
     ///
     /// # Errors
     /// As [`DeviceProducer::attach`].
@@ -178,19 +195,28 @@ impl Life for DeviceShards<'_> {
         self.first().gpu()
     }
 
-    fn around(&self, start: impl FnOnce(CUstream) -> Result<(), GpuError>) -> Result<(), GpuError> {
+    fn stream(&self) -> CUstream {
+        self.raw_stream()
+    }
+
+    unsafe fn around<T, E: From<GpuError>>(
+        &self,
+        stream: CUstream,
+        start: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
         let _current = self.gpu().enter()?;
         let launching: Result<Vec<_>, _> =
             self.producers.iter().map(|ring| ring.session().expect_more()).collect();
         let launching = launching?;
-        start(self.raw_stream())?;
+        let started = start()?;
         // A ring that could not be attached is no reason to leave out those behind it.
         let mut result = Ok(());
         for ring in launching {
-            // SAFETY: our own stream is alive.
-            result = result.and(unsafe { ring.attach(self.raw_stream()) });
+            // SAFETY: the caller's contract.
+            result = result.and(unsafe { ring.attach(stream) });
         }
-        result
+        result?;
+        Ok(started)
     }
 }
 
@@ -200,7 +226,7 @@ impl LaunchTarget for DeviceShards<'_> {}
 fn split<'a>(rings: &[Buffer]) -> Result<(DeviceShards<'a>, Vec<Consumer<'a>>), GpuError> {
     let mut producers: Vec<DeviceProducer<'a>> = Vec::with_capacity(rings.len());
     for ring in rings {
-        let stream = producers.first().map(DeviceProducer::stream);
+        let stream = producers.first().map(DeviceProducer::shared_stream);
         let producer = DeviceProducer::new(ring, stream)?;
         producers.push(producer);
     }
