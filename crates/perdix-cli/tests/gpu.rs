@@ -79,7 +79,8 @@ fn several_kernels_send_one_stream_of_bytes() {
                 unsafe { continue_bytes(ring.handle(), piece.as_ptr(), piece.len() as u64, last) };
             };
             assert!(emulation::launch(1, 64, send));
-            assert_eq!(ring.state().paused.load(std::sync::atomic::Ordering::Relaxed), 1);
+            let paused = ring.state().paused.load(std::sync::atomic::Ordering::Relaxed);
+            assert_eq!(paused == 1, last == 0, "the one that ends the stream leaves no pause");
         }
         let received: Vec<u8> = ring.received().into_iter().flat_map(|(_, bytes)| bytes).collect();
         assert!(received == content, "{mode:?}");
