@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use perdix_core::Mode;
+use perdix_core::{DeviceState, Mode};
 
 use crate::builder::Builder;
 use crate::consumer::Consumer;
@@ -86,7 +86,7 @@ impl Buffer {
     /// Takes back the end of stream and the "consumer gone" of earlier halves. If kernels produce into the ring, waits until they
     /// have ended.
     pub(crate) fn open(&self) {
-        if self.shared.liveness.detach() {
+        if self.shared.liveness.detach() | self.shared.lanes.detach() {
             // SAFETY: the buffer is borrowed mutably or owned here, so no half can be used, and the kernels have ended.
             unsafe { self.shared.take_over() };
         }
@@ -99,5 +99,19 @@ impl Buffer {
         consumer.rejoin();
         // SAFETY: as above; these references are used no more.
         unsafe { self.shared.agree_on_gap() };
+    }
+
+    /// Opens the ring for device producers; the state that they begin with.
+    pub(crate) fn device_state(&self) -> DeviceState {
+        self.open();
+        // SAFETY: the buffer is borrowed mutably or owned here, so no half is in use, and `open` has seen earlier kernels end.
+        unsafe { self.shared.take_over() };
+        // SAFETY: as above.
+        unsafe { self.shared.agree_on_gap() };
+        // SAFETY: as above.
+        let producer = unsafe { self.shared.producer() };
+        // SAFETY: as above.
+        let tail = unsafe { self.shared.consumer() }.next();
+        DeviceState::new(producer.head(), tail).with_gap(producer.dropped(), producer.gap())
     }
 }

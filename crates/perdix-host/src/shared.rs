@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use crossbeam_utils::CachePadded;
 use perdix_core::{Config, Consumer as ConsumerCore, Producer as ProducerCore, Ring};
 
+use crate::emulated::Lanes;
 use crate::error::CreateError;
 use crate::liveness::Liveness;
 use crate::memory::{MemoryKind, Region};
@@ -23,6 +24,7 @@ pub(crate) struct Shared {
     pub(crate) ring: Ring,
     pub(crate) waits: Waits,
     pub(crate) liveness: Liveness,
+    pub(crate) lanes: Lanes,
     /// Gives the role up before the memory goes.
     pub(crate) peer: Peer,
     /// Dropped last. `None` once it was leaked because a kernel may still write to it.
@@ -71,6 +73,7 @@ impl Shared {
             ring,
             waits,
             liveness: Liveness::new(),
+            lanes: Lanes::default(),
             peer: Peer::none(),
             memory: Some(memory),
             reason,
@@ -98,6 +101,7 @@ impl Shared {
             ring,
             waits,
             liveness: Liveness::new(),
+            lanes: Lanes::default(),
             peer: Peer::of(role),
             memory: Some(memory),
             reason: "shared with another process".into(),
@@ -106,7 +110,7 @@ impl Shared {
 
     /// Why no more messages will come although the stream has not ended; `None` while some may.
     pub(crate) fn producer_lost(&self) -> Option<String> {
-        self.liveness.lost().or_else(|| self.peer.lost())
+        self.liveness.lost().or_else(|| self.lanes.lost()).or_else(|| self.peer.lost())
     }
 
     /// The ring's memory.

@@ -17,11 +17,9 @@ use super::stream::Stream;
 use crate::buffer::Buffer;
 use crate::consumer::Consumer;
 use crate::counters::Counters;
+use crate::emulated::DEFAULT_LIMIT;
 use crate::memory::Region;
 use crate::shared::Shared;
-
-/// How long device producers wait for a free slot unless told otherwise.
-const DEFAULT_LIMIT: Duration = Duration::from_secs(10);
 
 impl Buffer {
     /// The two halves, the producer being kernels: borrowed. Messages that are still in the ring come first.
@@ -60,17 +58,7 @@ impl DeviceProducer<'_> {
         let shared = &buffer.shared;
         let Some(Region::Gpu(memory)) = shared.memory() else { return Err(GpuError::NotReachable) };
         let gpu = memory.gpu().clone();
-        buffer.open();
-        // SAFETY: the buffer is borrowed mutably or owned, so no half is in use, and `open` has seen earlier kernels end.
-        unsafe { shared.take_over() };
-        // SAFETY: as above.
-        unsafe { shared.agree_on_gap() };
-        // SAFETY: as above.
-        let producer = unsafe { shared.producer() };
-        // SAFETY: as above.
-        let tail = unsafe { shared.consumer() }.next();
-        let state = DeviceState::new(producer.head(), tail).with_gap(producer.dropped(), producer.gap());
-        let session = Arc::new(Session::new(&gpu, state)?);
+        let session = Arc::new(Session::new(&gpu, buffer.device_state())?);
         Self::begin(shared, &gpu, memory.device_ptr(), session, stream)
     }
 
