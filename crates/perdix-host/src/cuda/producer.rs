@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use cust::sys::{CUdeviceptr, CUstream};
-use perdix_core::{DeviceRing, DeviceState};
+use perdix_core::DeviceRing;
 
 use super::attach::LaunchTarget;
 use super::attach::life::Life;
