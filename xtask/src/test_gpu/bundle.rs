@@ -32,10 +32,11 @@ pub(super) fn make(folder: &Path) -> Outcome {
     check_free(folder)?;
     fs::create_dir_all(folder).map_err(shell::file(folder))?;
     let mut programs = super::build()?;
-    programs.push(example::build(true)?);
+    let examples: Vec<&str> = [example::PROGRAM].into_iter().chain(example::TOUR).collect();
+    programs.extend(example::build(&examples, true)?);
 
     let mut glibc = Version::default();
-    for name in [TESTS, example::PROGRAM].into_iter().chain(COMMANDS) {
+    for name in [TESTS].into_iter().chain(COMMANDS).chain(examples) {
         glibc = glibc.max(add(cargo::find(&programs, name)?, &folder.join(name), name)?);
     }
     let ptx = folder.join("perdix_kernels.ptx");

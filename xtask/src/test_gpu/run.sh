@@ -11,7 +11,7 @@ usage() {
 ./run doctor           the device, the driver, the link, and which memory would be chosen
 ./run tests [ARGS]     device tests, perhaps only those whose name contains a text; --list lists them
 ./run transport [ARGS] the transport test
-./run example          the kernel of a user's own crate
+./run example          the examples, each of which compares its answer with one found by other means
 ./run stream           1 GiB of random bytes through the ring, from managed and from pinned memory
 ./run bench [ARGS]     the benchmark, with the bare link and baselines; writes bench.json and bench.html into $OUT or the current folder
 ./run bench --quick    a shorter form of it
@@ -53,7 +53,14 @@ part() {
 doctor() { part doctor 120 ./perdix doctor "$@"; }
 tests() { part tests 1200 ./perdix-gpu-tests "$@"; }
 transport() { part transport 300 ./transport_test --producer gpu "$@"; }
-example() { part example 120 ./own-kernel; }
+example() {
+    part own-kernel 120 ./own-kernel
+    part hello 60 ./hello
+    part grep 60 ./grep st perdix_kernels.ptx --check
+    part tokens 60 ./tokens perdix_kernels.ptx
+    part two_gpus 120 ./two_gpus
+    part cudarc_interop 60 ./cudarc_interop
+}
 bench() { part bench 600 ./bench-gpu --json "$results/bench.json" --html "$results/bench.html" "$@"; }
 
 soak() { part soak 7200 ./perdix soak --producer gpu --json "$results/soak.json" "$@"; }
