@@ -1,0 +1,17 @@
+//! The book's code as doctests: `cargo test -p perdix-book` compiles and runs what the chapters show.
+
+/// Chapters whose code is for the reader's own program.
+macro_rules! chapters {
+    ($($name:ident)*) => {$(
+        #[cfg(doctest)]
+        #[doc = include_str!(concat!("../../docs/", stringify!($name), ".md"))]
+        mod $name {}
+    )*};
+}
+
+chapters! { start kernels choosing life records sharding processes }
+
+/// The first page of all.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+mod readme {}
