@@ -1,6 +1,7 @@
 //! `cargo xtask VERB`: what the repository needs beyond building and testing. One verb per module.
 
 mod bench_gpu;
+mod book;
 mod cargo;
 mod cuda_fake;
 mod cuda_library;
@@ -10,12 +11,16 @@ mod fuzz;
 mod instructions;
 mod instrument;
 mod model;
+mod msrv;
+mod package;
 mod ptx;
 mod sanitize;
 mod say;
 mod setup;
 mod shell;
 mod test_gpu;
+mod tools;
+mod trixie;
 mod workspace;
 
 use std::error::Error;
@@ -52,6 +57,9 @@ enum Verb {
     Fuzz(fuzz::Arguments),
     Sanitize(sanitize::Arguments),
     Model(model::Arguments),
+    Book(book::Arguments),
+    Package(package::Arguments),
+    Msrv(msrv::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -67,6 +75,9 @@ fn main() -> ExitCode {
         Verb::Fuzz(arguments) => fuzz::run(&arguments),
         Verb::Sanitize(arguments) => sanitize::run(&arguments),
         Verb::Model(arguments) => model::run(&arguments),
+        Verb::Book(arguments) => book::run(&arguments),
+        Verb::Package(arguments) => package::run(&arguments),
+        Verb::Msrv(arguments) => msrv::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -20,6 +20,7 @@
 //!
 //! `examples/own-kernel` in the Perdix repository is such a program. Every build ends with [`inspect()`], which refuses PTX that would not load or would break the ring's protocol.
 //! Where the compiler comes from is told in [`toolchain`]; `cargo xtask setup` in the Perdix repository fetches one.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod header;
 pub mod inspect;

@@ -44,6 +44,7 @@
 //! # unsafe { dealloc(memory, layout) };
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 // Stable compilers build this for PTX too (with RUSTC_BOOTSTRAP=1); nothing of it is used elsewhere.
 #![cfg_attr(target_arch = "nvptx64", feature(asm_experimental_arch))]

@@ -43,6 +43,7 @@
 //! emulation::launch(1, 32, || unsafe { hundred(ring.handle()) });
 //! assert_eq!(ring.received().len(), 100);
 //! ```
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(target_arch = "nvptx64", no_std)]
 #![cfg_attr(
     target_arch = "nvptx64",
