@@ -62,6 +62,7 @@ mod refused;
 mod ring;
 pub mod sentinel;
 mod slot;
+mod typed;
 mod word;
 
 pub use config::{AttachError, Config, ConfigError, MAGIC, MAX_CAPACITY, VERSION};
@@ -80,4 +81,9 @@ pub use records::RecordLayout;
 pub use refused::Refused;
 pub use ring::Ring;
 pub use slot::{HEADER_SIZE, LINE, PAYLOAD_SIZE, PAYLOAD_WORDS, SLOT_SIZE, Slot};
+#[doc(hidden)]
+pub use typed::assert_distinct;
+pub use typed::{
+    AnyOf, FIRST_RESERVED_KIND, MessageLayout, Name, TypeMismatch, Typed, read_checked, read_in_place,
+};
 pub use word::Word;

@@ -6,6 +6,7 @@ mod large;
 mod look;
 mod message;
 mod records;
+mod typed;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ pub use large::Large;
 pub use message::{Message, MessageRef, OwnedMessage};
 use perdix_core::{Consumer as Core, Corruption, Meta, Poll};
 pub use records::RecordBatch;
+pub use typed::TypedMessage;
 
 use crate::buffer::Buffer;
 use crate::counters::Counters;

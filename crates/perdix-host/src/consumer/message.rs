@@ -33,6 +33,11 @@ impl<'c> Message<'c> {
         Self { core, payload, number, meta }
     }
 
+    #[inline(always)]
+    pub(super) fn meta(&self) -> Meta {
+        self.meta
+    }
+
     /// The user's tag, 0 unless given.
     pub fn kind(&self) -> u16 {
         self.meta.kind()
@@ -112,6 +117,11 @@ impl<'c> MessageRef<'c> {
         self.bytes
     }
 
+    #[inline(always)]
+    pub(super) fn meta(&self) -> Meta {
+        self.meta
+    }
+
     /// The user's tag, 0 unless given.
     pub fn kind(&self) -> u16 {
         self.meta.kind()
@@ -164,6 +174,11 @@ impl OwnedMessage {
             to.copy_from_slice(bytes);
         }
         Self { payload, number, meta }
+    }
+
+    #[inline(always)]
+    pub(super) fn meta(&self) -> Meta {
+        self.meta
     }
 
     /// The user's tag, 0 unless given.
