@@ -11,7 +11,6 @@ use perdix_core::{
 };
 
 use super::{Consumer, Message, MessageRef, OwnedMessage};
-use crate::error::ConsumeError;
 use crate::typed::ReceiveError;
 
 /// Messages of one type. A message of another kind or size is an error that says what it is, and is left for `try_consume`.
