@@ -19,6 +19,7 @@ mod shards;
 pub mod soak;
 mod stream;
 mod torn;
+pub mod typed;
 
 pub use baseline::{baseline_fifo, baseline_slots};
 pub use drops::{drop_block, drop_grid, drop_thread, drop_warp};
@@ -39,6 +40,7 @@ pub use shards::{send_shards_block, send_shards_grid};
 pub use soak::{soak_block, soak_grid, soak_shards, soak_thread, soak_warp};
 pub use stream::{continue_block, continue_bytes};
 pub use torn::send_torn;
+pub use typed::{typed_block, typed_grid, typed_thread, typed_warp};
 
 /// The PTX of all kernels in this crate.
 #[cfg(not(target_arch = "nvptx64"))]

@@ -24,3 +24,4 @@ mod soak;
 
 mod stopped;
 mod timeout;
+mod typed;
