@@ -52,6 +52,7 @@ mod config;
 mod consumer;
 mod control;
 mod device;
+pub mod events;
 mod lines;
 mod meta;
 mod mode;
