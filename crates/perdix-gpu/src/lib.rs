@@ -11,6 +11,7 @@
 //!
 //! Values of plain types are messages too, each type with a kind of its own ([`Typed`], [`messages!`]): `send` of every producer, or
 //! a batch of [`Values`].
+//! What a kernel wants to say in words, it logs with [`event!`], from any thread ([`Events`]) or through a producer.
 //! Small values of one type go many to a message: [`Records`] makes them by their number, [`RecordPacker`] gathers what the lanes
 //! of a warp have.
 //! A kernel whose blocks spread over several rings gets [`DeviceRings`]; a [`Shard`] tells a block which is its own.
@@ -53,6 +54,7 @@
 )]
 
 mod error;
+pub mod events;
 mod gap;
 pub mod intrinsics;
 mod kernel;
@@ -75,7 +77,7 @@ pub use perdix_core::{
     DeviceRing, DeviceRings, DeviceState, Fault, MessageLayout, Mode, PAYLOAD_SIZE, RecordLayout, Typed,
     messages,
 };
-pub use producers::{BlockProducer, GridProducer, ThreadProducer, WarpProducer};
+pub use producers::{BlockProducer, Events, GridProducer, ThreadProducer, WarpProducer};
 pub use records::Records;
 pub use shards::{Shard, finish_unused};
 pub use source::{Bytes, Made, Source};
