@@ -46,6 +46,7 @@ mod counters;
 #[cfg(feature = "cuda")]
 pub mod cuda;
 mod error;
+pub mod events;
 mod liveness;
 mod memory;
 mod peer;

@@ -26,7 +26,7 @@ unsafe impl Sync for Message<'_> {}
 impl<'c> Message<'c> {
     /// Takes the next message, which a poll found there with this `meta`.
     #[inline(always)]
-    pub(super) fn take(core: &'c mut Core, meta: Meta) -> Self {
+    pub(crate) fn take(core: &'c mut Core, meta: Meta) -> Self {
         let number = core.next();
         let payload = NonNull::from(&core.ring().slot(number).payload).cast();
         core.take(1, meta.len() as u64);

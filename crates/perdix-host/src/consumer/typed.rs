@@ -92,13 +92,10 @@ impl Consumer<'_> {
     }
 
     fn take_checked<T: Typed>(&mut self, meta: Meta) -> Result<T, ReceiveError> {
-        let core = self.core();
-        let message = core.next();
-        // SAFETY: the poll saw the message with this meta, and its slot is handed back no sooner than it is taken.
-        let payload = unsafe { MessageRef::at(core, message, meta) };
-        let value = read_checked(meta, payload.bytes())
+        let message = self.position();
+        let value = read_checked(meta, self.peek(meta).bytes())
             .map_err(|mismatch| ReceiveError::Mismatch { message, mismatch })?;
-        drop(Message::take(core, meta));
+        drop(Message::take(self.core(), meta));
         Ok(value)
     }
 }
