@@ -117,10 +117,10 @@ mod tests {
 
     #[test]
     fn drift_is_followed_both_ways() {
-        for ppm in [-90, 90] {
-            let errors = errors(1_000_000_000, ppm, 100_000);
+        for (ppm, step) in [(-90, 10_000), (90, 10_000), (-90, 1000), (90, 1000)] {
+            let errors = errors(1_000_000_000, ppm, step, 300_000);
             assert!(
-                errors[100..].iter().all(|error| (0..1200).contains(error)),
+                errors[100..].iter().all(|error| (0..1300).contains(error)),
                 "{ppm}: {:?}",
                 (errors[100..].iter().min(), errors[100..].iter().max())
             );

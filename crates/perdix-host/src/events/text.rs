@@ -96,8 +96,7 @@ fn pad(out: &mut fmt::Formatter<'_>, text: &str, value: Value, spec: Spec) -> fm
     let is_number = !matches!(value.kind(), ArgumentType::Bool | ArgumentType::Char)
         || !matches!(spec.style, Style::Display | Style::Debug);
     let missing = usize::from(spec.width).saturating_sub(text.chars().count());
-    let is_finite = value.as_f64().is_none_or(f64::is_finite);
-    if spec.zeros && is_number && is_finite {
+    if spec.zeros && is_number {
         // Behind the sign and the prefix.
         let digits = text.trim_start_matches(['+', '-']);
         let sign = text.len() - digits.len();
