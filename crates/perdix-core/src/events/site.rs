@@ -77,6 +77,9 @@ pub const fn site_id(text: &str) -> u32 {
 }
 
 /// A site's text as bytes for a static.
+///
+/// # Panics
+/// When it is compiled: if the text has not `N` bytes.
 pub const fn site_bytes<const N: usize>(text: &str) -> [u8; N] {
     assert!(text.len() == N);
     let mut bytes = [0; N];
@@ -88,7 +91,10 @@ pub const fn site_bytes<const N: usize>(text: &str) -> [u8; N] {
     bytes
 }
 
-/// Does not compile (panics, at run time) unless the format is right and asks for so many arguments.
+/// Makes sure of a site's format.
+///
+/// # Panics
+/// When it is compiled: unless the format is right and asks for so many arguments.
 pub const fn check_site(format: &str, arguments: usize) {
     let mut rest = format.as_bytes();
     while let [byte, others @ ..] = rest {
@@ -105,7 +111,10 @@ pub const fn check_site(format: &str, arguments: usize) {
             assert!(count >= arguments, "there are more arguments than the format asks for");
         }
         Err(_) => {
-            panic!("an argument of the format is not understood: see the table of formats in docs/events.md")
+            assert!(
+                format.is_empty(),
+                "an argument of the format is not understood: see docs/events.md for what is"
+            );
         }
     }
 }

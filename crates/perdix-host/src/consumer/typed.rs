@@ -101,7 +101,6 @@ impl Consumer<'_> {
 }
 
 /// A message as a value where it lies: `Deref<Target = T>`. Dropping it releases the slot.
-#[must_use]
 pub struct TypedMessage<'c, T> {
     message: Message<'c>,
     value: PhantomData<fn() -> T>,
@@ -158,23 +157,23 @@ impl Message<'_> {
     /// # }
     /// producer.send(&Residual(0.5))?;
     /// let message = consumer.consume()?;
-    /// assert_eq!(message.get::<Residual>(), Ok(&Residual(0.5)));
+    /// assert_eq!(message.value::<Residual>(), Ok(&Residual(0.5)));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
     /// [`TypeMismatch`] if the message is of another kind or size. It stays readable as bytes.
     #[inline]
-    pub fn get<T: Typed + AnyBitPattern>(&self) -> Result<&T, TypeMismatch> {
+    pub fn value<T: Typed + AnyBitPattern>(&self) -> Result<&T, TypeMismatch> {
         read_in_place(self.meta(), self)
     }
 
     /// The payload as a copy that was checked, for types of which not all bytes are a value.
     ///
     /// # Errors
-    /// As [`get`](Self::get), and if the bytes are no value of the type.
+    /// As [`value`](Self::value), and if the bytes are no value of the type.
     #[inline]
-    pub fn get_copy<T: Typed>(&self) -> Result<T, TypeMismatch> {
+    pub fn value_copy<T: Typed>(&self) -> Result<T, TypeMismatch> {
         read_checked(self.meta(), self)
     }
 
@@ -212,21 +211,21 @@ impl Message<'_> {
 }
 
 impl<'c> MessageRef<'c> {
-    /// [`Message::get`] for as long as the batch lives.
+    /// [`Message::value`] for as long as the batch lives.
     ///
     /// # Errors
-    /// As [`Message::get`].
+    /// As [`Message::value`].
     #[inline]
-    pub fn get<T: Typed + AnyBitPattern>(&self) -> Result<&'c T, TypeMismatch> {
+    pub fn value<T: Typed + AnyBitPattern>(&self) -> Result<&'c T, TypeMismatch> {
         read_in_place(self.meta(), self.bytes())
     }
 
-    /// [`Message::get_copy`].
+    /// [`Message::value_copy`].
     ///
     /// # Errors
-    /// As [`Message::get_copy`].
+    /// As [`Message::value_copy`].
     #[inline]
-    pub fn get_copy<T: Typed>(&self) -> Result<T, TypeMismatch> {
+    pub fn value_copy<T: Typed>(&self) -> Result<T, TypeMismatch> {
         read_checked(self.meta(), self.bytes())
     }
 
@@ -241,19 +240,19 @@ impl<'c> MessageRef<'c> {
 }
 
 impl OwnedMessage {
-    /// [`Message::get`].
+    /// [`Message::value`].
     ///
     /// # Errors
-    /// As [`Message::get`].
-    pub fn get<T: Typed + AnyBitPattern>(&self) -> Result<&T, TypeMismatch> {
+    /// As [`Message::value`].
+    pub fn value<T: Typed + AnyBitPattern>(&self) -> Result<&T, TypeMismatch> {
         read_in_place(self.meta(), self)
     }
 
-    /// [`Message::get_copy`].
+    /// [`Message::value_copy`].
     ///
     /// # Errors
-    /// As [`Message::get_copy`].
-    pub fn get_copy<T: Typed>(&self) -> Result<T, TypeMismatch> {
+    /// As [`Message::value_copy`].
+    pub fn value_copy<T: Typed>(&self) -> Result<T, TypeMismatch> {
         read_checked(self.meta(), self)
     }
 
