@@ -76,3 +76,12 @@ pub use records::{ConsumeRecordsError, PushAllError, RecordError};
 pub use shards::{ShardCounters, ShardError, ShardedConsumer, Shards, ShardsBuilder};
 pub use typed::ReceiveError;
 pub use wait::WaitStrategy;
+
+/// Chapters whose examples are tested.
+#[cfg(doctest)]
+mod chapters {
+    #[doc = include_str!("../../../docs/typed.md")]
+    mod typed {}
+    #[doc = include_str!("../../../docs/events.md")]
+    mod events {}
+}
