@@ -9,7 +9,7 @@ macro_rules! chapters {
     )*};
 }
 
-chapters! { start kernels choosing life records sharding processes }
+chapters! { start kernels choosing life records sharding processes typed events }
 
 /// The first page of all.
 #[cfg(doctest)]

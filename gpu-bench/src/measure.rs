@@ -2,6 +2,7 @@
 
 mod arrival;
 mod baselines;
+mod events;
 mod idle;
 mod interference;
 mod latency;
@@ -128,6 +129,12 @@ impl Session<'_> {
                 self.results.interference.push(interference::interference(rig, mode)?);
             }
             Step::Idle(wait) => self.results.idle.push(idle::idle(rig, wait, plan.idle)?),
+            Step::Events(scene) => {
+                let row = events::events(rig, scene)?;
+                let said = format!("{:.1} ns for each event of a thread", row.nanoseconds.median);
+                self.results.events.push(row);
+                return Ok(said);
+            }
         }
         Ok("measured".to_owned())
     }

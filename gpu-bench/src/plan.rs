@@ -29,6 +29,49 @@ pub enum Step {
     Interference(Mode),
     /// A consumer that waits.
     Idle(Wait),
+    /// A kernel that logs.
+    Events(Scene),
+}
+
+/// How a kernel logs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Logging {
+    /// Each thread by itself, into a ring with room for all.
+    Burst,
+    /// The same into a ring that is full: events are dropped and counted.
+    Full,
+    /// The same, waiting for a reader.
+    Waiting,
+    /// The lanes of warps, their events gathered into messages; waiting for a reader.
+    Lanes,
+    /// At a level that is switched off.
+    Off,
+}
+
+impl Logging {
+    /// The name in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Burst => "each thread, room for all",
+            Self::Full => "each thread, ring full: dropped",
+            Self::Waiting => "each thread, as fast as they are read",
+            Self::Lanes => "lanes gathered, as fast as they are read",
+            Self::Off => "each thread, level switched off",
+        }
+    }
+}
+
+/// Who logs, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scene {
+    /// How.
+    pub logging: Logging,
+    /// How the ring's messages are published.
+    pub mode: Mode,
+    /// Threads of the only block; of a grid, 256 in a block for each multiprocessor.
+    pub threads: u32,
+    /// Whether a whole grid logs.
+    pub is_grid: bool,
 }
 
 /// In which kinds of memory a rate is measured.
@@ -92,6 +135,10 @@ impl Step {
             Self::Arrival(Delivery::CopiedAtEnd) => "time to data: copied at the end".to_owned(),
             Self::Interference(mode) => format!("interference, {}", mode.name()),
             Self::Idle(wait) => format!("idle consumer, {}", wait.name()),
+            Self::Events(Scene { logging, mode, threads, is_grid }) => {
+                let who = if *is_grid { "a grid".to_owned() } else { format!("{threads} threads") };
+                format!("events of {who}: {}, {}", logging.name(), mode.name())
+            }
         }
     }
 }
@@ -165,6 +212,7 @@ fn steps(extent: Extent) -> Vec<Step> {
     steps.extend(rates(sweeps(extent), Where::One));
     steps.extend(Mode::ALL.map(Step::Interference));
     steps.extend([Wait::Spin, Wait::Yield, Wait::Backoff].map(Step::Idle));
+    steps.extend(events().into_iter().map(Step::Events));
     let mut unique: Vec<Step> = Vec::new();
     for step in steps {
         let same = |known: &Step| match (known, &step) {
@@ -249,6 +297,20 @@ fn fifo(extent: Extent) -> Vec<Config> {
     configs
 }
 
+/// Events of a thread, of a warp, and of a grid.
+fn events() -> Vec<Scene> {
+    let scene = |logging, mode, threads| Scene { logging, mode, threads, is_grid: threads > 32 };
+    let mut scenes = Vec::new();
+    for mode in Mode::ALL {
+        scenes.extend([1, 32, 256].map(|threads| scene(Logging::Burst, mode, threads)));
+        scenes.extend([32, 256].map(|threads| scene(Logging::Waiting, mode, threads)));
+        scenes.extend([32, 256].map(|threads| scene(Logging::Lanes, mode, threads)));
+    }
+    scenes.extend([1, 256].map(|threads| scene(Logging::Full, Mode::Fenced, threads)));
+    scenes.push(scene(Logging::Off, Mode::Fenced, 1));
+    scenes
+}
+
 /// One thing varied at a time.
 fn sweeps(extent: Extent) -> Vec<Config> {
     let every_other = |values: &[u32]| -> Vec<u32> {
@@ -313,6 +375,7 @@ mod tests {
                         plan.time.as_secs_f64() * (plan.repetitions as f64 * memories(*place) + 1.5) + 0.1
                     }
                     Step::Latency(_) => 2.0,
+                    Step::Events(_) => 1.0,
                     Step::Idle(_) => plan.idle.as_secs_f64() + 0.5,
                     _ => 1.5,
                 })

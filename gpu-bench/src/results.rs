@@ -37,6 +37,9 @@ pub struct Results {
     pub interference: Vec<Interference>,
     /// What waiting costs, and how long the first message takes then.
     pub idle: Vec<Idle>,
+    /// What logging costs a kernel. Older files have none.
+    #[serde(default)]
+    pub events: Vec<EventCost>,
     /// Steps that could not be measured.
     pub failures: Vec<Failure>,
 }
@@ -342,6 +345,23 @@ pub struct Idle {
     pub cpu_share: f64,
     /// Nanoseconds from the command to the arrival of the first message after a pause.
     pub first_message: Spread,
+}
+
+/// A kernel that logs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EventCost {
+    /// How it logs, in words.
+    pub logging: String,
+    /// How the ring's messages are published.
+    pub mode: Mode,
+    /// Blocks that log.
+    pub blocks: u32,
+    /// Threads of each.
+    pub threads: u32,
+    /// Nanoseconds of a thread for an event, by the GPU's clock.
+    pub nanoseconds: Spread,
+    /// Events that one reader decoded each second; none where it was not there all the time.
+    pub read_per_second: Option<Spread>,
 }
 
 /// A step without figures.

@@ -9,6 +9,8 @@
 #[cfg(feature = "cuda")]
 mod drops;
 #[cfg(feature = "cuda")]
+mod events;
+#[cfg(feature = "cuda")]
 mod faults;
 #[cfg(feature = "cuda")]
 mod flow;
@@ -28,6 +30,8 @@ mod setup;
 mod shards;
 #[cfg(feature = "cuda")]
 mod stray;
+#[cfg(feature = "cuda")]
+mod typed;
 
 #[cfg(feature = "cuda")]
 fn main() {
@@ -59,6 +63,8 @@ fn main() {
         records::add(case, &mut trials);
         faults::add(case, &mut trials);
         shards::add(case, &mut trials);
+        typed::add(case, &mut trials);
+        events::add(case, &mut trials);
     }
     life::add_general(&mut trials);
     shards::add_general(&mut trials);

@@ -8,6 +8,7 @@
 pub mod baseline;
 mod drops;
 mod echo;
+mod events;
 mod faults;
 mod flood;
 mod link;
@@ -19,10 +20,15 @@ mod shards;
 pub mod soak;
 mod stream;
 mod torn;
+pub mod typed;
 
 pub use baseline::{baseline_fifo, baseline_slots};
 pub use drops::{drop_block, drop_grid, drop_thread, drop_warp};
 pub use echo::echo;
+pub use events::{
+    flood_events, flood_lane_events, log_and_go, log_block, log_grid, log_lanes, log_thread, log_threads,
+    log_types, log_warp,
+};
 pub use faults::{Ending, break_off, send_too_long, stop_midway, try_until_full};
 pub use flood::{
     flood_block, flood_grid, flood_piece, flood_shards_block, flood_shards_grid, flood_thread, flood_warp,
@@ -39,6 +45,7 @@ pub use shards::{send_shards_block, send_shards_grid};
 pub use soak::{soak_block, soak_grid, soak_shards, soak_thread, soak_warp};
 pub use stream::{continue_block, continue_bytes};
 pub use torn::send_torn;
+pub use typed::{typed_block, typed_grid, typed_thread, typed_warp};
 
 /// The PTX of all kernels in this crate.
 #[cfg(not(target_arch = "nvptx64"))]

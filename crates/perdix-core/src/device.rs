@@ -87,12 +87,15 @@ pub struct DeviceState {
     pub gap: AtomicU64,
     /// All messages dropped so far, on this ring.
     pub dropped: AtomicU64,
+    /// Not zero while some thread publishes the notice of a gap on behalf of all (events).
+    pub telling: AtomicU64,
 }
 
 const_assert_eq!(size_of::<DeviceState>(), 128);
 const_assert_eq!(offset_of!(DeviceState, full), 56);
 const_assert_eq!(offset_of!(DeviceState, paused), 64);
 const_assert_eq!(offset_of!(DeviceState, dropped), 88);
+const_assert_eq!(offset_of!(DeviceState, telling), 96);
 
 impl DeviceState {
     /// The state for a ring on which message `head` is next, of which everything below `tail` is released.
@@ -110,6 +113,7 @@ impl DeviceState {
             looking: AtomicU64::new(0),
             gap: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
+            telling: AtomicU64::new(0),
         }
     }
 

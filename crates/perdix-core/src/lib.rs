@@ -53,6 +53,7 @@ mod config;
 mod consumer;
 mod control;
 mod device;
+pub mod events;
 mod lines;
 mod meta;
 mod mode;
@@ -63,6 +64,7 @@ mod refused;
 mod ring;
 pub mod sentinel;
 mod slot;
+mod typed;
 mod word;
 
 pub use config::{AttachError, Config, ConfigError, MAGIC, MAX_CAPACITY, VERSION};
@@ -81,4 +83,9 @@ pub use records::RecordLayout;
 pub use refused::Refused;
 pub use ring::Ring;
 pub use slot::{HEADER_SIZE, LINE, PAYLOAD_SIZE, PAYLOAD_WORDS, SLOT_SIZE, Slot};
+#[doc(hidden)]
+pub use typed::assert_distinct;
+pub use typed::{
+    AnyOf, FIRST_RESERVED_KIND, MessageLayout, Name, TypeMismatch, Typed, read_checked, read_in_place,
+};
 pub use word::Word;

@@ -40,15 +40,15 @@ impl Link {
 #[inline(always)]
 pub(crate) fn tell(ring: &Ring, number: u64, dropped: u64) {
     if lane_id() == 0 {
-        write(ring.slot(number), number, dropped, ring.mode());
+        write_notice(ring.slot(number), number, dropped, ring.mode());
     }
     sync_warp();
 }
 
-/// What happens seldom takes no room in the loops of those who send.
+/// Publishes the notice of a gap into a free slot of this thread's. What happens seldom takes no room in the loops of those who send.
 #[cold]
 #[inline(never)]
-fn write(slot: &Slot, number: u64, dropped: u64, mode: Mode) {
+pub(crate) fn write_notice(slot: &Slot, number: u64, dropped: u64, mode: Mode) {
     // SAFETY: the caller has found the slot of this message free, and one lane of its producer writes it.
     unsafe { publish_notice(slot, number, dropped, mode) };
 }

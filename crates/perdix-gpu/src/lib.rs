@@ -9,6 +9,9 @@
 //! | [`BlockProducer`] | all threads of one block together | the order of the calls |
 //! | [`GridProducer`] | any number of warps, each by itself | each warp's own order; warps interleave |
 //!
+//! Values of plain types are messages too, each type with a kind of its own ([`Typed`], [`messages!`]): `send` of every producer, or
+//! a batch of [`Values`].
+//! What a kernel wants to say in words, it logs with [`event!`], from any thread ([`Events`]) or through a producer.
 //! Small values of one type go many to a message: [`Records`] makes them by their number, [`RecordPacker`] gathers what the lanes
 //! of a warp have.
 //! A kernel whose blocks spread over several rings gets [`DeviceRings`]; a [`Shard`] tells a block which is its own.
@@ -52,6 +55,7 @@
 )]
 
 mod error;
+pub mod events;
 mod gap;
 pub mod intrinsics;
 mod kernel;
@@ -62,6 +66,7 @@ mod records;
 mod shards;
 mod source;
 mod stores;
+mod typed;
 mod write;
 
 #[cfg(not(target_arch = "nvptx64"))]
@@ -69,8 +74,12 @@ pub mod emulation;
 
 pub use error::{Error, Partial};
 pub use packer::{PackError, PackInto, RecordPacker};
-pub use perdix_core::{DeviceRing, DeviceRings, DeviceState, Fault, Mode, PAYLOAD_SIZE, RecordLayout};
-pub use producers::{BlockProducer, GridProducer, ThreadProducer, WarpProducer};
+pub use perdix_core::{
+    DeviceRing, DeviceRings, DeviceState, Fault, MessageLayout, Mode, PAYLOAD_SIZE, RecordLayout, Typed,
+    messages,
+};
+pub use producers::{BlockProducer, Events, GridProducer, ThreadProducer, WarpProducer};
 pub use records::Records;
 pub use shards::{Shard, finish_unused};
 pub use source::{Bytes, Made, Source};
+pub use typed::Values;

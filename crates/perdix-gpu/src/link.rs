@@ -1,5 +1,7 @@
 //! What every device producer has: the ring, the shared state, a cached tail, and how it waits for credit.
 
+mod alone;
+
 use core::sync::atomic::{Ordering, fence};
 
 use perdix_core::{Control, Cursor, DeviceRing, DeviceState, Fault, Ring};

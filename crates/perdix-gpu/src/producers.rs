@@ -1,11 +1,13 @@
 //! One producer per granularity.
 
 mod block;
+mod events;
 mod grid;
 mod thread;
 mod warp;
 
 pub use block::BlockProducer;
+pub use events::Events;
 pub use grid::GridProducer;
 pub use thread::ThreadProducer;
 pub use warp::WarpProducer;

@@ -6,6 +6,7 @@ mod large;
 mod look;
 mod message;
 mod records;
+mod typed;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ pub use large::Large;
 pub use message::{Message, MessageRef, OwnedMessage};
 use perdix_core::{Consumer as Core, Corruption, Meta, Poll};
 pub use records::RecordBatch;
+pub use typed::TypedMessage;
 
 use crate::buffer::Buffer;
 use crate::counters::Counters;
@@ -197,15 +199,22 @@ impl<'a> Consumer<'a> {
         Counters(Arc::clone(&self.shared))
     }
 
+    /// The next message, which a poll has found with this meta, without taking it.
+    pub(crate) fn peek(&mut self, meta: Meta) -> MessageRef<'_> {
+        let core = self.core();
+        // SAFETY: the poll saw the message with this meta, and its slot is handed back no sooner than it is taken, which borrows the half.
+        unsafe { MessageRef::at(core, core.next(), meta) }
+    }
+
     #[inline(always)]
-    fn core(&mut self) -> &mut Core {
+    pub(crate) fn core(&mut self) -> &mut Core {
         // SAFETY: this is the one consumer half, borrowed mutably for as long as the reference lives.
         unsafe { self.shared.consumer() }
     }
 
     /// Looks for the next message; no guard exists now, so an idle look releases what forgotten guards held.
     #[inline(always)]
-    fn poll(&mut self) -> Result<Poll, Corruption> {
+    pub(crate) fn poll(&mut self) -> Result<Poll, Corruption> {
         let core = self.core();
         match core.ready(core.next())? {
             Some(meta) => Ok(Poll::Ready(meta)),
@@ -228,7 +237,7 @@ impl<'a> Consumer<'a> {
     }
 
     #[inline]
-    fn wait_for_message(&mut self, limit: Option<Duration>) -> Result<Meta, ConsumeError> {
+    pub(crate) fn wait_for_message(&mut self, limit: Option<Duration>) -> Result<Meta, ConsumeError> {
         match self.poll()? {
             Poll::Ready(meta) => Ok(meta),
             Poll::Empty => self.wait_long(limit),

@@ -12,6 +12,8 @@
 //!   Dropping the consumer makes the producer's calls fail with [`ProduceError::ConsumerGone`].
 //! * A [`Message`] borrows its slot; dropping it releases the slot. Forgetting any guard loses, repeats and
 //!   corrupts nothing: the slot is released with the next one.
+//! * *Typed messages*: values of plain types, the same in the kernel and on the host, each with a kind of its own
+//!   ([`Producer::send`], [`Consumer::receive`], [`messages!`]).
 //! * *Records*: small values of one type go many to a slot ([`Producer::records`]) and are read where they lie
 //!   ([`Consumer::for_each_record`]).
 //! * One producer, one consumer, in order. Both halves are `Send`, neither is `Sync` or `Clone`. [`Shards`] are several rings at
@@ -46,6 +48,7 @@ mod counters;
 pub mod cuda;
 mod emulated;
 mod error;
+pub mod events;
 mod liveness;
 mod memory;
 mod peer;
@@ -55,17 +58,24 @@ mod producer;
 mod records;
 mod shards;
 mod shared;
+mod typed;
 mod wait;
 
 pub use buffer::Buffer;
 pub use builder::Builder;
-pub use consumer::{Consumer, Large, Message, MessageBatch, MessageRef, Messages, OwnedMessage, RecordBatch};
+pub use consumer::{
+    Consumer, Large, Message, MessageBatch, MessageRef, Messages, OwnedMessage, RecordBatch, TypedMessage,
+};
 pub use counters::{Counters, Snapshot};
 pub use emulated::{EmulatedProducer, LaneFault};
 pub use error::{ConsumeError, CreateError, ProduceAllError, ProduceError};
 pub use memory::MemoryKind;
-pub use perdix_core::{Corruption, DeviceRing, Fault, Mode, PAYLOAD_SIZE, RecordLayout, SLOT_SIZE};
-pub use producer::{Batch, Grant, Producer, RecordProducer};
+pub use perdix_core::{
+    AnyOf, Corruption, DeviceRing, Fault, MessageLayout, Mode, PAYLOAD_SIZE, RecordLayout, SLOT_SIZE, TypeMismatch,
+    Typed, messages,
+};
+pub use producer::{Batch, Grant, Producer, RecordProducer, TypedGrant};
 pub use records::{ConsumeRecordsError, PushAllError, RecordError};
 pub use shards::{ShardCounters, ShardError, ShardedConsumer, Shards, ShardsBuilder};
+pub use typed::ReceiveError;
 pub use wait::WaitStrategy;

@@ -4,6 +4,7 @@ mod batch;
 mod grant;
 mod large;
 mod records;
+mod typed;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ pub use batch::Batch;
 pub use grant::Grant;
 use perdix_core::{Fault, PAYLOAD_SIZE, Producer as Core, Refused};
 pub use records::RecordProducer;
+pub use typed::TypedGrant;
 
 use crate::buffer::Buffer;
 use crate::counters::Counters;

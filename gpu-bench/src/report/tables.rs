@@ -1,6 +1,8 @@
 //! The figures as tables, for the terminal and for the HTML report.
 
-use crate::results::{Config, Crossing, Delivery, Idle, Interference, Latency, Path, Rate, Results};
+use crate::results::{
+    Config, Crossing, Delivery, EventCost, Idle, Interference, Latency, Path, Rate, Results,
+};
 use crate::stats::Spread;
 use crate::targets::{Target, Wanted, targets};
 use crate::units::{byte_rate, message_rate, milliseconds, nanoseconds};
@@ -52,6 +54,7 @@ pub fn tables(results: &Results) -> Vec<Table> {
         arrivals(results),
         interference(results),
         idle(results),
+        events(results),
         failures(results),
     ];
     all.into_iter().filter(|table| !table.rows.is_empty()).collect()
@@ -247,6 +250,25 @@ fn idle(results: &Results) -> Table {
                message after a pause (a whole round trip).",
         head: vec!["wait", "waited", "processor time", "first message", "min", "max"],
         rows: results.idle.iter().map(row).collect(),
+    }
+}
+
+fn events(results: &Results) -> Table {
+    let row = |row: &EventCost| {
+        let mut cells = vec![
+            row.logging.clone(),
+            format!("{} x {} threads", row.blocks, row.threads),
+            row.mode.name().to_owned(),
+        ];
+        cells.extend(spread(row.nanoseconds, |value| format!("{value:.1} ns")));
+        cells.push(row.read_per_second.map_or(String::new(), |rate| message_rate(rate.median)));
+        cells
+    };
+    Table {
+        title: "Events",
+        note: "What an event of two arguments costs the thread that logs it, by the GPU's clock, and how many one reader decodes.",
+        head: vec!["how", "who", "mode", "of a thread, median", "min", "max", "read"],
+        rows: results.events.iter().map(row).collect(),
     }
 }
 

@@ -80,7 +80,7 @@ impl GridProducer {
             return Err(Error::TooLong);
         }
         let source = Made::new(len, kind, |_, piece| make(piece));
-        self.send(1, &source, 0, self.link.limit_ns())
+        self.send_some(1, &source, 0, self.link.limit_ns())
     }
 
     /// Sends one message if a slot is free.
@@ -137,7 +137,8 @@ impl GridProducer {
             let left = count - sent;
             let asked = if left < u64::from(chunk) { left as u32 } else { chunk };
             let some = fitting(source, sent, asked);
-            self.send(some, source, sent, self.link.limit_ns()).map_err(|error| Partial { sent, error })?;
+            self.send_some(some, source, sent, self.link.limit_ns())
+                .map_err(|error| Partial { sent, error })?;
             sent += u64::from(some);
             if some < asked {
                 return Err(Partial { sent, error: Error::TooLong });
@@ -181,7 +182,13 @@ impl GridProducer {
     }
 
     #[inline(always)]
-    fn send(&mut self, count: u32, source: &impl Source, index: u64, limit_ns: u64) -> Result<(), Error> {
+    fn send_some(
+        &mut self,
+        count: u32,
+        source: &impl Source,
+        index: u64,
+        limit_ns: u64,
+    ) -> Result<(), Error> {
         if count == 0 {
             return Ok(());
         }

@@ -94,12 +94,44 @@ impl ThreadProducer {
         len: usize,
         make: impl Fn(usize) -> [u64; 2],
     ) -> Result<(), Error> {
+        self.produce_made_within(kind, len, make, self.link.limit_ns())
+    }
+
+    /// [`produce_made`](Self::produce_made) with another time limit.
+    ///
+    /// # Errors
+    /// As [`produce`](Self::produce); [`Error::Full`] if the limit is 0.
+    #[inline(always)]
+    pub fn produce_made_within(
+        &mut self,
+        kind: u16,
+        len: usize,
+        make: impl Fn(usize) -> [u64; 2],
+        limit_ns: u64,
+    ) -> Result<(), Error> {
         loop {
             match self.core.push_pairs(kind, 0, len, &make) {
-                Err(Refused::Full) => self.wait(self.link.limit_ns())?,
+                Err(Refused::Full) => self.wait(limit_ns)?,
                 other => return other.map_err(Error::from),
             }
         }
+    }
+
+    /// [`produce_or_drop`](Self::produce_or_drop) of a message as [`produce_made`](Self::produce_made) takes it.
+    ///
+    /// # Errors
+    /// As [`produce_or_drop`](Self::produce_or_drop).
+    #[inline(always)]
+    pub fn produce_made_or_drop(
+        &mut self,
+        kind: u16,
+        len: usize,
+        make: impl Fn(usize) -> [u64; 2],
+    ) -> Result<bool, Error> {
+        if len > PAYLOAD_SIZE {
+            return Err(Error::TooLong);
+        }
+        Ok(self.core.room_or_drop()? && self.core.push_pairs(kind, 0, len, make).map(|()| true)?)
     }
 
     /// Copies a message into the next slot without publishing it: [`publish`](Self::publish) then makes all staged messages

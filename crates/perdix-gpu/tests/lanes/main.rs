@@ -7,6 +7,7 @@ mod commands;
 mod common;
 mod crash_points;
 mod emulation;
+mod events;
 mod gaps;
 mod gone;
 mod granularity;
@@ -24,3 +25,4 @@ mod soak;
 
 mod stopped;
 mod timeout;
+mod typed;

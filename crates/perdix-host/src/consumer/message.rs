@@ -26,11 +26,16 @@ unsafe impl Sync for Message<'_> {}
 impl<'c> Message<'c> {
     /// Takes the next message, which a poll found there with this `meta`.
     #[inline(always)]
-    pub(super) fn take(core: &'c mut Core, meta: Meta) -> Self {
+    pub(crate) fn take(core: &'c mut Core, meta: Meta) -> Self {
         let number = core.next();
         let payload = NonNull::from(&core.ring().slot(number).payload).cast();
         core.take(1, meta.len() as u64);
         Self { core, payload, number, meta }
+    }
+
+    #[inline(always)]
+    pub(super) fn meta(&self) -> Meta {
+        self.meta
     }
 
     /// The user's tag, 0 unless given.
@@ -112,6 +117,11 @@ impl<'c> MessageRef<'c> {
         self.bytes
     }
 
+    #[inline(always)]
+    pub(super) fn meta(&self) -> Meta {
+        self.meta
+    }
+
     /// The user's tag, 0 unless given.
     pub fn kind(&self) -> u16 {
         self.meta.kind()
@@ -164,6 +174,11 @@ impl OwnedMessage {
             to.copy_from_slice(bytes);
         }
         Self { payload, number, meta }
+    }
+
+    #[inline(always)]
+    pub(super) fn meta(&self) -> Meta {
+        self.meta
     }
 
     /// The user's tag, 0 unless given.

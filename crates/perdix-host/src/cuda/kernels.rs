@@ -1,6 +1,7 @@
 //! PTX loaded, and kernels launched.
 
 use std::ffi::{CString, c_void};
+use std::sync::OnceLock;
 
 use cust::sys::{self, CUfunction, CUjit_option, CUmodule};
 
@@ -8,6 +9,7 @@ use super::attach::LaunchTarget;
 use super::driver;
 use super::error::{GpuError, check};
 use super::gpu::Gpu;
+use crate::events::{Sites, SitesError};
 
 /// Bytes for what the driver's compiler has to say.
 const LOG_BYTES: usize = 16 * 1024;
@@ -17,6 +19,9 @@ const LOG_BYTES: usize = 16 * 1024;
 pub struct Kernels {
     gpu: Gpu,
     module: CUmodule,
+    ptx: Box<str>,
+    /// Read from the PTX when they are asked for.
+    sites: OnceLock<Sites>,
 }
 
 // SAFETY: a module may be used from any thread with its context current, which every use sees to.
@@ -53,7 +58,7 @@ impl Gpu {
             let log = log.split(|byte| *byte == 0).next().map(String::from_utf8_lossy).unwrap_or_default();
             GpuError::Ptx { source: Box::new(source), log: log.into_owned() }
         })?;
-        Ok(Kernels { gpu: self.clone(), module })
+        Ok(Kernels { gpu: self.clone(), module, ptx: ptx.into(), sites: OnceLock::new() })
     }
 }
 
@@ -71,6 +76,18 @@ impl Kernels {
         check("cuModuleGetFunction", result)
             .map_err(|source| GpuError::NoKernel { name: name.into(), source: Box::new(source) })?;
         Ok(Launch { kernels: self, function, grid: 1, block: 1, arguments: Vec::new() })
+    }
+
+    /// The places in the kernels' sources that their events come from: for an [`EventReader`](crate::events::EventReader).
+    ///
+    /// # Errors
+    /// [`SitesError::Clash`].
+    pub fn sites(&self) -> Result<&Sites, SitesError> {
+        if let Some(sites) = self.sites.get() {
+            return Ok(sites);
+        }
+        let sites = Sites::from_ptx(&self.ptx)?;
+        Ok(self.sites.get_or_init(|| sites))
     }
 
     /// The device they were compiled for.

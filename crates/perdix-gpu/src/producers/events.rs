@@ -1,0 +1,205 @@
+//! Events from any thread of a grid, each by itself.
+
+use core::sync::atomic::Ordering;
+
+use perdix_core::events::{EVENT_KIND, Level, Scope};
+use perdix_core::{DeviceRing, Meta, Mode, sentinel};
+
+use crate::error::Error;
+use crate::events::{Draft, EventSink};
+use crate::gap::write_notice;
+use crate::intrinsics::{blocks, device_add, device_fence, device_take, threads_per_block};
+use crate::link::Link;
+use crate::stores::{store_last, store_pair};
+
+/// A ring for the events of a kernel: every thread logs by itself, wherever its control flow has taken it, with
+/// [`event!`](crate::event).
+///
+/// The ring is for the events of this launch alone. A full ring drops and counts events, and stalls nobody; events that must not be
+/// missed make it [wait](Self::waiting). Messages of one thread come in its order, those of several as they were claimed.
+///
+/// When the kernel ends the stream stays open for the next one, unless all its threads call [`finish`](Self::finish).
+#[derive(Debug)]
+pub struct Events {
+    link: Link,
+    /// The least important level that is sent.
+    level: Level,
+    waits: bool,
+}
+
+impl Events {
+    /// This thread's end of the ring. Every event is sent, down to `TRACE`.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] if the handle is none that a host made.
+    ///
+    /// # Safety
+    /// The handle is a host's, for a ring that outlives the kernel; only the `Events` of this launch's threads, one each, use it now.
+    #[inline(always)]
+    pub unsafe fn new(handle: DeviceRing) -> Result<Self, Error> {
+        // SAFETY: the caller's contract.
+        let link = unsafe { Link::new(&handle) }?;
+        // Threads may end where they like, and others may log later.
+        link.state().paused.store(1, Ordering::Relaxed);
+        Ok(Self { link, level: Level::Trace, waits: false })
+    }
+
+    /// Sends events of this level and the more important ones; the others cost a comparison.
+    #[must_use]
+    #[inline(always)]
+    pub fn up_to(self, level: Level) -> Self {
+        Self { level, ..self }
+    }
+
+    /// Waits for room, up to the ring's time limit, rather than drop an event. A consumer that stalls then stalls the kernel.
+    #[must_use]
+    #[inline(always)]
+    pub fn waiting(self) -> Self {
+        Self { waits: true, ..self }
+    }
+
+    /// This thread logs no more; when all threads of the launch have said so, the stream ends.
+    #[inline(always)]
+    pub fn finish(mut self) {
+        self.link.settle_counts();
+        // Everything that this thread claimed and counted comes before its being counted as finished.
+        device_fence();
+        let finished = device_add(&self.link.state().finished, 1) + 1;
+        if finished == threads() {
+            self.link.close();
+            // The next launch counts afresh.
+            self.link.state().finished.store(0, Ordering::Relaxed);
+        }
+    }
+
+    /// Claims a number: its slot is free. `None` if there is none, and the event was counted as dropped.
+    #[inline(always)]
+    fn claim(&mut self) -> Result<Option<u64>, Error> {
+        if self.link.has_failed() {
+            return Err(Error::Stopped);
+        }
+        if self.waits {
+            let number = device_add(&self.link.state().head, 1);
+            return self.wait_claimed(number).map(|()| Some(number));
+        }
+        if self.link.state().gap.load(Ordering::Relaxed) != 0 && !self.tell()? {
+            self.link.count_dropped(1);
+            return Ok(None);
+        }
+        let number = self.claim_free(1)?;
+        if number.is_none() {
+            self.link.count_dropped(1);
+        }
+        Ok(number)
+    }
+
+    /// Claims the next number if it and the `needed - 1` behind it have free slots.
+    #[inline(always)]
+    fn claim_free(&mut self, needed: u64) -> Result<Option<u64>, Error> {
+        let threads = threads();
+        // Where the ring has room for all threads at a time, that room is kept free: then a thread that finds a slot beyond it may
+        // claim without a look at what the others do meanwhile, since each claims one number at most before it looks again.
+        let is_roomy = self.link.ring.capacity() >= 2 * threads;
+        let margin = if is_roomy { threads } else { 0 };
+        loop {
+            let number = self.link.head();
+            let is_free = self.link.glance(number.wrapping_add(needed).wrapping_add(margin))?;
+            let head = &self.link.state().head;
+            if is_roomy {
+                if !is_free {
+                    return Ok(None);
+                }
+                let number = device_add(head, 1);
+                // Threads that claim without looking, because they wait, may have taken the room.
+                self.wait_claimed(number)?;
+                return Ok(Some(number));
+            }
+            let next = number.wrapping_add(1);
+            if is_free {
+                if head.compare_exchange(number, next, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+                    return Ok(Some(number));
+                }
+            } else if head.load(Ordering::Relaxed) == number {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Waits for the slot of a number that this thread has claimed, or ends the stream there.
+    #[inline(always)]
+    fn wait_claimed(&mut self, number: u64) -> Result<(), Error> {
+        let waited = self.link.wait_alone(number.wrapping_add(1));
+        if let Err(error) = waited {
+            self.link.give_up(number, error);
+        }
+        waited
+    }
+
+    /// Publishes the notice of what was dropped, if nobody else does and there is room for it and an event; whether there is nothing more
+    /// to tell.
+    #[inline(always)]
+    fn tell(&mut self) -> Result<bool, Error> {
+        let state = self.link.state();
+        if state.telling.compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+            return Ok(false);
+        }
+        // On a ring of one slot there is never room for both.
+        let needed = if self.link.ring.capacity() == 1 { 1 } else { 2 };
+        let claimed = self.claim_free(needed);
+        if let Ok(Some(number)) = claimed {
+            // The number was claimed before the count is taken: who sees no gap any more claims a later one.
+            device_fence();
+            let dropped = device_take(&self.link.state().gap);
+            write_notice(self.link.ring.slot(number), number, dropped, self.link.ring.mode());
+        }
+        // After the taking, so that the next one to tell takes what came later.
+        device_fence();
+        self.link.state().telling.store(0, Ordering::Relaxed);
+        claimed.map(|number| number.is_some())
+    }
+
+    /// Publishes an event as message `number`, which is claimed and whose slot is free.
+    #[inline(always)]
+    fn publish<const N: usize>(&mut self, number: u64, event: &Draft<N>) {
+        let (slot, head) = (self.link.ring.slot(number), event.head(Scope::Thread, N));
+        let len = Draft::<N>::LEN;
+        let meta = Meta::new(len, 0, EVENT_KIND);
+        match self.link.ring.mode() {
+            Mode::FenceFree => {
+                sentinel::publish_pairs(slot, number, meta, |piece| event.piece(head, piece));
+            }
+            Mode::Fenced => {
+                for piece in 0..len.div_ceil(16) {
+                    let [low, high] = slot.pair(piece as u32 + 1);
+                    store_pair(low, high, event.piece(head, piece));
+                }
+                slot.meta.store(meta.word(), Ordering::Relaxed);
+                // pairs with the Acquire loads of seq in Consumer::learn_run and Consumer::ready
+                store_last(&slot.seq, number.wrapping_add(1), Ordering::Release);
+            }
+        }
+        self.link.count(1, len as u64, 0);
+    }
+}
+
+impl EventSink for Events {
+    #[inline(always)]
+    fn send_event<const N: usize>(&mut self, level: Level, event: &Draft<N>) -> bool {
+        if level > self.level {
+            return false;
+        }
+        match self.claim() {
+            Ok(Some(number)) => {
+                self.publish(number, event);
+                true
+            }
+            Ok(None) | Err(_) => false,
+        }
+    }
+}
+
+/// Threads of the launch.
+#[inline(always)]
+fn threads() -> u64 {
+    blocks() * u64::from(threads_per_block())
+}

@@ -1,0 +1,211 @@
+//! Messages that are values of a type, the same on the host.
+
+use core::marker::PhantomData;
+use core::mem::size_of;
+
+use bytemuck::NoUninit;
+use perdix_core::{MessageLayout, Typed};
+
+use crate::error::Error;
+use crate::producers::{BlockProducer, GridProducer, ThreadProducer, WarpProducer};
+use crate::source::{Source, read_piece};
+
+/// Typed messages that a closure makes, one to a slot: a batch for any producer's `produce_batch`.
+///
+/// `make(i)` returns message `i` of the batch; like all of a [`Source`] it is called by many lanes, in any order, more than once.
+///
+/// ```
+/// use perdix_gpu::emulation::{self, EmulatedRing};
+/// use perdix_gpu::{Mode, Values, WarpProducer};
+///
+/// #[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+/// #[repr(C)]
+/// struct Tile {
+///     index: u64,
+///     residual: f64,
+/// }
+/// impl perdix_gpu::Typed for Tile {
+///     const KIND: u16 = 1;
+/// }
+///
+/// let mut ring = EmulatedRing::new(64, Mode::Fenced);
+/// emulation::launch(1, 32, || {
+///     // SAFETY: one warp, and the ring outlives the launch.
+///     let Ok(mut producer) = (unsafe { WarpProducer::new(ring.handle()) }) else { return };
+///     let tiles = Values::new(|index| Tile { index, residual: 1.0 / index as f64 });
+///     if producer.produce_batch(40, &tiles).is_ok() && producer.send(&Tile { index: 40, residual: 0.0 }).is_ok() {
+///         producer.finish();
+///     }
+/// });
+/// let messages = ring.received();
+/// assert_eq!(messages.len(), 41);
+/// assert_eq!((messages[7].0, messages[7].1[0]), (1, 7));
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Values<T, F> {
+    make: F,
+    value: PhantomData<fn() -> T>,
+}
+
+impl<T: Typed, F: Fn(u64) -> T> Values<T, F> {
+    /// As many messages as a batch asks for; `make(i)` returns message `i`.
+    #[inline(always)]
+    pub fn new(make: F) -> Self {
+        Self { make, value: PhantomData }
+    }
+}
+
+impl<T: Typed, F: Fn(u64) -> T> Source for Values<T, F> {
+    #[inline(always)]
+    fn len(&self, _index: u64) -> usize {
+        MessageLayout::<T>::SIZE
+    }
+
+    #[inline(always)]
+    fn kind(&self, _index: u64) -> u16 {
+        T::KIND
+    }
+
+    #[inline(always)]
+    fn piece(&self, index: u64, piece: usize) -> [u64; 2] {
+        piece_of(&(self.make)(index), piece)
+    }
+}
+
+impl ThreadProducer {
+    /// Sends a value, waiting while the ring is full, up to the ring's time limit.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`], [`Error::ConsumerGone`] or [`Error::Corrupt`]; nothing was sent then.
+    #[inline(always)]
+    pub fn send<T: Typed>(&mut self, value: &T) -> Result<(), Error> {
+        self.produce_made(T::KIND, MessageLayout::<T>::SIZE, |piece| piece_of(value, piece))
+    }
+
+    /// Sends a value if a slot is free.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), with [`Error::Full`] instead of [`Error::TimedOut`].
+    #[inline(always)]
+    pub fn try_send<T: Typed>(&mut self, value: &T) -> Result<(), Error> {
+        self.produce_made_within(T::KIND, MessageLayout::<T>::SIZE, |piece| piece_of(value, piece), 0)
+    }
+
+    /// Sends a value if a slot is free; if the ring is full, drops and counts it. Whether it was sent.
+    ///
+    /// # Errors
+    /// [`Error::ConsumerGone`] or [`Error::Corrupt`].
+    #[inline(always)]
+    pub fn send_or_drop<T: Typed>(&mut self, value: &T) -> Result<bool, Error> {
+        self.produce_made_or_drop(T::KIND, MessageLayout::<T>::SIZE, |piece| piece_of(value, piece))
+    }
+}
+
+/// For producers of whole warps: all lanes call with the same value.
+macro_rules! converged_sends {
+    ($producer:ty, $errors:literal) => {
+        impl $producer {
+            /// Sends a value, the same in all lanes, waiting while the ring is full, up to the ring's time limit.
+            ///
+            /// # Errors
+            #[doc = $errors]
+            #[inline(always)]
+            pub fn send<T: Typed>(&mut self, value: &T) -> Result<(), Error> {
+                self.produce(T::KIND, MessageLayout::<T>::SIZE, |piece| piece_of(value, piece))
+            }
+
+            /// Sends a value, the same in all lanes, if a slot is free.
+            ///
+            /// # Errors
+            /// As `try_produce`.
+            #[inline(always)]
+            pub fn try_send<T: Typed>(&mut self, value: &T) -> Result<(), Error> {
+                self.try_produce(T::KIND, MessageLayout::<T>::SIZE, |piece| piece_of(value, piece))
+            }
+
+            /// Sends a value, the same in all lanes, if a slot is free; if the ring is full, drops and counts it. Whether it was sent.
+            ///
+            /// # Errors
+            /// As `produce_or_drop`.
+            #[inline(always)]
+            pub fn send_or_drop<T: Typed>(&mut self, value: &T) -> Result<bool, Error> {
+                self.produce_or_drop(T::KIND, MessageLayout::<T>::SIZE, |piece| piece_of(value, piece))
+            }
+        }
+    };
+}
+
+converged_sends!(
+    WarpProducer,
+    "[`Error::TimedOut`], [`Error::ConsumerGone`] or [`Error::Corrupt`]; nothing was sent then."
+);
+converged_sends!(
+    GridProducer,
+    "[`Error::TimedOut`], [`Error::ConsumerGone`], [`Error::Corrupt`] or [`Error::Stopped`]: the stream ends before this message, for all \
+     warps."
+);
+
+impl BlockProducer {
+    /// Sends a value, the same in all threads, waiting while the ring is full, up to the ring's time limit. Many at once are faster: a
+    /// batch of [`Values`].
+    ///
+    /// # Errors
+    /// As [`produce_batch`](Self::produce_batch).
+    #[inline(always)]
+    pub fn send<T: Typed>(&mut self, value: &T) -> Result<(), Error> {
+        self.produce_batch(1, &Values::new(|_| *value))
+    }
+
+    /// Sends a value, the same in all threads, if a slot is free.
+    ///
+    /// # Errors
+    /// As [`try_produce_batch`](Self::try_produce_batch).
+    #[inline(always)]
+    pub fn try_send<T: Typed>(&mut self, value: &T) -> Result<(), Error> {
+        self.try_produce_batch(1, &Values::new(|_| *value))
+    }
+
+    /// Sends a value, the same in all threads, if a slot is free; if the ring is full, drops and counts it. Whether it was sent.
+    ///
+    /// # Errors
+    /// As [`produce_batch_or_drop`](Self::produce_batch_or_drop).
+    #[inline(always)]
+    pub fn send_or_drop<T: Typed>(&mut self, value: &T) -> Result<bool, Error> {
+        self.produce_batch_or_drop(1, &Values::new(|_| *value))
+    }
+}
+
+/// Values up to this size are taken apart in registers; larger ones are read from (local) memory.
+const IN_REGISTERS: usize = 64;
+
+/// Bytes `16 * piece` to `16 * piece + 16` of a value.
+#[inline(always)]
+fn piece_of<T: NoUninit>(value: &T, piece: usize) -> [u64; 2] {
+    let size = size_of::<T>();
+    let (at, mut bytes) = (16 * piece, [0; 2]);
+    if at >= size {
+        return bytes;
+    }
+    if size > IN_REGISTERS {
+        let left = if size - at < 16 { size - at } else { 16 };
+        // SAFETY: so many bytes of the value are left, all initialised (`NoUninit`).
+        return unsafe { read_piece(core::ptr::from_ref(value).cast::<u8>().wrapping_add(at), left) };
+    }
+    let start = core::ptr::from_ref(value).cast::<u8>();
+    // All words with a selection: an address that is computed would force the value out of the registers.
+    for word in 0..size.div_ceil(4) {
+        let found = if 4 * word + 4 <= size {
+            // SAFETY: four bytes inside the value, all initialised (`NoUninit`).
+            unsafe { start.wrapping_add(4 * word).cast::<u32>().read_unaligned() }
+        } else {
+            (4 * word..size).fold(0, |found, byte| {
+                // SAFETY: inside the value, whose bytes are all initialised (`NoUninit`).
+                found | u32::from(unsafe { start.wrapping_add(byte).read() }) << (8 * (byte % 4))
+            })
+        };
+        if word / 4 == piece {
+            bytes[word % 4 / 2] |= u64::from(found) << (32 * (word % 2));
+        }
+    }
+    bytes
+}

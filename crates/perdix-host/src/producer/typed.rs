@@ -1,0 +1,144 @@
+//! Messages that are values of a type.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
+use std::time::Duration;
+
+use bytemuck::{AnyBitPattern, bytes_of};
+use perdix_core::{MessageLayout, Typed};
+
+use super::{Grant, Producer};
+use crate::error::ProduceError;
+
+/// Values of a type as messages of its kind. A type that does not fit a slot does not compile.
+impl Producer<'_> {
+    /// Publishes a value, waiting while the ring is full.
+    ///
+    /// # Errors
+    /// [`ProduceError::ConsumerGone`] or [`ProduceError::Corrupt`].
+    #[inline]
+    pub fn send<T: Typed>(&mut self, value: &T) -> Result<(), ProduceError> {
+        self.produce_kind(kind_of::<T>(), bytes_of(value))
+    }
+
+    /// Publishes a value if a slot is free.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), and [`ProduceError::Full`].
+    #[inline]
+    pub fn try_send<T: Typed>(&mut self, value: &T) -> Result<(), ProduceError> {
+        self.try_produce_kind(kind_of::<T>(), bytes_of(value))
+    }
+
+    /// Publishes a value, waiting no longer than `limit`.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), and [`ProduceError::TimedOut`].
+    pub fn send_timeout<T: Typed>(&mut self, value: &T, limit: Duration) -> Result<(), ProduceError> {
+        let (kind, bytes) = (kind_of::<T>(), bytes_of(value));
+        match self.core().push(kind, 0, bytes) {
+            Ok(()) => Ok(()),
+            Err(refused) => self.produce_slowly(refused, kind, bytes, Some(limit)),
+        }
+    }
+
+    /// Publishes a value if a slot is free; if the ring is full, drops and counts it as
+    /// [`produce_or_drop`](Self::produce_or_drop) does. Whether it was published.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn send_or_drop<T: Typed>(&mut self, value: &T) -> Result<bool, ProduceError> {
+        self.produce_or_drop_kind(kind_of::<T>(), bytes_of(value))
+    }
+
+    /// Reserves the next slot for a value that is made in place, waiting while the ring is full.
+    ///
+    /// ```
+    /// # #[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    /// # #[repr(C)]
+    /// # struct Row([f32; 60]);
+    /// # impl perdix_host::Typed for Row {
+    /// #     const KIND: u16 = 3;
+    /// # }
+    /// let mut buffer = perdix_host::Buffer::new(8)?;
+    /// let (mut producer, mut consumer) = buffer.split_mut();
+    /// let mut row = producer.reserve_as::<Row>()?;
+    /// row.0.fill(0.5);
+    /// row.commit();
+    /// assert_eq!(consumer.receive::<Row>()?.0[59], 0.5);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    #[inline]
+    pub fn reserve_as<T: Typed + AnyBitPattern>(&mut self) -> Result<TypedGrant<'_, T>, ProduceError> {
+        Ok(TypedGrant::new(self.reserve(MessageLayout::<T>::SIZE)?))
+    }
+
+    /// [`reserve_as`](Self::reserve_as), if a slot is free.
+    ///
+    /// # Errors
+    /// As [`try_send`](Self::try_send).
+    #[inline]
+    pub fn try_reserve_as<T: Typed + AnyBitPattern>(&mut self) -> Result<TypedGrant<'_, T>, ProduceError> {
+        Ok(TypedGrant::new(self.try_reserve(MessageLayout::<T>::SIZE)?))
+    }
+}
+
+/// A slot reserved for a value: write it, then [`commit`](Self::commit). Until you do its bytes are what an earlier message left there.
+///
+/// Dropping (or forgetting) it publishes nothing.
+#[must_use = "a grant that is not committed publishes nothing"]
+pub struct TypedGrant<'p, T> {
+    grant: Grant<'p>,
+    value: PhantomData<fn() -> T>,
+}
+
+impl<'p, T: Typed + AnyBitPattern> TypedGrant<'p, T> {
+    /// The grant has the size of a `T`.
+    #[inline(always)]
+    fn new(mut grant: Grant<'p>) -> Self {
+        grant.set_kind(T::KIND);
+        Self { grant, value: PhantomData }
+    }
+
+    /// Publishes the value.
+    #[inline]
+    pub fn commit(self) {
+        self.grant.commit();
+    }
+}
+
+impl<T: Typed + AnyBitPattern> Deref for TypedGrant<'_, T> {
+    type Target = T;
+
+    #[inline(always)]
+    fn deref(&self) -> &T {
+        // SAFETY: the grant has the size of a `T` (`new`), a payload in a slot is aligned to 16, which is enough for any message type
+        // (`MessageLayout`), and any bytes are a `T`.
+        unsafe { &*self.grant.as_ptr().cast() }
+    }
+}
+
+impl<T: Typed + AnyBitPattern> DerefMut for TypedGrant<'_, T> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as in `deref`; and a `T` has no padding (`NoUninit`), so that all bytes stay initialised.
+        unsafe { &mut *self.grant.as_mut_ptr().cast() }
+    }
+}
+
+impl<T: Typed + AnyBitPattern + fmt::Debug> fmt::Debug for TypedGrant<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TypedGrant").field(&**self).finish()
+    }
+}
+
+/// The kind of a type that is known to fit a slot.
+#[inline(always)]
+const fn kind_of<T: Typed>() -> u16 {
+    const { assert!(MessageLayout::<T>::SIZE <= perdix_core::PAYLOAD_SIZE) };
+    T::KIND
+}
