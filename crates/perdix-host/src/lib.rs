@@ -71,8 +71,8 @@ pub use emulated::{EmulatedProducer, LaneFault};
 pub use error::{ConsumeError, CreateError, ProduceAllError, ProduceError};
 pub use memory::MemoryKind;
 pub use perdix_core::{
-    AnyOf, Corruption, DeviceRing, Fault, MessageLayout, Mode, PAYLOAD_SIZE, RecordLayout, SLOT_SIZE, TypeMismatch,
-    Typed, messages,
+    AnyOf, Corruption, DeviceRing, Fault, MessageLayout, Mode, PAYLOAD_SIZE, RecordLayout, SLOT_SIZE,
+    TypeMismatch, Typed, messages,
 };
 pub use producer::{Batch, Grant, Producer, RecordProducer, TypedGrant};
 pub use records::{ConsumeRecordsError, PushAllError, RecordError};
