@@ -5,18 +5,22 @@ mod iter;
 mod large;
 mod look;
 mod message;
+mod reader;
 mod records;
+mod recv;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use batch::MessageBatch;
-pub use iter::Messages;
+pub use iter::{IntoMessages, Messages};
 pub use large::Large;
 pub use message::{Message, MessageRef, OwnedMessage};
 use perdix_core::{Consumer as Core, Corruption, Meta, Poll};
+pub use reader::Reader;
 pub use records::RecordBatch;
+pub use recv::RecvTimeoutError;
 
 use crate::buffer::Buffer;
 use crate::counters::Counters;
@@ -32,19 +36,21 @@ use crate::wait::Waiter;
 #[derive(Debug)]
 pub struct Consumer<'a> {
     shared: Arc<Shared>,
+    progress: reader::Progress,
     /// Borrows the buffer, and (as `Cell` is not `Sync`) keeps the half to one thread at a time.
     borrow: PhantomData<(&'a mut Buffer, std::cell::Cell<()>)>,
 }
 
 impl<'a> Consumer<'a> {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, borrow: PhantomData }
+        Self { shared, progress: reader::Progress::default(), borrow: PhantomData }
     }
 
     /// The next message, if it is there.
     ///
     /// `None` means nothing now. Whether something may still come, [`status`](Self::status) tells; and if messages were dropped here,
     /// nothing comes before it has told that.
+    #[doc(alias = "try_recv")]
     #[inline]
     pub fn try_consume(&mut self) -> Option<Message<'_>> {
         match self.poll() {
@@ -58,6 +64,7 @@ impl<'a> Consumer<'a> {
     /// # Errors
     /// [`ConsumeError::EndOfStream`], [`ConsumeError::Corrupt`]; with a producer that drops messages when the ring is full
     /// [`ConsumeError::Gap`]; with a GPU producer also [`ConsumeError::ProducerFailed`] and [`ConsumeError::ProducerLost`].
+    #[doc(alias = "recv")]
     #[inline]
     pub fn consume(&mut self) -> Result<Message<'_>, ConsumeError> {
         let meta = self.wait_for_message(None)?;

@@ -57,12 +57,15 @@ mod wait;
 
 pub use buffer::Buffer;
 pub use builder::Builder;
-pub use consumer::{Consumer, Large, Message, MessageBatch, MessageRef, Messages, OwnedMessage, RecordBatch};
+pub use consumer::{
+    Consumer, IntoMessages, Large, Message, MessageBatch, MessageRef, Messages, OwnedMessage, Reader,
+    RecordBatch, RecvTimeoutError,
+};
 pub use counters::{Counters, Snapshot};
 pub use error::{ConsumeError, CreateError, ProduceAllError, ProduceError};
 pub use memory::MemoryKind;
 pub use perdix_core::{Corruption, Fault, Mode, PAYLOAD_SIZE, RecordLayout, SLOT_SIZE};
-pub use producer::{Batch, Grant, Producer, RecordProducer};
+pub use producer::{Batch, Grant, Producer, RecordProducer, Writer};
 pub use records::{ConsumeRecordsError, PushAllError, RecordError};
 pub use shards::{ShardCounters, ShardError, ShardedConsumer, Shards, ShardsBuilder};
 pub use wait::WaitStrategy;

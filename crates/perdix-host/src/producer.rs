@@ -4,6 +4,7 @@ mod batch;
 mod grant;
 mod large;
 mod records;
+mod writer;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ pub use batch::Batch;
 pub use grant::Grant;
 use perdix_core::{Fault, PAYLOAD_SIZE, Producer as Core, Refused};
 pub use records::RecordProducer;
+pub use writer::Writer;
 
 use crate::buffer::Buffer;
 use crate::counters::Counters;
@@ -47,6 +49,7 @@ impl Producer<'_> {
     ///
     /// # Errors
     /// [`ProduceError::Full`], [`ProduceError::TooLong`], [`ProduceError::ConsumerGone`] or [`ProduceError::Corrupt`].
+    #[doc(alias = "try_send")]
     #[inline]
     pub fn try_produce(&mut self, message: &[u8]) -> Result<(), ProduceError> {
         self.try_produce_kind(0, message)
@@ -66,6 +69,7 @@ impl Producer<'_> {
     ///
     /// # Errors
     /// [`ProduceError::TooLong`], [`ProduceError::ConsumerGone`] or [`ProduceError::Corrupt`].
+    #[doc(alias = "send")]
     #[inline]
     pub fn produce(&mut self, message: &[u8]) -> Result<(), ProduceError> {
         self.produce_kind(0, message)
