@@ -8,6 +8,8 @@ mod message;
 mod reader;
 mod records;
 mod recv;
+#[cfg(feature = "futures")]
+mod stream;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -21,6 +23,8 @@ use perdix_core::{Consumer as Core, Corruption, Meta, Poll};
 pub use reader::Reader;
 pub use records::RecordBatch;
 pub use recv::RecvTimeoutError;
+#[cfg(feature = "futures")]
+pub use stream::{MessageStream, Ready};
 
 use crate::buffer::Buffer;
 use crate::counters::Counters;

@@ -47,6 +47,8 @@ mod error;
 mod liveness;
 mod memory;
 mod peer;
+#[cfg(feature = "futures")]
+pub mod poller;
 #[cfg(target_os = "linux")]
 pub mod process;
 mod producer;
@@ -61,11 +63,17 @@ pub use consumer::{
     Consumer, IntoMessages, Large, Message, MessageBatch, MessageRef, Messages, OwnedMessage, Reader,
     RecordBatch, RecvTimeoutError,
 };
+#[cfg(feature = "futures")]
+pub use consumer::{MessageStream, Ready};
 pub use counters::{Counters, Snapshot};
 pub use error::{ConsumeError, CreateError, ProduceAllError, ProduceError};
 pub use memory::MemoryKind;
 pub use perdix_core::{Corruption, Fault, Mode, PAYLOAD_SIZE, RecordLayout, SLOT_SIZE};
 pub use producer::{Batch, Grant, Producer, RecordProducer, Writer};
+#[cfg(feature = "futures")]
+pub use producer::{MessageSink, Room, SinkError};
 pub use records::{ConsumeRecordsError, PushAllError, RecordError};
+#[cfg(feature = "futures")]
+pub use shards::ShardStream;
 pub use shards::{ShardCounters, ShardError, ShardedConsumer, Shards, ShardsBuilder};
 pub use wait::WaitStrategy;

@@ -4,6 +4,8 @@ mod batch;
 mod grant;
 mod large;
 mod records;
+#[cfg(feature = "futures")]
+mod sink;
 mod writer;
 
 use std::marker::PhantomData;
@@ -14,6 +16,8 @@ pub use batch::Batch;
 pub use grant::Grant;
 use perdix_core::{Fault, PAYLOAD_SIZE, Producer as Core, Refused};
 pub use records::RecordProducer;
+#[cfg(feature = "futures")]
+pub use sink::{MessageSink, Room, SinkError};
 pub use writer::Writer;
 
 use crate::buffer::Buffer;
