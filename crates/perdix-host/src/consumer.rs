@@ -30,6 +30,7 @@ use crate::buffer::Buffer;
 use crate::counters::Counters;
 use crate::error::ConsumeError;
 use crate::shared::Shared;
+use crate::trace;
 use crate::wait::Waiter;
 
 /// The consuming half of a [`Buffer`], whoever produces. Dropping it tells the producer that nobody reads any more.
@@ -264,7 +265,10 @@ impl<'a> Consumer<'a> {
                 Poll::Gap(_) => self.gap()?,
                 Poll::Empty => {}
             }
-            waiter.pause().map_err(|waited| ConsumeError::TimedOut { waited })?;
+            waiter.pause().map_err(|waited| {
+                trace::timed_out(&self.shared.ring, "consumer", waited);
+                ConsumeError::TimedOut { waited }
+            })?;
             if waiter.is_time_to_look() {
                 self.check_producer()?;
             }
@@ -284,7 +288,11 @@ impl<'a> Consumer<'a> {
     #[cold]
     fn end(&mut self) -> ConsumeError {
         match self.core().fault() {
-            Some(fault) => ConsumeError::ProducerFailed { fault, first_missing: self.position() },
+            Some(fault) => {
+                let first_missing = self.position();
+                trace::failed(&self.shared.ring, fault, first_missing);
+                ConsumeError::ProducerFailed { fault, first_missing }
+            }
             None => ConsumeError::EndOfStream,
         }
     }
@@ -301,7 +309,11 @@ impl<'a> Consumer<'a> {
             Poll::Empty => match self.core().take_untold() {
                 // It dropped messages, and came to no notice of that.
                 Some(dropped) => Err(ConsumeError::Gap { dropped, position: self.position() }),
-                None => Err(ConsumeError::ProducerLost { first_missing: self.position(), why }),
+                None => {
+                    let first_missing = self.position();
+                    trace::lost(&self.shared.ring, &why, first_missing);
+                    Err(ConsumeError::ProducerLost { first_missing, why })
+                }
             },
         }
     }
@@ -313,6 +325,8 @@ impl Drop for Consumer<'_> {
             use ConsumeError::{EndOfStream, ProducerFailed, ProducerLost};
             matches!(error, EndOfStream | ProducerFailed { .. } | ProducerLost { .. })
         };
+        let messages = self.core().taken().0;
+        trace::left(&self.shared.ring, messages);
         let over = self.shared.peer.is_process && self.status().is_err_and(is_over);
         self.core().leave();
         self.shared.peer.leave(over);

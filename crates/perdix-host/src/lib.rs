@@ -46,6 +46,8 @@ pub mod cuda;
 mod error;
 mod liveness;
 mod memory;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod peer;
 #[cfg(feature = "futures")]
 pub mod poller;
@@ -55,6 +57,7 @@ mod producer;
 mod records;
 mod shards;
 mod shared;
+mod trace;
 mod wait;
 
 pub use buffer::Buffer;

@@ -24,6 +24,7 @@ use crate::buffer::Buffer;
 use crate::counters::Counters;
 use crate::error::{ProduceAllError, ProduceError};
 use crate::shared::Shared;
+use crate::trace;
 use crate::wait::{WaitStrategy, Waiter};
 
 /// Messages staged before [`Producer::produce_all`] publishes them: enough to spread the cost, few enough that the consumer
@@ -287,12 +288,15 @@ impl Producer<'_> {
 
 impl Drop for Producer<'_> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        let panicking = std::thread::panicking();
+        if panicking {
             // Not an end that anybody wanted: the consumer must not take what came for all there is.
             self.core().fail(Fault::Panicked);
         } else {
             self.core().finish();
         }
+        let messages = self.core().counts().0;
+        trace::produced(&self.shared.ring, messages, panicking);
         self.shared.peer.leave(false);
     }
 }
@@ -311,7 +315,10 @@ fn wait_for_slots(
             Err(Refused::Full) if limit == Some(Duration::ZERO) => {
                 return Err(ProduceError::TimedOut { waited: Duration::ZERO });
             }
-            Err(Refused::Full) => waiter.pause().map_err(|waited| ProduceError::TimedOut { waited })?,
+            Err(Refused::Full) => waiter.pause().map_err(|waited| {
+                trace::timed_out(core.ring(), "producer", waited);
+                ProduceError::TimedOut { waited }
+            })?,
             Err(other) => return Err(explain(other, core, 0, slots)),
         }
     }
@@ -321,7 +328,10 @@ fn wait_for_slots(
 fn explain(refused: Refused, core: &Core, len: usize, needed: u64) -> ProduceError {
     match refused {
         Refused::Full => ProduceError::Full { needed, capacity: core.ring().capacity() },
-        Refused::ConsumerGone => ProduceError::ConsumerGone,
+        Refused::ConsumerGone => {
+            trace::consumer_gone(core.ring());
+            ProduceError::ConsumerGone
+        }
         Refused::TooLong => ProduceError::TooLong { len, limit: PAYLOAD_SIZE },
         Refused::CorruptTail => ProduceError::Corrupt,
     }

@@ -10,6 +10,7 @@ use crate::error::CreateError;
 use crate::liveness::Liveness;
 use crate::memory::{MemoryKind, Region};
 use crate::peer::Peer;
+use crate::trace;
 use crate::wait::WaitStrategy;
 
 /// The ring, its memory, and the state of both halves.
@@ -65,7 +66,7 @@ impl Shared {
         if let Some(messages) = tail_every {
             consumer = consumer.with_tail_every(messages);
         }
-        Ok(Self {
+        let shared = Self {
             producer: CachePadded::new(UnsafeCell::new(producer)),
             consumer: CachePadded::new(UnsafeCell::new(consumer)),
             ring,
@@ -74,7 +75,9 @@ impl Shared {
             peer: Peer::none(),
             memory: Some(memory),
             reason,
-        })
+        };
+        trace::made(&shared.ring, &shared.reason);
+        Ok(shared)
     }
 
     /// A ring that this process shares with another, and in which it has one role; the state of the other half is not used.
@@ -107,6 +110,14 @@ impl Shared {
     /// Why no more messages will come although the stream has not ended; `None` while some may.
     pub(crate) fn producer_lost(&self) -> Option<String> {
         self.liveness.lost().or_else(|| self.peer.lost())
+    }
+
+    /// Whether the producer's counters are up to date: kernels count when they pause or finish.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn producer_counts(&self) -> bool {
+        let ended =
+            perdix_core::Cursor::from_word(self.ring.control().producer.end.load(Ordering::Relaxed)).flag();
+        ended || self.peer.produced_by_core() != Some(false) && !self.liveness.has_kernels()
     }
 
     /// The ring's memory.
@@ -178,6 +189,7 @@ impl Drop for Shared {
         if !self.liveness.ended_within_limit() {
             // Freed memory that a kernel still writes to would be somebody else's: better lost than corrupted.
             std::mem::forget(self.memory.take());
+            trace::leaked(&self.ring);
             // And its role is not over either.
             #[cfg(feature = "cuda")]
             self.peer.keep_for_ever();
