@@ -19,7 +19,9 @@ const MESSAGE: [u8; 32] = [7; 32];
 fn main() -> Result<(), Box<dyn Error>> {
     println!("{MESSAGES} messages of 32 bytes, ring of 4096 slots, producer a thread that sends one by one:");
     rate("threads, in place (for_each)", |mut consumer| {
-        let _ = consumer.for_each(|message| drop(std::hint::black_box(message)));
+        let _ = consumer.for_each(|message| {
+            std::hint::black_box(message);
+        });
     })?;
     rate("threads, copies (messages)", |consumer| consumer.into_iter().for_each(drop))?;
     rate("task, in place (next_message)", |mut consumer| {

@@ -14,6 +14,9 @@
 //!   corrupts nothing: the slot is released with the next one.
 //! * *Records*: small values of one type go many to a slot ([`Producer::records`]) and are read where they lie
 //!   ([`Consumer::for_each_record`]).
+//! * *Bytes*: a consumer is read as a file is ([`Consumer::reader`]), a producer written to ([`Producer::writer`]).
+//! * *Tasks*: with the feature `futures`, `Consumer::into_stream`, `Consumer::next_message` and `Producer::into_sink` on any executor.
+//! * *Seen from outside*: [`Counters`]; with the features `metrics` and `tracing` those facades.
 //! * One producer, one consumer, in order. Both halves are `Send`, neither is `Sync` or `Clone`. [`Shards`] are several rings at
 //!   once, for many producers and one consumer ([`ShardedConsumer`]) or many.
 //!
@@ -36,6 +39,15 @@
 //! })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+
+/// The examples of two chapters of the book, as tests.
+#[cfg(all(doctest, feature = "futures", feature = "metrics"))]
+mod chapters {
+    #[doc = include_str!("../../../docs/async.md")]
+    mod tasks {}
+    #[doc = include_str!("../../../docs/observability.md")]
+    mod observability {}
+}
 
 mod buffer;
 mod builder;

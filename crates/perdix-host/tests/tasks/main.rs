@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Wake;
 use std::thread;
 
-use perdix_host::{Buffer, Mode};
+use perdix_host::{Buffer, Mode, poller};
 
 const MODES_AND_SLOTS: [(Mode, usize); 4] =
     [(Mode::Fenced, 1), (Mode::FenceFree, 8), (Mode::Fenced, 64), (Mode::FenceFree, 1)];
@@ -39,6 +39,15 @@ impl Wake for Count {
 impl Count {
     fn get(&self) -> usize {
         self.0.load(Ordering::SeqCst)
+    }
+
+    /// Whether it was not woken although the poller has looked since this was called.
+    fn stays_asleep(&self) -> bool {
+        let (woken, looks) = (self.get(), poller::stats().looks);
+        while poller::stats().looks < looks + 2 && self.get() == woken {
+            thread::yield_now();
+        }
+        self.get() == woken
     }
 
     /// Waits until it was woken `times` times in all; the process's watchdog ends it if that never happens.
