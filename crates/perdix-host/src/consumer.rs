@@ -20,6 +20,7 @@ pub use iter::{IntoMessages, Messages};
 pub use large::Large;
 pub use message::{Message, MessageRef, OwnedMessage};
 use perdix_core::{Consumer as Core, Corruption, Meta, Poll};
+pub(crate) use reader::Progress;
 pub use reader::Reader;
 pub use records::RecordBatch;
 pub use recv::RecvTimeoutError;
@@ -41,14 +42,13 @@ use crate::wait::Waiter;
 #[derive(Debug)]
 pub struct Consumer<'a> {
     shared: Arc<Shared>,
-    progress: reader::Progress,
     /// Borrows the buffer, and (as `Cell` is not `Sync`) keeps the half to one thread at a time.
     borrow: PhantomData<(&'a mut Buffer, std::cell::Cell<()>)>,
 }
 
 impl<'a> Consumer<'a> {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, progress: reader::Progress::default(), borrow: PhantomData }
+        Self { shared, borrow: PhantomData }
     }
 
     /// The next message, if it is there.

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use crossbeam_utils::CachePadded;
 use perdix_core::{Config, Consumer as ConsumerCore, Producer as ProducerCore, Ring};
 
+use crate::consumer::Progress;
 use crate::error::CreateError;
 use crate::liveness::Liveness;
 use crate::memory::{MemoryKind, Region};
@@ -21,6 +22,8 @@ use crate::wait::WaitStrategy;
 pub(crate) struct Shared {
     producer: CachePadded<UnsafeCell<ProducerCore>>,
     consumer: CachePadded<UnsafeCell<ConsumerCore>>,
+    /// What the consumer has read of its next message.
+    pub(crate) progress: CachePadded<Progress>,
     pub(crate) ring: Ring,
     pub(crate) waits: Waits,
     pub(crate) liveness: Liveness,
@@ -69,6 +72,7 @@ impl Shared {
         let shared = Self {
             producer: CachePadded::new(UnsafeCell::new(producer)),
             consumer: CachePadded::new(UnsafeCell::new(consumer)),
+            progress: CachePadded::default(),
             ring,
             waits,
             liveness: Liveness::new(),
@@ -98,6 +102,7 @@ impl Shared {
         Self {
             producer: CachePadded::new(UnsafeCell::new(producer)),
             consumer: CachePadded::new(UnsafeCell::new(consumer)),
+            progress: CachePadded::default(),
             ring,
             waits,
             liveness: Liveness::new(),

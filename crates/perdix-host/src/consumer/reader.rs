@@ -3,6 +3,8 @@
 use std::borrow::BorrowMut;
 use std::io::{self, BufRead, Read};
 use std::marker::PhantomData;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::time::Duration;
 
 use perdix_core::Meta;
@@ -17,7 +19,7 @@ use crate::error::ConsumeError;
 /// follow each other.
 ///
 /// A message goes back to the producer when its last byte was consumed. One that was read in part stays the next one: another reader of
-/// the same [`Consumer`] goes on inside it, the other calls get the whole of it.
+/// the same ring in this process goes on inside it, the other calls get the whole of it.
 ///
 /// | what happens | [`io::ErrorKind`] | then |
 /// |---|---|---|
@@ -50,11 +52,11 @@ pub struct Reader<'a, C = Consumer<'a>> {
     ring: PhantomData<Consumer<'a>>,
 }
 
-/// How far into which message readers have come.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Progress {
-    message: u64,
-    bytes: usize,
+/// How far into which message readers have come: the consumer's own, kept with its other state.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    message: AtomicU64,
+    bytes: AtomicUsize,
 }
 
 impl<'a> Consumer<'a> {
@@ -96,7 +98,10 @@ impl<'a> Consumer<'a> {
     }
 
     fn bytes_read(&mut self) -> usize {
-        if self.progress.message == self.position() { self.progress.bytes } else { 0 }
+        let message = self.position();
+        let progress = &self.shared.progress;
+        // Relaxed: one consumer half alone uses it, and a half that changes threads is synchronised by that.
+        if progress.message.load(Relaxed) == message { progress.bytes.load(Relaxed) } else { 0 }
     }
 
     fn has_rest(&mut self, meta: Meta) -> bool {
@@ -124,7 +129,9 @@ impl<'a> Consumer<'a> {
     fn advance(&mut self, count: usize, lent: usize) {
         let bytes = self.bytes_read() + count;
         if count < lent {
-            self.progress = Progress { message: self.position(), bytes };
+            let message = self.position();
+            self.shared.progress.message.store(message, Relaxed);
+            self.shared.progress.bytes.store(bytes, Relaxed);
         } else {
             let core = self.core();
             core.take(1, bytes as u64);
