@@ -329,6 +329,8 @@ fn explain(refused: Refused, core: &Core, len: usize, needed: u64) -> ProduceErr
     match refused {
         Refused::Full => ProduceError::Full { needed, capacity: core.ring().capacity() },
         Refused::ConsumerGone => {
+            // Not even a call that does nothing: it would cost the hot path an instruction.
+            #[cfg(feature = "tracing")]
             trace::consumer_gone(core.ring());
             ProduceError::ConsumerGone
         }

@@ -48,6 +48,7 @@ pub(crate) fn left(ring: &Ring, messages: u64) {
 }
 
 /// A producing call found nobody reading.
+#[cfg(feature = "tracing")]
 #[cold]
 pub(crate) fn consumer_gone(ring: &Ring) {
     event!(DEBUG, ring, "the producer found the consumer gone");
