@@ -23,7 +23,7 @@ impl Liveness {
     }
 
     /// Whether kernels produce.
-    #[cfg(feature = "metrics")]
+    #[cfg(any(feature = "futures", feature = "metrics"))]
     pub(crate) fn has_kernels(&self) -> bool {
         false
     }

@@ -1,8 +1,9 @@
 //! What wakes tasks that wait for a ring: one thread per process. (Feature `futures`.)
 //!
 //! A GPU, or another process, cannot wake a task. So a thread, started by the first wait, looks at what each waiting task waits for: the
-//! sequence word of its next message, or the consumer's tail. It wakes a task whose message has come, whose stream has ended or
-//! broken off, or which has room again. Nothing of it is on the way of a message: halves that find what they want never meet it.
+//! sequence word of its next message, or the consumer's tail. It wakes a task whose message has come, whose stream has ended, or which has
+//! room again; and every 50 ms one that waits for kernels or another process, to ask whether they still produce. Nothing of it is on
+//! the way of a message: halves that find what they want never meet it.
 //!
 //! While nobody waits the thread is parked and costs nothing. While somebody does, it pauses between looks as [`configure`] says.
 

@@ -31,7 +31,7 @@ impl Liveness {
     }
 
     /// Whether kernels produce.
-    #[cfg(feature = "metrics")]
+    #[cfg(any(feature = "futures", feature = "metrics"))]
     pub(crate) fn has_kernels(&self) -> bool {
         self.lock().is_some()
     }

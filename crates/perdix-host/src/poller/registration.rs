@@ -1,10 +1,14 @@
 //! One task's place at the poller.
 
 use std::task::Context;
+use std::time::{Duration, Instant};
 
 use super::table::POLLER;
 use super::thread;
 use super::watch::Watch;
+
+/// How often a waiting task is woken to ask what has become of kernels or a process that produce.
+const QUESTION_EVERY: Duration = Duration::from_millis(50);
 
 /// A place at the poller, for one wait after the other. Dropping it ends the wait. It must be dropped before the half that it watches.
 #[derive(Debug, Default)]
@@ -16,7 +20,7 @@ pub(crate) struct Registration {
 }
 
 impl Registration {
-    /// Whether the last look has led to a wait: then whoever looks again may ask what has become of the producer.
+    /// Whether the last look has led to a wait: then whoever looks again asks what has become of the producer.
     pub(crate) fn is_waiting(&self) -> bool {
         self.waiting
     }
@@ -25,6 +29,8 @@ impl Registration {
     pub(crate) fn wait(&mut self, cx: &Context<'_>, watches: Vec<Watch>) {
         self.waiting = true;
         let waker = cx.waker().clone();
+        let can_be_lost = watches.iter().any(Watch::may_be_lost);
+        let question = can_be_lost.then(|| Instant::now() + QUESTION_EVERY);
         let mut table = POLLER.lock();
         if !table.running {
             table.running = thread::start();
@@ -35,7 +41,7 @@ impl Registration {
             return waker.wake();
         }
         let place = *self.place.get_or_insert_with(|| table.add());
-        let before = table.arm(place, watches, waker);
+        let before = table.arm(place, watches, waker, question);
         POLLER.tell(&mut table);
         drop(table);
         drop(before);

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::watch::Watch;
 use super::{PollerConfig, PollerStats};
@@ -51,6 +51,8 @@ struct Entry {
     watches: Vec<Watch>,
     /// While the task waits.
     waker: Option<Waker>,
+    /// When it should ask after its producers, if they can be lost.
+    question: Option<Instant>,
 }
 
 impl Poller {
@@ -110,10 +112,12 @@ impl Table {
         place: usize,
         watches: Vec<Watch>,
         waker: Waker,
+        question: Option<Instant>,
     ) -> (Vec<Watch>, Option<Waker>) {
         let Some(entry) = self.entries.get_mut(place) else { return (watches, Some(waker)) };
         let before = entry.waker.replace(waker);
         self.waiting += usize::from(before.is_none());
+        entry.question = question;
         (std::mem::replace(&mut entry.watches, watches), before)
     }
 
@@ -132,9 +136,14 @@ impl Table {
     }
 
     /// Takes the wakers of all tasks that should look.
-    pub(super) fn look(&mut self, ask: bool, woken: &mut Vec<Waker>) {
+    pub(super) fn look(&mut self, woken: &mut Vec<Waker>) {
+        let mut now = None;
         for entry in &mut self.entries {
-            if entry.waker.is_some() && entry.watches.iter().any(|watch| watch.shows(ask)) {
+            if entry.waker.is_none() {
+                continue;
+            }
+            let is_due = |question| question <= *now.get_or_insert_with(Instant::now);
+            if entry.watches.iter().any(Watch::shows) || entry.question.is_some_and(is_due) {
                 woken.extend(entry.waker.take());
                 self.waiting -= 1;
             }

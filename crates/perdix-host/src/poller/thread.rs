@@ -15,8 +15,6 @@ const YIELDS: u32 = 64;
 /// Between two rounds, so that those who want the table get it.
 const PAUSES_PER_SPIN: u32 = 8;
 const FIRST_SLEEP: Duration = Duration::from_micros(20);
-/// Rounds between two questions what has become of the producers, where there is no sleep to tell the time by.
-const ROUNDS_PER_QUESTION: u32 = 2048;
 
 /// Starts the thread; whether that worked.
 pub(super) fn start() -> bool {
@@ -37,8 +35,7 @@ fn run() {
             (rounds, sleep) = (0, FIRST_SLEEP);
         }
         rounds = rounds.wrapping_add(1);
-        let ask = sleep > FIRST_SLEEP || rounds % ROUNDS_PER_QUESTION == 0;
-        table.look(ask, &mut woken);
+        table.look(&mut woken);
         POLLER.looks.fetch_add(1, Ordering::Relaxed);
         if !woken.is_empty() {
             drop(table);

@@ -36,15 +36,18 @@ impl Watch {
         Self { shared, what: What::Room { head, slots } }
     }
 
-    /// Whether the task should look. `ask`: also ask what has become of kernels or a process that produce.
-    pub(super) fn shows(&self, ask: bool) -> bool {
+    /// Whether what is waited for may fail to come without a trace in the ring: kernels or another process produce. The task asks after them
+    /// now and then; here a driver that keeps the caller waiting would keep all tasks waiting.
+    pub(super) fn may_be_lost(&self) -> bool {
+        matches!(self.what, What::Message { .. })
+            && (self.shared.peer.is_process || self.shared.liveness.has_kernels())
+    }
+
+    /// Whether the task should look.
+    pub(super) fn shows(&self) -> bool {
         let ring = &self.shared.ring;
         match self.what {
-            What::Message { number } => {
-                is_there(ring, number)
-                    || has_ended(ring, number)
-                    || ask && self.shared.producer_lost().is_some()
-            }
+            What::Message { number } => is_there(ring, number) || has_ended(ring, number),
             What::Room { head, slots } => {
                 // Relaxed: the task's own look pairs.
                 let tail = Cursor::from_word(ring.control().consumer.tail.load(Ordering::Relaxed));
