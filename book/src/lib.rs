@@ -9,7 +9,12 @@ macro_rules! chapters {
     )*};
 }
 
-chapters! { start kernels choosing life records sharding processes typed events }
+chapters! { start kernels choosing life records sharding processes typed events observability }
+
+/// Not named as the keyword is.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/async.md")]
+mod tasks {}
 
 /// The first page of all.
 #[cfg(doctest)]

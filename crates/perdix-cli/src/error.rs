@@ -57,6 +57,9 @@ pub(crate) enum Error {
     Panicked { side: &'static str },
     #[error("cannot start a thread: {0}")]
     Thread(io::Error),
+    #[cfg(all(target_os = "linux", feature = "top"))]
+    #[error("cannot use the terminal: {0}")]
+    Terminal(io::Error),
     #[error("cannot catch Ctrl-C: {0}")]
     Signal(#[from] ctrlc::Error),
     #[error("cannot make the report: {0}")]

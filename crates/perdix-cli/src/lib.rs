@@ -2,7 +2,7 @@
 //!
 //! * [`perdix`]: `stream` moves real bytes through a ring, `demo` shows one running, `bench` measures, `doctor` says what this
 //!   machine has, `soak` tries random episodes for hours and checks everything, `rings` lists the rings
-//!   that processes share.
+//!   that processes share, `top` watches them (feature `top`, on unless turned off).
 //! * [`transport_test`]: five checks of the transport, a line each.
 //! * [`benchmark`]: all the figures, in one table.
 //!
@@ -33,6 +33,8 @@ mod run;
 mod soak;
 mod stop;
 mod stream;
+#[cfg(all(target_os = "linux", feature = "top"))]
+mod top;
 mod transfer;
 
 pub use run::{benchmark, perdix, transport_test};

@@ -60,7 +60,7 @@ struct State {
 
 /// Who has a role.
 #[derive(Debug, Serialize)]
-struct Role {
+pub(crate) struct Role {
     /// `none`, `here` or `gone`.
     state: &'static str,
     process: Option<u32>,

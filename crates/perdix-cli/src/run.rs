@@ -28,6 +28,8 @@ enum Command {
     Doctor(DoctorArgs),
     #[cfg(target_os = "linux")]
     Rings(crate::rings::RingsArgs),
+    #[cfg(all(target_os = "linux", feature = "top"))]
+    Top(crate::top::TopArgs),
     Soak(SoakArgs),
 }
 
@@ -56,6 +58,8 @@ pub fn perdix() -> ExitCode {
         Command::Doctor(args) => doctor::run(&args),
         #[cfg(target_os = "linux")]
         Command::Rings(args) => crate::rings::run(&args),
+        #[cfg(all(target_os = "linux", feature = "top"))]
+        Command::Top(args) => crate::top::run(&args),
         Command::Soak(args) => soak::run(&args),
     };
     exit("perdix", outcome)

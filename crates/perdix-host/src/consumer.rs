@@ -5,7 +5,11 @@ mod iter;
 mod large;
 mod look;
 mod message;
+mod reader;
 mod records;
+mod recv;
+#[cfg(feature = "futures")]
+mod stream;
 mod typed;
 
 use std::marker::PhantomData;
@@ -13,17 +17,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use batch::MessageBatch;
-pub use iter::Messages;
+pub use iter::{IntoMessages, Messages};
 pub use large::Large;
 pub use message::{Message, MessageRef, OwnedMessage};
 use perdix_core::{Consumer as Core, Corruption, Meta, Poll};
+pub(crate) use reader::Progress;
+pub use reader::Reader;
 pub use records::RecordBatch;
+pub use recv::RecvTimeoutError;
+#[cfg(feature = "futures")]
+pub use stream::{MessageStream, Ready};
 pub use typed::TypedMessage;
 
 use crate::buffer::Buffer;
 use crate::counters::Counters;
 use crate::error::ConsumeError;
 use crate::shared::Shared;
+use crate::trace;
 use crate::wait::Waiter;
 
 /// The consuming half of a [`Buffer`], whoever produces. Dropping it tells the producer that nobody reads any more.
@@ -47,6 +57,7 @@ impl<'a> Consumer<'a> {
     ///
     /// `None` means nothing now. Whether something may still come, [`status`](Self::status) tells; and if messages were dropped here,
     /// nothing comes before it has told that.
+    #[doc(alias = "try_recv")]
     #[inline]
     pub fn try_consume(&mut self) -> Option<Message<'_>> {
         match self.poll() {
@@ -60,6 +71,7 @@ impl<'a> Consumer<'a> {
     /// # Errors
     /// [`ConsumeError::EndOfStream`], [`ConsumeError::Corrupt`]; with a producer that drops messages when the ring is full
     /// [`ConsumeError::Gap`]; with a GPU producer also [`ConsumeError::ProducerFailed`] and [`ConsumeError::ProducerLost`].
+    #[doc(alias = "recv")]
     #[inline]
     pub fn consume(&mut self) -> Result<Message<'_>, ConsumeError> {
         let meta = self.wait_for_message(None)?;
@@ -262,7 +274,10 @@ impl<'a> Consumer<'a> {
                 Poll::Gap(_) => self.gap()?,
                 Poll::Empty => {}
             }
-            waiter.pause().map_err(|waited| ConsumeError::TimedOut { waited })?;
+            waiter.pause().map_err(|waited| {
+                trace::timed_out(&self.shared.ring, "consumer", waited);
+                ConsumeError::TimedOut { waited }
+            })?;
             if waiter.is_time_to_look() {
                 self.check_producer()?;
             }
@@ -282,7 +297,11 @@ impl<'a> Consumer<'a> {
     #[cold]
     fn end(&mut self) -> ConsumeError {
         match self.core().fault() {
-            Some(fault) => ConsumeError::ProducerFailed { fault, first_missing: self.position() },
+            Some(fault) => {
+                let first_missing = self.position();
+                trace::failed(&self.shared.ring, fault, first_missing);
+                ConsumeError::ProducerFailed { fault, first_missing }
+            }
             None => ConsumeError::EndOfStream,
         }
     }
@@ -299,7 +318,11 @@ impl<'a> Consumer<'a> {
             Poll::Empty => match self.core().take_untold() {
                 // It dropped messages, and came to no notice of that.
                 Some(dropped) => Err(ConsumeError::Gap { dropped, position: self.position() }),
-                None => Err(ConsumeError::ProducerLost { first_missing: self.position(), why }),
+                None => {
+                    let first_missing = self.position();
+                    trace::lost(&self.shared.ring, &why, first_missing);
+                    Err(ConsumeError::ProducerLost { first_missing, why })
+                }
             },
         }
     }
@@ -311,6 +334,8 @@ impl Drop for Consumer<'_> {
             use ConsumeError::{EndOfStream, ProducerFailed, ProducerLost};
             matches!(error, EndOfStream | ProducerFailed { .. } | ProducerLost { .. })
         };
+        let messages = self.core().taken().0;
+        trace::left(&self.shared.ring, messages);
         let over = self.shared.peer.is_process && self.status().is_err_and(is_over);
         self.core().leave();
         self.shared.peer.leave(over);

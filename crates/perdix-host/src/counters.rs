@@ -40,6 +40,8 @@ pub struct Snapshot {
     pub full: u64,
     /// Messages dropped because the ring was full, at the user's wish. (A device producer's are there once it has paused or finished.)
     pub dropped: u64,
+    /// Dropped messages of which the consumer was told, by gaps; lags as `received` does.
+    pub told: u64,
     /// Messages that device producers had claimed when they gave up, from the first that was not sent on: none of them is delivered.
     pub lost: u64,
     /// The most slots seen occupied, sampled whenever the producer renews its credit (at least once per lap).
@@ -64,6 +66,7 @@ impl Snapshot {
             // The consumer's first, so that a reader never sees more received than sent.
             received: read(&consumer.messages),
             received_bytes: read(&consumer.bytes),
+            told: read(&consumer.dropped),
             sent: read(&producer.messages),
             sent_bytes: read(&producer.bytes),
             full: read(&producer.full),

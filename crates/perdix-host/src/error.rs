@@ -1,5 +1,7 @@
 //! What can go wrong, one type per operation.
 
+mod io;
+
 use std::time::Duration;
 
 use perdix_core::{AttachError, ConfigError, Corruption, Fault, PAYLOAD_SIZE};

@@ -16,6 +16,9 @@
 //!   ([`Producer::send`], [`Consumer::receive`], [`messages!`]).
 //! * *Records*: small values of one type go many to a slot ([`Producer::records`]) and are read where they lie
 //!   ([`Consumer::for_each_record`]).
+//! * *Bytes*: a consumer is read as a file is ([`Consumer::reader`]), a producer written to ([`Producer::writer`]).
+//! * *Tasks*: with the feature `futures`, `Consumer::into_stream`, `Consumer::next_message` and `Producer::into_sink` on any executor.
+//! * *Seen from outside*: [`Counters`]; with the features `metrics` and `tracing` those facades.
 //! * One producer, one consumer, in order. Both halves are `Send`, neither is `Sync` or `Clone`. [`Shards`] are several rings at
 //!   once, for many producers and one consumer ([`ShardedConsumer`]) or many.
 //!
@@ -51,21 +54,29 @@ mod error;
 pub mod events;
 mod liveness;
 mod memory;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 mod peer;
+#[cfg(feature = "futures")]
+pub mod poller;
 #[cfg(target_os = "linux")]
 pub mod process;
 mod producer;
 mod records;
 mod shards;
 mod shared;
+mod trace;
 mod typed;
 mod wait;
 
 pub use buffer::Buffer;
 pub use builder::Builder;
 pub use consumer::{
-    Consumer, Large, Message, MessageBatch, MessageRef, Messages, OwnedMessage, RecordBatch, TypedMessage,
+    Consumer, IntoMessages, Large, Message, MessageBatch, MessageRef, Messages, OwnedMessage, Reader,
+    RecordBatch, RecvTimeoutError, TypedMessage,
 };
+#[cfg(feature = "futures")]
+pub use consumer::{MessageStream, Ready};
 pub use counters::{Counters, Snapshot};
 pub use emulated::{EmulatedProducer, LaneFault};
 pub use error::{ConsumeError, CreateError, ProduceAllError, ProduceError};
@@ -74,8 +85,12 @@ pub use perdix_core::{
     AnyOf, Corruption, DeviceRing, Fault, MessageLayout, Mode, PAYLOAD_SIZE, RecordLayout, SLOT_SIZE,
     TypeMismatch, Typed, messages,
 };
-pub use producer::{Batch, Grant, Producer, RecordProducer, TypedGrant};
+pub use producer::{Batch, Grant, Producer, RecordProducer, TypedGrant, Writer};
+#[cfg(feature = "futures")]
+pub use producer::{MessageSink, Room, SinkError};
 pub use records::{ConsumeRecordsError, PushAllError, RecordError};
+#[cfg(feature = "futures")]
+pub use shards::ShardStream;
 pub use shards::{ShardCounters, ShardError, ShardedConsumer, Shards, ShardsBuilder};
 pub use typed::ReceiveError;
 pub use wait::WaitStrategy;

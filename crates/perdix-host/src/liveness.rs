@@ -22,6 +22,12 @@ impl Liveness {
         None
     }
 
+    /// Whether kernels produce.
+    #[cfg(any(feature = "futures", feature = "metrics"))]
+    pub(crate) fn has_kernels(&self) -> bool {
+        false
+    }
+
     /// Waits until all kernels have ended and forgets them; whether there were any.
     pub(crate) fn detach(&self) -> bool {
         false

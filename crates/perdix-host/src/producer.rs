@@ -4,7 +4,10 @@ mod batch;
 mod grant;
 mod large;
 mod records;
+#[cfg(feature = "futures")]
+mod sink;
 mod typed;
+mod writer;
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -14,12 +17,16 @@ pub use batch::Batch;
 pub use grant::Grant;
 use perdix_core::{Fault, PAYLOAD_SIZE, Producer as Core, Refused};
 pub use records::RecordProducer;
+#[cfg(feature = "futures")]
+pub use sink::{MessageSink, Room, SinkError};
 pub use typed::TypedGrant;
+pub use writer::Writer;
 
 use crate::buffer::Buffer;
 use crate::counters::Counters;
 use crate::error::{ProduceAllError, ProduceError};
 use crate::shared::Shared;
+use crate::trace;
 use crate::wait::{WaitStrategy, Waiter};
 
 /// Messages staged before [`Producer::produce_all`] publishes them: enough to spread the cost, few enough that the consumer
@@ -49,6 +56,7 @@ impl Producer<'_> {
     ///
     /// # Errors
     /// [`ProduceError::Full`], [`ProduceError::TooLong`], [`ProduceError::ConsumerGone`] or [`ProduceError::Corrupt`].
+    #[doc(alias = "try_send")]
     #[inline]
     pub fn try_produce(&mut self, message: &[u8]) -> Result<(), ProduceError> {
         self.try_produce_kind(0, message)
@@ -68,6 +76,7 @@ impl Producer<'_> {
     ///
     /// # Errors
     /// [`ProduceError::TooLong`], [`ProduceError::ConsumerGone`] or [`ProduceError::Corrupt`].
+    #[doc(alias = "send")]
     #[inline]
     pub fn produce(&mut self, message: &[u8]) -> Result<(), ProduceError> {
         self.produce_kind(0, message)
@@ -281,12 +290,15 @@ impl Producer<'_> {
 
 impl Drop for Producer<'_> {
     fn drop(&mut self) {
-        if std::thread::panicking() {
+        let panicking = std::thread::panicking();
+        if panicking {
             // Not an end that anybody wanted: the consumer must not take what came for all there is.
             self.core().fail(Fault::Panicked);
         } else {
             self.core().finish();
         }
+        let messages = self.core().counts().0;
+        trace::produced(&self.shared.ring, messages, panicking);
         self.shared.peer.leave(false);
     }
 }
@@ -305,7 +317,10 @@ fn wait_for_slots(
             Err(Refused::Full) if limit == Some(Duration::ZERO) => {
                 return Err(ProduceError::TimedOut { waited: Duration::ZERO });
             }
-            Err(Refused::Full) => waiter.pause().map_err(|waited| ProduceError::TimedOut { waited })?,
+            Err(Refused::Full) => waiter.pause().map_err(|waited| {
+                trace::timed_out(core.ring(), "producer", waited);
+                ProduceError::TimedOut { waited }
+            })?,
             Err(other) => return Err(explain(other, core, 0, slots)),
         }
     }
@@ -315,7 +330,12 @@ fn wait_for_slots(
 fn explain(refused: Refused, core: &Core, len: usize, needed: u64) -> ProduceError {
     match refused {
         Refused::Full => ProduceError::Full { needed, capacity: core.ring().capacity() },
-        Refused::ConsumerGone => ProduceError::ConsumerGone,
+        Refused::ConsumerGone => {
+            // Not even a call that does nothing: it would cost the hot path an instruction.
+            #[cfg(feature = "tracing")]
+            trace::consumer_gone(core.ring());
+            ProduceError::ConsumerGone
+        }
         Refused::TooLong => ProduceError::TooLong { len, limit: PAYLOAD_SIZE },
         Refused::CorruptTail => ProduceError::Corrupt,
     }

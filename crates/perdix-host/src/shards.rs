@@ -4,11 +4,15 @@ mod builder;
 mod consumer;
 mod counters;
 mod error;
+#[cfg(feature = "futures")]
+mod stream;
 
 pub use builder::ShardsBuilder;
 pub use consumer::ShardedConsumer;
 pub use counters::ShardCounters;
 pub use error::ShardError;
+#[cfg(feature = "futures")]
+pub use stream::ShardStream;
 
 use crate::buffer::Buffer;
 use crate::consumer::Consumer;

@@ -6,11 +6,13 @@ use std::sync::atomic::Ordering;
 use crossbeam_utils::CachePadded;
 use perdix_core::{Config, Consumer as ConsumerCore, Producer as ProducerCore, Ring};
 
+use crate::consumer::Progress;
 use crate::emulated::Lanes;
 use crate::error::CreateError;
 use crate::liveness::Liveness;
 use crate::memory::{MemoryKind, Region};
 use crate::peer::Peer;
+use crate::trace;
 use crate::wait::WaitStrategy;
 
 /// The ring, its memory, and the state of both halves.
@@ -21,6 +23,8 @@ use crate::wait::WaitStrategy;
 pub(crate) struct Shared {
     producer: CachePadded<UnsafeCell<ProducerCore>>,
     consumer: CachePadded<UnsafeCell<ConsumerCore>>,
+    /// What the consumer has read of its next message.
+    pub(crate) progress: CachePadded<Progress>,
     pub(crate) ring: Ring,
     pub(crate) waits: Waits,
     pub(crate) liveness: Liveness,
@@ -67,9 +71,10 @@ impl Shared {
         if let Some(messages) = tail_every {
             consumer = consumer.with_tail_every(messages);
         }
-        Ok(Self {
+        let shared = Self {
             producer: CachePadded::new(UnsafeCell::new(producer)),
             consumer: CachePadded::new(UnsafeCell::new(consumer)),
+            progress: CachePadded::default(),
             ring,
             waits,
             liveness: Liveness::new(),
@@ -77,7 +82,9 @@ impl Shared {
             peer: Peer::none(),
             memory: Some(memory),
             reason,
-        })
+        };
+        trace::made(&shared.ring, &shared.reason);
+        Ok(shared)
     }
 
     /// A ring that this process shares with another, and in which it has one role; the state of the other half is not used.
@@ -98,6 +105,7 @@ impl Shared {
         Self {
             producer: CachePadded::new(UnsafeCell::new(producer)),
             consumer: CachePadded::new(UnsafeCell::new(consumer)),
+            progress: CachePadded::default(),
             ring,
             waits,
             liveness: Liveness::new(),
@@ -111,6 +119,14 @@ impl Shared {
     /// Why no more messages will come although the stream has not ended; `None` while some may.
     pub(crate) fn producer_lost(&self) -> Option<String> {
         self.liveness.lost().or_else(|| self.lanes.lost()).or_else(|| self.peer.lost())
+    }
+
+    /// Whether the producer's counters are up to date: kernels count when they pause or finish.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn producer_counts(&self) -> bool {
+        let ended =
+            perdix_core::Cursor::from_word(self.ring.control().producer.end.load(Ordering::Relaxed)).flag();
+        ended || self.peer.produced_by_core() != Some(false) && !self.liveness.has_kernels()
     }
 
     /// The ring's memory.
@@ -182,6 +198,7 @@ impl Drop for Shared {
         if !self.liveness.ended_within_limit() {
             // Freed memory that a kernel still writes to would be somebody else's: better lost than corrupted.
             std::mem::forget(self.memory.take());
+            trace::leaked(&self.ring);
             // And its role is not over either.
             #[cfg(feature = "cuda")]
             self.peer.keep_for_ever();

@@ -30,6 +30,12 @@ impl Liveness {
         session.lost()
     }
 
+    /// Whether kernels produce.
+    #[cfg(any(feature = "futures", feature = "metrics"))]
+    pub(crate) fn has_kernels(&self) -> bool {
+        self.lock().is_some()
+    }
+
     /// Waits until all kernels have ended and forgets them; whether there were any.
     pub(crate) fn detach(&self) -> bool {
         let Some(session) = self.lock().take() else { return false };

@@ -13,6 +13,7 @@ use super::event::Event;
 use super::gpu::Gpu;
 use super::launching::Launching;
 use super::memory::DeviceBytes;
+use crate::trace;
 
 /// One split for a GPU: its shared state in device memory, and the launches attached to it.
 #[derive(Debug)]
@@ -94,11 +95,13 @@ impl Session {
         };
         match watch() {
             Ok((event, result)) => {
+                trace::launched(self.state_ptr(), true);
                 self.events().push(event);
                 self.launched.store(true, Ordering::Release);
                 result
             }
             Err(error) => {
+                trace::launched(self.state_ptr(), false);
                 self.unwatched.store(true, Ordering::Release);
                 Err(error)
             }
@@ -114,6 +117,7 @@ impl Session {
 
     /// The launch that was expected has taken place; `event`, if there is one, tells when it has ended.
     pub(super) fn launched(&self, event: Option<Event>) {
+        trace::launched(self.state_ptr(), event.is_some());
         match event {
             Some(event) => self.events().push(event),
             None => self.unwatched.store(true, Ordering::Release),
@@ -153,7 +157,12 @@ impl Session {
         while let Some(event) = events.last() {
             match event.query() {
                 // Those that are over need not be asked again.
-                driver::SUCCESS => drop(events.pop()),
+                driver::SUCCESS => {
+                    drop(events.pop());
+                    if events.is_empty() {
+                        trace::launches_ended(self.state_ptr());
+                    }
+                }
                 driver::NOT_READY => return Some(Ok(())),
                 other => return check("the kernel", other).err().map(Err),
             }

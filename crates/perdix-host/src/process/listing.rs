@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use nix::dir::Dir;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode as Permissions;
-use perdix_core::{AttachError, Attached, Cursor, MAGIC, Mode, Ring};
+use perdix_core::{AttachError, Attached, Cursor, Fault, MAGIC, Mode, Ring};
 
 use super::directory::Directory;
 use super::error::ShareError;
@@ -45,6 +45,8 @@ pub struct RingState {
     pub consumer: Holder,
     /// Whether the stream was ended.
     pub ended: bool,
+    /// Why it was ended early, if it was.
+    pub fault: Option<Fault>,
     /// The ring's counters.
     pub counters: Snapshot,
 }
@@ -109,6 +111,7 @@ fn look(file: &RingFile, name: &Name) -> Result<Option<Listed>, ShareError> {
             device: producer.is_some_and(|producer| producer.device),
             consumer: holder(consumer, consuming),
             ended: Cursor::from_word(control.producer.end.load(Ordering::Relaxed)).flag(),
+            fault: Fault::from_word(control.producer.fault.load(Ordering::Relaxed)),
             counters: Snapshot::of(&ring),
         }
     });

@@ -18,6 +18,7 @@ use crate::consumer::Consumer;
 use crate::memory::{MemoryKind, Region};
 use crate::producer::Producer;
 use crate::shared::{Shared, Waits};
+use crate::trace;
 use crate::wait::WaitStrategy;
 
 /// What a builder says of a ring that is to be shared.
@@ -184,6 +185,7 @@ impl SharedRing {
         // SAFETY: the memory is new and nobody else's yet; the view is dropped with the mapping, or goes with it.
         let ring = unsafe { Ring::init(mapping.as_ptr(), mapping.len(), plan.config) };
         let ring = ring.map_err(|why| ShareError::Invalid { what: what.clone(), why })?;
+        trace::made(&ring, &what);
         lock::try_lock(&file, Byte::Open, Lock::Shared).map_err(ShareError::system("F_OFD_SETLK", what))?;
         Ok(Self {
             file,

@@ -11,6 +11,7 @@ use super::error::RoleError;
 use super::file::RingFile;
 use super::lock::{self, Byte, Lock};
 use super::watch::Watcher;
+use crate::trace;
 
 /// A process that dies lets go of its locks before its kernels are stopped for certain; what these still publish is waited for.
 const KERNELS_STOP_WITHIN: Duration = Duration::from_secs(1);
@@ -45,9 +46,9 @@ impl Role {
     /// Takes the role, if nobody has it; the producer's, if nobody ever had it.
     pub(super) fn take(file: RingFile, ring: Ring, part: Part) -> Result<Self, RoleError> {
         let control = ring.control();
-        let (byte, attached) = match part {
-            Part::Producer { .. } => (Byte::Producer, &control.producer.attached),
-            Part::Consumer => (Byte::Consumer, &control.consumer.attached),
+        let (byte, attached, attached_as) = match part {
+            Part::Producer { .. } => (Byte::Producer, &control.producer.attached, "producer"),
+            Part::Consumer => (Byte::Consumer, &control.consumer.attached, "consumer"),
         };
         let ours = lock::lock(&file, byte, Lock::Alone).map_err(RoleError::system("F_OFD_SETLK"))?;
         // pairs with the Release store below, of whoever had the role
@@ -81,6 +82,7 @@ impl Role {
         // Last, so that a failure above leaves the ring as it was. Pairs with the Acquire loads of attached here, in `lost` and in
         // the watcher: whoever sees it and no lock knows that the process is gone.
         attached.store(Attached { process: std::process::id(), device }.word(), Ordering::Release);
+        trace::attached(&ring, attached_as, &*file);
         Ok(Self { watcher, file, ring, gone_since: Mutex::new(None) })
     }
 

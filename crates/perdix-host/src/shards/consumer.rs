@@ -248,7 +248,7 @@ impl ShardedConsumer<'_> {
 
     /// Takes the message that `pick` found.
     #[inline]
-    fn message(&mut self, place: usize, meta: Meta) -> (usize, Message<'_>) {
+    pub(super) fn message(&mut self, place: usize, meta: Meta) -> (usize, Message<'_>) {
         let ring = &mut self.rings[place];
         (ring.index, ring.consumer.take_message(meta))
     }
@@ -282,7 +282,7 @@ impl ShardedConsumer<'_> {
     /// The next ring in turn that has a message: its place, and the message's meta word. The turn goes to the one behind it.
     /// `ask`: also ask what has become of the kernels of rings that have none.
     #[inline]
-    fn pick(&mut self, ask: bool) -> Result<Option<(usize, Meta)>, ShardError> {
+    pub(super) fn pick(&mut self, ask: bool) -> Result<Option<(usize, Meta)>, ShardError> {
         let mut open = false;
         for place in (self.turn..self.rings.len()).chain(0..self.turn) {
             let ring = &mut self.rings[place];
@@ -301,6 +301,12 @@ impl ShardedConsumer<'_> {
             }
         }
         if open { Ok(None) } else { Err(ShardError::EndOfStream) }
+    }
+
+    /// What to wait for when `pick` found nothing.
+    #[cfg(feature = "futures")]
+    pub(super) fn watches(&mut self) -> Vec<crate::poller::Watch> {
+        self.rings.iter_mut().filter(|ring| !ring.over).map(|ring| ring.consumer.watch()).collect()
     }
 }
 

@@ -36,6 +36,7 @@ impl ShardCounters {
             received_bytes: sum.received_bytes.wrapping_add(ring.received_bytes),
             full: sum.full.wrapping_add(ring.full),
             dropped: sum.dropped.wrapping_add(ring.dropped),
+            told: sum.told.wrapping_add(ring.told),
             lost: sum.lost.wrapping_add(ring.lost),
             highest_fill: sum.highest_fill.max(ring.highest_fill),
         })

@@ -144,3 +144,26 @@ fn dropped_messages_are_told() {
         assert!(place.names().is_empty());
     }
 }
+
+/// A task that waits for a process learns of its death, and of what its successor reads.
+#[cfg(feature = "futures")]
+#[test]
+fn a_waiting_task_is_woken_by_a_death() {
+    use futures_util::StreamExt;
+    for mode in MODES {
+        let place = Place::new();
+        let ring = place.directory.create("ring", builder(256, mode)).unwrap();
+        let mut child = Child::start(place.directory.path(), "ring", "produce 200 hang");
+        assert_eq!((child.line(), child.line()), ("producing".into(), "200".into()));
+        let killer = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(20));
+            child.kill();
+        });
+        let mut messages = ring.into_consumer().unwrap().into_stream();
+        let all: Vec<_> = futures_executor::block_on_stream(&mut messages).collect();
+        assert_eq!(all.iter().filter(|item| item.is_ok()).count(), 200);
+        assert_eq!((all.len(), lost(all.into_iter().next_back().unwrap())), (201, 200));
+        assert!(futures_executor::block_on(messages.next()).is_none());
+        killer.join().unwrap();
+    }
+}
