@@ -18,6 +18,7 @@ mod send;
 mod shards;
 pub mod soak;
 mod stream;
+pub mod take;
 mod torn;
 
 pub use baseline::{baseline_fifo, baseline_slots};
@@ -38,6 +39,7 @@ pub use send::{send_block, send_bytes, send_grid, send_thread, send_warp};
 pub use shards::{send_shards_block, send_shards_grid};
 pub use soak::{soak_block, soak_grid, soak_shards, soak_thread, soak_warp};
 pub use stream::{continue_block, continue_bytes};
+pub use take::{relay_block, relay_thread, relay_warp, serve, take_and_tell};
 pub use torn::send_torn;
 
 /// The PTX of all kernels in this crate.

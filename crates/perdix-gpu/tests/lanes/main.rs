@@ -23,4 +23,5 @@ mod shards;
 mod soak;
 
 mod stopped;
+mod take;
 mod timeout;
