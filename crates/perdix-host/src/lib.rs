@@ -14,6 +14,7 @@
 //!   corrupts nothing: the slot is released with the next one.
 //! * *Records*: small values of one type go many to a slot ([`Producer::records`]) and are read where they lie
 //!   ([`Consumer::for_each_record`]).
+//! * *Requests and responses*: a [`Client`] has a ring each way, to a thread or a kernel that answers.
 //! * One producer, one consumer, in order. Both halves are `Send`, neither is `Sync` or `Clone`. [`Shards`] are several rings at
 //!   once, for many producers and one consumer ([`ShardedConsumer`]) or many.
 //!
@@ -39,6 +40,7 @@
 
 mod buffer;
 mod builder;
+mod client;
 mod consumer;
 mod counters;
 #[cfg(feature = "cuda")]
@@ -57,6 +59,7 @@ mod wait;
 
 pub use buffer::Buffer;
 pub use builder::Builder;
+pub use client::{CallError, Client, Response};
 pub use consumer::{Consumer, Large, Message, MessageBatch, MessageRef, Messages, OwnedMessage, RecordBatch};
 pub use counters::{Counters, Snapshot};
 pub use error::{ConsumeError, CreateError, ProduceAllError, ProduceError};

@@ -22,7 +22,10 @@ pub(crate) struct Shared {
     consumer: CachePadded<UnsafeCell<ConsumerCore>>,
     pub(crate) ring: Ring,
     pub(crate) waits: Waits,
+    /// The kernels that produce.
     pub(crate) liveness: Liveness,
+    /// The kernels that consume.
+    pub(crate) readers: Liveness,
     /// Gives the role up before the memory goes.
     pub(crate) peer: Peer,
     /// Dropped last. `None` once it was leaked because a kernel may still write to it.
@@ -71,6 +74,7 @@ impl Shared {
             ring,
             waits,
             liveness: Liveness::new(),
+            readers: Liveness::new(),
             peer: Peer::none(),
             memory: Some(memory),
             reason,
@@ -98,6 +102,7 @@ impl Shared {
             ring,
             waits,
             liveness: Liveness::new(),
+            readers: Liveness::new(),
             peer: Peer::of(role),
             memory: Some(memory),
             reason: "shared with another process".into(),
@@ -131,6 +136,17 @@ impl Shared {
         // SAFETY: the one before is replaced, so this is the only producer.
         *producer = unsafe { ProducerCore::resume(self.ring, head) };
         producer.set_gap(self.ring.control().producer.stats.dropped.load(Ordering::Relaxed), 0);
+    }
+
+    /// Goes on where consuming kernels stopped. (If they left the consumer's line as no consumer does, where they began.)
+    ///
+    /// # Safety
+    /// No half is in use, and no kernel runs on the ring.
+    pub(crate) unsafe fn take_back(&self) {
+        // SAFETY: the caller's contract.
+        let consumer = unsafe { self.consumer() };
+        // SAFETY: the kernels' consumers are no more, and this one has kept still meanwhile.
+        let _ = unsafe { consumer.take_back() };
     }
 
     /// Has the producer tell, before its next message, of the dropped messages that the consumer neither knows of nor will find a notice
@@ -175,8 +191,9 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        if !self.liveness.ended_within_limit() {
-            // Freed memory that a kernel still writes to would be somebody else's: better lost than corrupted.
+        let have_ended = [&self.liveness, &self.readers].map(Liveness::ended_within_limit);
+        if have_ended != [true; 2] {
+            // Freed memory that a kernel still uses would be somebody else's: better lost than corrupted.
             std::mem::forget(self.memory.take());
             // And its role is not over either.
             #[cfg(feature = "cuda")]

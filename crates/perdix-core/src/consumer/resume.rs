@@ -43,6 +43,20 @@ impl<W: Word> Consumer<W> {
         }
     }
 
+    /// Goes on where another consumer of this ring stopped, as [`resume`](Self::resume) does, with this one's habits.
+    ///
+    /// # Errors
+    /// As [`resume`](Self::resume); nothing has changed then.
+    ///
+    /// # Safety
+    /// As [`resume`](Self::resume).
+    pub unsafe fn take_back(&mut self) -> Result<(), AttachError> {
+        // SAFETY: the caller's contract.
+        let resumed = unsafe { Self::resume(self.ring) }?;
+        *self = Self { tail_every: self.tail_every, from_core: self.from_core, gone: self.gone, ..resumed };
+        Ok(())
+    }
+
     /// Which of the two records of told gaps is written next.
     #[inline(always)]
     pub fn next_record(&self) -> u64 {

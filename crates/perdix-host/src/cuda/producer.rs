@@ -20,8 +20,8 @@ use crate::counters::Counters;
 use crate::memory::Region;
 use crate::shared::Shared;
 
-/// How long device producers wait for a free slot unless told otherwise.
-const DEFAULT_LIMIT: Duration = Duration::from_secs(10);
+/// How long device producers wait for a free slot, and device consumers for a message, unless told otherwise.
+pub(super) const DEFAULT_LIMIT: Duration = Duration::from_secs(10);
 
 impl Buffer {
     /// The two halves, the producer being kernels: borrowed. Messages that are still in the ring come first.
