@@ -19,6 +19,7 @@ mod random;
 mod records;
 mod relay;
 mod room;
+mod serve;
 mod shards;
 mod soak;
 
