@@ -1,9 +1,9 @@
 //! One warp.
 
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{Ordering, fence};
 
 use perdix_core::sentinel::{OPENED, SENTINEL};
-use perdix_core::{Cursor, DeviceInput, Meta, Mode, Word};
+use perdix_core::{Cursor, DeviceInput, Meta, Mode, Ring, Word};
 
 use super::input::{IDLE_LOOKS, Input, check_launch, rest};
 use super::{ConsumeError, Received, WarpMessage};
@@ -255,38 +255,46 @@ impl WarpConsumer {
 
     /// Hands the slots of all that was taken back to the producer. Converged.
     #[inline(always)]
-    pub(super) fn hand_back(&mut self, is_gone: bool) {
-        let (lane, next) = (lane_id(), self.input.next);
-        let line = &self.input.ring.control().consumer;
-        if self.input.ring.mode() == Mode::FenceFree && next != self.input.published {
-            if lane == 0 {
-                line.settled.store(next, Ordering::Relaxed);
-                // Whoever finds a word re-armed finds that store too: pairs with the Acquire load of settled in Consumer::resume
-                core::sync::atomic::fence(Ordering::Release);
-            }
-            sync_warp();
-            let mut number = self.input.published;
-            while number != next {
-                let slot = self.input.ring.slot(number);
-                let [low, high] = slot.pair(lane + 1);
-                if lane < HEADER {
-                    Word::store_pair(low, high, [SENTINEL; 2]);
-                } else if lane == HEADER {
-                    slot.meta.store(SENTINEL, Ordering::Relaxed);
-                }
-                number = number.wrapping_add(1);
-            }
-        }
-        // All lanes have read, and have re-armed.
-        sync_warp();
-        if lane == 0 {
-            line.stats.messages.store(self.input.messages, Ordering::Relaxed);
-            line.stats.bytes.store(self.input.bytes, Ordering::Relaxed);
-            line.stats.dropped.store(self.input.dropped, Ordering::Relaxed);
-            // pairs with the Acquire load of tail in Producer::renew
-            line.tail.store(Cursor::new(next, is_gone).word(), Ordering::Release);
-        }
+    fn hand_back(&mut self, is_gone: bool) {
+        let Input { ring, next, published, messages, bytes, dropped, .. } = self.input;
+        hand_back(ring, published, next, is_gone, [messages, bytes, dropped]);
         self.input.published = next;
+    }
+}
+
+/// Hands back the slots of messages `published` to `next`. Takes numbers, as a consumer whose address was passed to another function would
+/// have to live in (slow) local memory all the time; not inlined, as it is needed in many places. Converged.
+#[inline(never)]
+fn hand_back(ring: Ring, published: u64, next: u64, is_gone: bool, [messages, bytes, dropped]: [u64; 3]) {
+    let lane = lane_id();
+    let line = &ring.control().consumer;
+    if ring.mode() == Mode::FenceFree && next != published {
+        if lane == 0 {
+            line.settled.store(next, Ordering::Relaxed);
+            // Whoever finds a word re-armed finds that store too: pairs with the Acquire load of settled in Consumer::resume
+            fence(Ordering::Release);
+        }
+        sync_warp();
+        let mut number = published;
+        while number != next {
+            let slot = ring.slot(number);
+            let [low, high] = slot.pair(lane + 1);
+            if lane < HEADER {
+                Word::store_pair(low, high, [SENTINEL; 2]);
+            } else if lane == HEADER {
+                slot.meta.store(SENTINEL, Ordering::Relaxed);
+            }
+            number = number.wrapping_add(1);
+        }
+    }
+    // All lanes have read, and have re-armed.
+    sync_warp();
+    if lane == 0 {
+        line.stats.messages.store(messages, Ordering::Relaxed);
+        line.stats.bytes.store(bytes, Ordering::Relaxed);
+        line.stats.dropped.store(dropped, Ordering::Relaxed);
+        // pairs with the Acquire load of tail in Producer::renew
+        line.tail.store(Cursor::new(next, is_gone).word(), Ordering::Release);
     }
 }
 

@@ -28,8 +28,10 @@ fn served(mode: Mode, slots: u64, open: u64, first: u64, count: u64) {
     let pattern = pattern(ALL_LENGTHS, true);
     std::thread::scope(|scope| {
         let kernel = scope.spawn(|| start(handle, u64::MAX));
-        // SAFETY: the rings' only producer and consumer on this side.
-        let (mut producer, mut consumer) = unsafe { (Producer::new(requests.ring()), responses.consumer()) };
+        // SAFETY: the ring's only producer.
+        let mut producer = unsafe { Producer::new(requests.ring()) };
+        // SAFETY: the ring's only consumer.
+        let mut consumer = unsafe { responses.consumer() };
         let (mut asked, mut answered) = (0, 0);
         while answered < count {
             if asked < count && asked - answered < open {

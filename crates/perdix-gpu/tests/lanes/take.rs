@@ -24,8 +24,8 @@ pub(crate) const RELAYS: [Relay; 3] = [Relay::Thread, Relay::Warp, Relay::Block]
 impl Relay {
     pub(crate) fn start(self, input: DeviceInput, output: &EmulatedRing, count: u64) -> bool {
         let ring = output.handle();
-        // SAFETY: each is launched as it asks, alone on these rings.
         match self {
+            // SAFETY: launched as it asks, alone on these rings.
             Self::Thread => launch(1, 1, || unsafe { relay_thread(input, ring, count) }),
             // SAFETY: as above.
             Self::Warp => launch(1, 32, || unsafe { relay_warp(input, ring, count) }),
