@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
 use perdix_host::cuda::{DeviceConsumer, DeviceProducer, Mapped, Service};
-use perdix_host::{CallError, ConsumeError, Consumer, Mode, ProduceError, Producer};
+use perdix_host::{CallError, ConsumeError, Consumer, ProduceError, Producer};
 use perdix_kernels::pattern::{ALL_LENGTHS, Pattern};
 use perdix_kernels::take::{ANSWER, REASON_KIND};
 
@@ -62,9 +62,11 @@ impl Relay {
     fn start(self, input: &DeviceConsumer<'_>, output: &DeviceProducer<'_>, count: u64) {
         let launch = kernels().launch(self.kernel).unwrap().block(self.threads);
         let launch = launch.arg(input.input()).arg(output.ring()).arg(count);
-        // SAFETY: the kernel's parameters, and these rings are its alone. It is attached to both: to one by the launch, to the other
-        // by what is launched into its stream.
-        unsafe { output.launch_with(input.raw_stream(), || launch.start(input)) }.unwrap();
+        // SAFETY: the kernel's parameters, and these rings are its alone.
+        let start = || unsafe { launch.start(input) };
+        // It is attached to both rings: to one by the launch, to the other by what is launched into its stream.
+        // SAFETY: the input's stream is alive, and of the same context.
+        unsafe { output.launch_with(input.raw_stream(), start) }.unwrap();
     }
 
     /// Everything comes back, in order, and then the end.
@@ -265,7 +267,9 @@ fn without_finish(case: Case) -> Result<(), Failed> {
     let (other, _consumer) = scratch.split_gpu().unwrap();
     let launch = kernels().launch("send_thread").unwrap().arg(other.ring()).arg(SHORT).arg(0_u64).arg(1_u64);
     // SAFETY: the kernel's parameters; it uses the other ring alone.
-    unsafe { other.launch_with(input.raw_stream(), || launch.start(&input)) }.unwrap();
+    let start = || unsafe { launch.start(&input) };
+    // SAFETY: the input's stream is alive, and of the same context.
+    unsafe { other.launch_with(input.raw_stream(), start) }.unwrap();
     match (0..5).try_for_each(|id| send(&mut producer, SHORT, id)) {
         Err(NotSent(ProduceError::ConsumerLost { why }, 4)) if why.contains("without finish") => Ok(()),
         other => Err(format!("{other:?}").into()),
