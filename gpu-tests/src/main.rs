@@ -7,6 +7,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)] // tests
 
 #[cfg(feature = "cuda")]
+mod cpp;
+#[cfg(feature = "cuda")]
 mod drops;
 #[cfg(feature = "cuda")]
 mod faults;
@@ -62,6 +64,7 @@ fn main() {
         faults::add(case, &mut trials);
         shards::add(case, &mut trials);
         take::add(case, &mut trials);
+        cpp::add(case, &mut trials);
     }
     life::add_general(&mut trials);
     shards::add_general(&mut trials);

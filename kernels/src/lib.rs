@@ -45,3 +45,7 @@ pub use torn::send_torn;
 /// The PTX of all kernels in this crate.
 #[cfg(not(target_arch = "nvptx64"))]
 pub const PTX: &str = include_str!("../ptx/perdix_kernels.ptx");
+
+/// The PTX of the CUDA C++ kernels in `cpp/send.cu`, made by `cargo xtask cpp`.
+#[cfg(not(target_arch = "nvptx64"))]
+pub const CPP_PTX: &str = include_str!("../ptx/perdix_cpp.ptx");
