@@ -38,7 +38,8 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         let kept = fs::read_to_string(&path).map_err(shell::file(&path))?;
         compare(&kept, &made)?;
         say!("{HEADER} is what perdix-core says");
-        compile(&path)
+        compile(&path)?;
+        emulate()
     } else {
         fs::write(&path, &made).map_err(shell::file(&path))?;
         say!("wrote {HEADER}, {} bytes", made.len());
@@ -66,6 +67,24 @@ fn compile(header: &Path) -> Outcome {
     command.arg(header.parent().unwrap_or(header)).arg(&program);
     shell::run(&mut command, REMEDY)?;
     say!("{compiler} sees the same layout");
+    Ok(())
+}
+
+/// Has the producers of the header send, compiled for the CPU.
+fn emulate() -> Outcome {
+    let mut test = Command::new("cargo");
+    test.current_dir(workspace::root()).args([
+        "test",
+        "--quiet",
+        "-p",
+        "perdix-gpu",
+        "--test",
+        "cpp",
+        "--",
+        "--ignored",
+    ]);
+    shell::run(&mut test, "See what the test says above").map(drop)?;
+    say!("the C++ producers keep the protocol on emulated lanes");
     Ok(())
 }
 
