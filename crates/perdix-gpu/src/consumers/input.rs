@@ -8,7 +8,7 @@ use super::ConsumeError;
 use crate::intrinsics::{WARP_SIZE, lane_id, shuffle, shuffle_u64, sleep_ns, threads_per_block};
 
 /// Messages that a consumer holds back at most before it hands their slots back: handing back takes a fence or two across the link.
-const MOST_HELD: u64 = 64;
+const MOST_HELD: u64 = 256;
 
 /// Looks that find nothing before a consumer hands back what it holds: in fewer the answer to what it has just sent may come, which must
 /// not wait until a fence is through.
