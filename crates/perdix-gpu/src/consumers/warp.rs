@@ -139,15 +139,16 @@ impl WarpConsumer {
         let mut looks = 0;
         loop {
             let seen = self.look(begun, limit_ns);
-            if seen.is_there {
-                if let Some(message) = self.read(seen.words) {
+            let row = if seen.is_there { self.read(seen.words) } else { Row::OnItsWay };
+            match row {
+                Row::Message(message) => {
                     self.idle = 0;
                     return Ok(message);
                 }
-            }
-            // A notice, the end, or nothing that a warp knows how to read.
-            if seen.is_there || seen.has_ended {
-                self.input.look_closely()?;
+                // A notice, or nothing that a producer writes.
+                Row::Other => self.input.look_closely()?,
+                Row::OnItsWay if seen.has_ended => self.input.look_closely()?,
+                Row::OnItsWay => {}
             }
             self.idle += 1;
             if self.idle == IDLE_LOOKS {
@@ -188,8 +189,10 @@ impl WarpConsumer {
     /// The next message, which another warp of the block has found. Converged.
     #[inline(always)]
     pub(super) fn read_found(&self) -> Option<WarpMessage> {
-        let words = self.load_row();
-        self.read(words)
+        match self.read(self.load_row()) {
+            Row::Message(message) => Some(message),
+            _ => None,
+        }
     }
 
     /// Looks at the next slot, the end of the stream and the clock, in one load across the link. Converged.
@@ -227,12 +230,15 @@ impl WarpConsumer {
         load_pair(low, high)
     }
 
-    /// The message that the lanes' `words` are, if they are one, and all of it has arrived. Converged.
+    /// What the lanes' `words` are, a slot whose sequence word was seen. Converged.
     #[inline(always)]
-    fn read(&self, words: [u64; 2]) -> Option<WarpMessage> {
+    fn read(&self, words: [u64; 2]) -> Row {
         let (lane, number) = (lane_id(), self.input.next);
         let word = shuffle_u64(words[1], HEADER);
-        let meta = Meta::from_word(word)?;
+        let Some(meta) = Meta::from_word(word) else {
+            let is_missing = self.input.ring.mode() == Mode::FenceFree && word == SENTINEL;
+            return if is_missing { Row::OnItsWay } else { Row::Other };
+        };
         let mut piece = words;
         match self.input.ring.mode() {
             Mode::Fenced => {}
@@ -241,7 +247,7 @@ impl WarpConsumer {
             Mode::FenceFree => {
                 let is_used = (lane as usize) < meta.len().div_ceil(16);
                 if ballot(is_used && (words[0] == SENTINEL || words[1] == SENTINEL)) != 0 {
-                    return None;
+                    return Row::OnItsWay;
                 }
                 for (i, word) in piece.iter_mut().enumerate() {
                     if lane < HEADER && meta.mask() >> (2 * lane + i as u32) & 1 != 0 {
@@ -250,7 +256,7 @@ impl WarpConsumer {
                 }
             }
         }
-        Some(WarpMessage::new(Received::new(number, meta), piece))
+        Row::Message(WarpMessage::new(Received::new(number, meta), piece))
     }
 
     /// Hands the slots of all that was taken back to the producer. Converged.
@@ -296,6 +302,17 @@ fn hand_back(ring: Ring, published: u64, next: u64, is_gone: bool, [messages, by
         // pairs with the Acquire load of tail in Producer::renew
         line.tail.store(Cursor::new(next, is_gone).word(), Ordering::Release);
     }
+}
+
+/// What is in a slot.
+#[derive(Clone, Copy, Debug)]
+enum Row {
+    /// A message, all of it.
+    Message(WarpMessage),
+    /// A message of which words are missing; perhaps nothing yet.
+    OnItsWay,
+    /// No message.
+    Other,
 }
 
 /// What a look found; the words are each lane's own.

@@ -321,3 +321,32 @@ fn a_false_handle_is_refused() {
         assert_eq!(error, perdix_gpu::ConsumeError::Launch);
     }));
 }
+
+/// What a device producer sends, in runs or in any order, is taken as what a CPU sends.
+#[test]
+fn a_device_may_be_the_producer() {
+    for mode in MODES {
+        for relay in RELAYS {
+            for whole_words in [0, 1] {
+                let (ring, output) = (EmulatedRing::new(16, mode), EmulatedRing::new(64, Mode::Fenced));
+                let state = perdix_core::DeviceState::new(0, 0);
+                let mut input = DeviceInput { whole_words, ..ring.input() };
+                input.ring.state = std::ptr::from_ref(&state).cast_mut();
+                let pattern = pattern(ALL_LENGTHS, true);
+                let send = ring.handle();
+                std::thread::scope(|scope| {
+                    let kernel = scope.spawn(|| relay.start(input, &output, u64::MAX));
+                    // SAFETY: one warp, the ring's only producer.
+                    scope.spawn(|| {
+                        launch(1, 32, || unsafe { perdix_kernels::send_warp(send, pattern, 80, 11) })
+                    });
+                    let mut messages = receive(&output, || false);
+                    assert_eq!(last_reason(&mut messages), [1, 0], "{relay:?}");
+                    assert_eq!(messages.len(), 80);
+                    check(pattern, &messages);
+                    assert!(kernel.join().unwrap());
+                });
+            }
+        }
+    }
+}
