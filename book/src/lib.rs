@@ -9,7 +9,7 @@ macro_rules! chapters {
     )*};
 }
 
-chapters! { start kernels choosing life records sharding processes typed events observability }
+chapters! { start kernels choosing life records sharding processes typed events observability work }
 
 /// Not named as the keyword is.
 #[cfg(doctest)]

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use perdix_host::{ConsumeError, ConsumeRecordsError, CreateError};
+use perdix_host::{CallError, ConsumeError, ConsumeRecordsError, CreateError, ProduceError};
 
 /// Why something could not be measured or reported.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +55,12 @@ pub enum Error {
     /// The ring's consumer.
     #[error(transparent)]
     Consume(#[from] ConsumeError),
+    /// The ring's producer, where that is the CPU.
+    #[error(transparent)]
+    Produce(#[from] ProduceError),
+    /// A request to a kernel.
+    #[error(transparent)]
+    Call(#[from] CallError),
     /// The ring's consumer, of records.
     #[error(transparent)]
     Records(#[from] ConsumeRecordsError),

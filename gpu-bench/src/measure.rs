@@ -11,6 +11,7 @@ mod machine;
 mod rates;
 mod rig;
 mod shards;
+mod there;
 
 use std::path::PathBuf;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};

@@ -374,7 +374,7 @@ mod tests {
                     Step::Rate(_, place) => {
                         plan.time.as_secs_f64() * (plan.repetitions as f64 * memories(*place) + 1.5) + 0.1
                     }
-                    Step::Latency(_) => 2.0,
+                    Step::Latency(_) => 3.5,
                     Step::Events(_) => 1.0,
                     Step::Idle(_) => plan.idle.as_secs_f64() + 0.5,
                     _ => 1.5,

@@ -150,6 +150,10 @@ pub enum Path {
     RoundTrip,
     /// The message's way back alone, by two clocks.
     OneWay,
+    /// A message through a ring to the GPU, and an 8-byte word back.
+    ToGpu,
+    /// A request through a ring to the GPU, and its response through another one back.
+    Call,
 }
 
 /// A latency.

@@ -31,7 +31,7 @@ pub(crate) fn add(case: Case, trials: &mut Vec<Trial>) {
 }
 
 /// The consumer sleeps while the ring is full, several times; nothing is lost and nothing overwritten.
-fn backpressure(case: Case, sender: Sender) -> Result<(), Failed> {
+pub(crate) fn backpressure(case: Case, sender: Sender) -> Result<(), Failed> {
     let mut buffer = case.buffer(64);
     let (producer, mut consumer) = buffer.split_gpu().unwrap();
     let count = 1000;
@@ -55,7 +55,7 @@ fn backpressure(case: Case, sender: Sender) -> Result<(), Failed> {
 }
 
 /// The consumer leaves mid-stream: the kernel ends by itself, well within its limit, and says what it did not send.
-fn consumer_gone(case: Case, sender: Sender) -> Result<(), Failed> {
+pub(crate) fn consumer_gone(case: Case, sender: Sender) -> Result<(), Failed> {
     let mut buffer = case.buffer(64);
     let (producer, mut consumer) = buffer.split_gpu().unwrap();
     sender.start(&producer, Pattern { len: 16, sentinels: 0 }, 10_000_000);
@@ -73,7 +73,7 @@ fn consumer_gone(case: Case, sender: Sender) -> Result<(), Failed> {
 }
 
 /// Nobody consumes: the kernel gives up in time; what it sent before is delivered, then the reason.
-fn time_limit(case: Case, sender: Sender) -> Result<(), Failed> {
+pub(crate) fn time_limit(case: Case, sender: Sender) -> Result<(), Failed> {
     let (mut buffer, slots) = (case.buffer(32), 32);
     let (mut producer, mut consumer) = buffer.split_gpu().unwrap();
     producer.set_limit(Duration::from_millis(50));

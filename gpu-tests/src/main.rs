@@ -7,6 +7,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)] // tests
 
 #[cfg(feature = "cuda")]
+mod cpp;
+#[cfg(feature = "cuda")]
 mod drops;
 #[cfg(feature = "cuda")]
 mod events;
@@ -30,6 +32,7 @@ mod setup;
 mod shards;
 #[cfg(feature = "cuda")]
 mod stray;
+mod take;
 #[cfg(feature = "cuda")]
 mod typed;
 
@@ -65,6 +68,8 @@ fn main() {
         shards::add(case, &mut trials);
         typed::add(case, &mut trials);
         events::add(case, &mut trials);
+        take::add(case, &mut trials);
+        cpp::add(case, &mut trials);
     }
     life::add_general(&mut trials);
     shards::add_general(&mut trials);

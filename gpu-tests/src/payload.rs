@@ -82,7 +82,7 @@ pub(crate) fn add(case: Case, trials: &mut Vec<Trial>) {
 }
 
 /// Sends `count` messages (per sender) through a ring of `slots` slots from message number `start` on, and checks them all.
-fn send(
+pub(crate) fn send(
     case: Case,
     sender: Sender,
     pattern: Pattern,

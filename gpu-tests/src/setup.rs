@@ -84,6 +84,12 @@ pub(crate) fn kernels() -> &'static Kernels {
     })
 }
 
+/// The kernels written in CUDA C++.
+pub(crate) fn cpp_kernels() -> &'static Kernels {
+    static KERNELS: OnceLock<Kernels> = OnceLock::new();
+    KERNELS.get_or_init(|| gpu().load(perdix_kernels::CPP_PTX).expect("PTX that the driver loads"))
+}
+
 /// One of the kernels that send messages of a pattern, and how it is launched.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sender {
@@ -113,7 +119,8 @@ impl Sender {
         pattern: Pattern,
         count: u64,
     ) {
-        let launch = kernels().launch(self.kernel).unwrap().grid(self.grid).block(self.block);
+        let kernels = if self.kernel.starts_with("cpp_") { cpp_kernels() } else { kernels() };
+        let launch = kernels.launch(self.kernel).unwrap().grid(self.grid).block(self.block);
         let launch = launch.arg(producer.ring()).arg(pattern).arg(count).arg(self.batch);
         // SAFETY: these are the parameters of all `send_*` kernels; each is launched as it asks, alone on the ring.
         unsafe { launch.start(producer) }.unwrap();

@@ -19,6 +19,7 @@ mod send;
 mod shards;
 pub mod soak;
 mod stream;
+pub mod take;
 mod torn;
 pub mod typed;
 
@@ -44,9 +45,14 @@ pub use send::{send_block, send_bytes, send_grid, send_thread, send_warp};
 pub use shards::{send_shards_block, send_shards_grid};
 pub use soak::{soak_block, soak_grid, soak_shards, soak_thread, soak_warp};
 pub use stream::{continue_block, continue_bytes};
+pub use take::{relay_block, relay_thread, relay_warp, serve, take_and_tell};
 pub use torn::send_torn;
 pub use typed::{typed_block, typed_grid, typed_thread, typed_warp};
 
 /// The PTX of all kernels in this crate.
 #[cfg(not(target_arch = "nvptx64"))]
 pub const PTX: &str = include_str!("../ptx/perdix_kernels.ptx");
+
+/// The PTX of the CUDA C++ kernels in `cpp/send.cu`, made by `cargo xtask cpp`.
+#[cfg(not(target_arch = "nvptx64"))]
+pub const CPP_PTX: &str = include_str!("../ptx/perdix_cpp.ptx");

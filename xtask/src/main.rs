@@ -3,11 +3,13 @@
 mod bench_gpu;
 mod book;
 mod cargo;
+mod cpp;
 mod cuda_fake;
 mod cuda_library;
 mod cuda_stub;
 mod example;
 mod fuzz;
+mod header;
 mod instructions;
 mod instrument;
 mod model;
@@ -48,6 +50,8 @@ struct Cli {
 enum Verb {
     Setup(setup::Arguments),
     Ptx(ptx::Arguments),
+    Header(header::Arguments),
+    Cpp(cpp::Arguments),
     TestGpu(test_gpu::Arguments),
     BenchGpu(bench_gpu::Arguments),
     Example(example::Arguments),
@@ -66,6 +70,8 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().verb {
         Verb::Setup(arguments) => setup::run(&arguments),
         Verb::Ptx(arguments) => ptx::run(&arguments),
+        Verb::Header(arguments) => header::run(&arguments),
+        Verb::Cpp(arguments) => cpp::run(&arguments),
         Verb::TestGpu(arguments) => test_gpu::run(&arguments),
         Verb::BenchGpu(arguments) => bench_gpu::run(&arguments),
         Verb::Example(arguments) => example::run(&arguments),

@@ -21,6 +21,9 @@ pub(crate) struct Arguments {
     /// Get nvdisasm and cuobjdump too, for reading machine code
     #[arg(long)]
     disassembler: bool,
+    /// Get NVIDIA's C++ compiler too, for `cargo xtask cpp`
+    #[arg(long)]
+    nvcc: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -50,6 +53,9 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
     for wheel in pins::WHEELS.iter().filter(|wheel| arguments.disassembler || !wheel.optional) {
         let program = wheels::provide(wheel, &folder)?;
         say!("{}: {} {}", workspace::shown(&program), wheel.package, wheel.version);
+    }
+    if arguments.nvcc {
+        say!("{}: CUDA {}", workspace::shown(&wheels::provide_nvcc(&folder)?), pins::NVCC[0].1);
     }
     say!("ready: cargo xtask ptx --check");
     Ok(())

@@ -289,8 +289,9 @@ impl<W: Word> Consumer<W> {
     }
 
     /// No message is there: gives the producer all its credit, and looks for a gap and the end of the stream.
-    #[cold]
-    #[inline(never)]
+    // Not a function of its own on a GPU: one that got the consumer's address would force it into local memory.
+    #[cfg_attr(target_arch = "nvptx64", inline(always))]
+    #[cfg_attr(not(target_arch = "nvptx64"), cold, inline(never))]
     fn idle(&mut self) -> Result<Poll, Corruption> {
         if self.published != self.settled {
             self.publish_tail();

@@ -1,10 +1,12 @@
 //! What a kernel gets, and what device producers keep in device memory.
 
+mod input;
 mod rings;
 
 use core::mem::{offset_of, size_of};
 use core::sync::atomic::AtomicU64;
 
+pub use input::{DeviceInput, DeviceService};
 pub use rings::DeviceRings;
 use static_assertions::const_assert_eq;
 
@@ -55,7 +57,9 @@ impl DeviceRing {
     }
 }
 
-/// What the producers of one ring share, in device memory: nothing of it crosses the link.
+/// What the producers of one ring share, in device memory: nothing of it crosses the link. The consumer of a ring whose producer is a
+/// CPU keeps its place here too, and uses no more than `head` (the next message to take), `messages`, `bytes`, `paused`, `dropped`,
+/// `told` and `found`.
 ///
 /// It outlives a kernel, so that the next kernel can go on with the stream. Counts are relative to the ring's first message
 /// where that is said, so that they do not wrap.
@@ -89,6 +93,10 @@ pub struct DeviceState {
     pub dropped: AtomicU64,
     /// Not zero while some thread publishes the notice of a gap on behalf of all (events).
     pub telling: AtomicU64,
+    /// Which of the ring's two records of told gaps is written next; a consumer's.
+    pub told: AtomicU64,
+    /// What one thread of a consuming block has found, for the others.
+    pub found: AtomicU64,
 }
 
 const_assert_eq!(size_of::<DeviceState>(), 128);
@@ -113,6 +121,8 @@ impl DeviceState {
             looking: AtomicU64::new(0),
             gap: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
+            told: AtomicU64::new(0),
+            found: AtomicU64::new(0),
             telling: AtomicU64::new(0),
         }
     }
@@ -121,6 +131,18 @@ impl DeviceState {
     #[must_use]
     pub const fn with_gap(self, dropped: u64, gap: u64) -> Self {
         Self { dropped: AtomicU64::new(dropped), gap: AtomicU64::new(gap), ..self }
+    }
+
+    /// The state of a ring's consumer that goes on with message `next`, has taken `messages` of `bytes` bytes so far, and was told of
+    /// `dropped` messages; `told` is the record that it writes next.
+    pub const fn of_consumer(next: u64, (messages, bytes): (u64, u64), dropped: u64, told: u64) -> Self {
+        Self {
+            messages: AtomicU64::new(messages),
+            bytes: AtomicU64::new(bytes),
+            dropped: AtomicU64::new(dropped),
+            told: AtomicU64::new(told),
+            ..Self::new(next, next)
+        }
     }
 }
 

@@ -10,7 +10,8 @@
 //! * [`Ring`]: a view of such memory; [`Ring::init`] creates, [`Ring::attach`] checks what somebody else created.
 //! * [`Producer`] and [`Consumer`]: the two halves of the protocol.
 //! * [`Mode`]: how a message becomes visible, with a fence or with [sentinel words](sentinel).
-//! * [`DeviceRing`], [`DeviceRings`] and [`DeviceState`]: what a kernel gets, and what device producers keep in device memory.
+//! * [`DeviceRing`], [`DeviceRings`] and [`DeviceState`]: what a kernel gets, and what device producers keep in device memory;
+//!   [`DeviceInput`] and [`DeviceService`]: what a kernel gets that consumes, or that answers requests.
 //! * [`Word`]: the one seam under the protocol, through which the same code runs on atomics, on a GPU and under
 //!   a model checker.
 //!
@@ -73,7 +74,7 @@ pub use control::{
     Attached, CURSOR_MASK, ConsumerLine, ConsumerStats, Control, Cursor, Identity, ProducerLine,
     ProducerStats, Reserved, Told,
 };
-pub use device::{DeviceRing, DeviceRings, DeviceState, Fault};
+pub use device::{DeviceInput, DeviceRing, DeviceRings, DeviceService, DeviceState, Fault};
 pub use meta::{Meta, flags};
 pub use mode::Mode;
 pub use poll::{Corruption, Poll};

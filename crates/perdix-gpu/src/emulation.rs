@@ -12,7 +12,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use perdix_core::{Config, Consumer, DeviceRing, DeviceState, Mode, Poll, Ring};
+use perdix_core::{Config, Consumer, DeviceInput, DeviceRing, DeviceState, Mode, Poll, Ring};
 
 use crate::intrinsics::WARP_SIZE;
 
@@ -139,6 +139,11 @@ impl EmulatedRing {
             start,
             limit_ns: 10_000_000_000,
         }
+    }
+
+    /// What a kernel gets that consumes. The ring's state is either a producer's or a consumer's.
+    pub fn input(&self) -> DeviceInput {
+        DeviceInput { ring: self.handle(), whole_words: 0 }
     }
 
     /// The ring.

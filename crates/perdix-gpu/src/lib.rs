@@ -1,4 +1,4 @@
-//! Device-side producers: messages leave a CUDA kernel while it runs.
+//! Device-side producers: messages leave a CUDA kernel while it runs. And device-side consumers: messages enter it.
 //!
 //! A kernel gets a [`DeviceRing`] by value and makes one producer of it, by the granularity that fits:
 //!
@@ -15,6 +15,9 @@
 //! Small values of one type go many to a message: [`Records`] makes them by their number, [`RecordPacker`] gathers what the lanes
 //! of a warp have.
 //! A kernel whose blocks spread over several rings gets [`DeviceRings`]; a [`Shard`] tells a block which is its own.
+//!
+//! The other way, a kernel gets a [`DeviceInput`] and makes one [`ThreadConsumer`], [`WarpConsumer`] or [`BlockConsumer`] of it, to take
+//! what a CPU sends; with a [`DeviceService`], a ring each way, a [`WarpService`] answers requests.
 //!
 //! Only one producer (or one grid of them) uses a ring at a time. Every wait ends: after the ring's time limit, or when the
 //! consumer is gone. What a producer keeps between messages stays on the device; across the link go payload, sequence words
@@ -54,6 +57,7 @@
     allow(internal_features)
 )]
 
+mod consumers;
 mod error;
 pub mod events;
 mod gap;
@@ -63,6 +67,7 @@ mod link;
 mod packer;
 mod producers;
 mod records;
+mod service;
 mod shards;
 mod source;
 mod stores;
@@ -72,14 +77,16 @@ mod write;
 #[cfg(not(target_arch = "nvptx64"))]
 pub mod emulation;
 
+pub use consumers::{BlockConsumer, ConsumeError, Received, ThreadConsumer, WarpConsumer, WarpMessage};
 pub use error::{Error, Partial};
 pub use packer::{PackError, PackInto, RecordPacker};
 pub use perdix_core::{
-    DeviceRing, DeviceRings, DeviceState, Fault, MessageLayout, Mode, PAYLOAD_SIZE, RecordLayout, Typed,
-    messages,
+    DeviceInput, DeviceRing, DeviceRings, DeviceService, DeviceState, Fault, MessageLayout, Mode,
+    PAYLOAD_SIZE, PAYLOAD_WORDS, RecordLayout, Typed, messages,
 };
 pub use producers::{BlockProducer, Events, GridProducer, ThreadProducer, WarpProducer};
 pub use records::Records;
+pub use service::{ServeError, WarpService};
 pub use shards::{Shard, finish_unused};
 pub use source::{Bytes, Made, Source};
 pub use typed::Values;

@@ -83,9 +83,12 @@ impl Buffer {
         Counters(Arc::clone(&self.shared))
     }
 
-    /// Takes back the end of stream and the "consumer gone" of earlier halves. If kernels produce into the ring, waits until they
-    /// have ended.
+    /// Takes back the end of stream and the "consumer gone" of earlier halves. If kernels use the ring, waits until they have ended.
     pub(crate) fn open(&self) {
+        if self.shared.readers.detach() {
+            // SAFETY: the buffer is borrowed mutably or owned here, so no half can be used, and the kernels have ended.
+            unsafe { self.shared.take_back() };
+        }
         if self.shared.liveness.detach() | self.shared.lanes.detach() {
             // SAFETY: the buffer is borrowed mutably or owned here, so no half can be used, and the kernels have ended.
             unsafe { self.shared.take_over() };

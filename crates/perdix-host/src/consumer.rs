@@ -206,6 +206,11 @@ impl<'a> Consumer<'a> {
         self.core().next()
     }
 
+    /// Slots of the ring.
+    pub fn capacity(&self) -> usize {
+        self.shared.ring.capacity() as usize
+    }
+
     /// A handle to the ring's counters.
     pub fn counters(&self) -> Counters {
         Counters(Arc::clone(&self.shared))

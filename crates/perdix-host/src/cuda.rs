@@ -1,4 +1,4 @@
-//! GPU producers: memory that both sides see, kernels, and their life (feature `cuda`).
+//! Kernels that produce, consume or answer: memory that both sides see, kernels, and their life (feature `cuda`).
 //!
 //! ```no_run
 //! use perdix_host::Buffer;
@@ -20,12 +20,15 @@
 //! * A consumer that waits notices when the kernel has ended or faulted without ending the stream
 //!   ([`ConsumeError::ProducerLost`](crate::ConsumeError::ProducerLost)).
 //! * [`Shards::split_gpu`](crate::Shards::split_gpu) gives a kernel several rings; its launches are attached to all of them.
+//! * [`Buffer::split_to_gpu`](crate::Buffer::split_to_gpu) makes kernels the consumer of what a CPU sends; a [`Service`] has a ring each
+//!   way, for a kernel that answers requests.
 //! * Dropping the consumer makes the kernel's producers stop; dropping the last part of a buffer waits for the launches attached
 //!   to it, a bounded time, and rather leaks the memory than frees what a kernel may still write to.
 //! * Programs with their own context, streams or module loader pass raw handles: [`Gpu::from_context`],
 //!   [`DeviceProducer::attach`].
 
 mod attach;
+mod consumer;
 mod driver;
 mod error;
 mod event;
@@ -37,11 +40,13 @@ mod memory;
 mod producer;
 #[cfg(target_os = "linux")]
 mod registered;
+mod service;
 mod session;
 mod shards;
 mod stream;
 
 pub use attach::LaunchTarget;
+pub use consumer::DeviceConsumer;
 pub use cust::device::DeviceAttribute;
 pub use cust::sys;
 pub use error::GpuError;
@@ -49,10 +54,11 @@ pub use gpu::{Current, Gpu};
 pub use kernels::{Kernels, Launch};
 pub(crate) use liveness::Liveness;
 pub use memory::{DeviceBytes, Mapped};
-pub use perdix_core::{DeviceRing, DeviceRings};
+pub use perdix_core::{DeviceInput, DeviceRing, DeviceRings, DeviceService};
 pub use producer::DeviceProducer;
 #[cfg(target_os = "linux")]
 pub(crate) use registered::Registered;
+pub use service::Service;
 #[cfg(target_os = "linux")]
 pub(crate) use session::Session;
 pub use shards::DeviceShards;

@@ -75,6 +75,14 @@ pub enum ProduceError {
     /// The consumer was dropped, or its process has died: nobody will read, unless another process takes its role.
     #[error("the consumer is gone; nobody will read what is produced")]
     ConsumerGone,
+    /// The kernels that consumed have ended, or faulted, without saying so in the ring; what they did not take stays there.
+    #[error(
+        "the ring is full, and the kernel that consumed is lost: {why}; launch another one, or split the buffer again"
+    )]
+    ConsumerLost {
+        /// What became of the kernel.
+        why: String,
+    },
     /// The time limit passed while the ring was full.
     #[error("the ring was still full after {waited:?}; is the consumer running?")]
     TimedOut {

@@ -19,6 +19,7 @@
 //! * *Bytes*: a consumer is read as a file is ([`Consumer::reader`]), a producer written to ([`Producer::writer`]).
 //! * *Tasks*: with the feature `futures`, `Consumer::into_stream`, `Consumer::next_message` and `Producer::into_sink` on any executor.
 //! * *Seen from outside*: [`Counters`]; with the features `metrics` and `tracing` those facades.
+//! * *Requests and responses*: a [`Client`] has a ring each way, to a thread or a kernel that answers.
 //! * One producer, one consumer, in order. Both halves are `Send`, neither is `Sync` or `Clone`. [`Shards`] are several rings at
 //!   once, for many producers and one consumer ([`ShardedConsumer`]) or many.
 //!
@@ -45,6 +46,7 @@
 
 mod buffer;
 mod builder;
+mod client;
 mod consumer;
 mod counters;
 #[cfg(feature = "cuda")]
@@ -71,6 +73,7 @@ mod wait;
 
 pub use buffer::Buffer;
 pub use builder::Builder;
+pub use client::{CallError, Client, Response};
 pub use consumer::{
     Consumer, IntoMessages, Large, Message, MessageBatch, MessageRef, Messages, OwnedMessage, Reader,
     RecordBatch, RecvTimeoutError, TypedMessage,

@@ -1,4 +1,4 @@
-//! What has become of the kernels that produce.
+//! What has become of the kernels that produce, or consume.
 //!
 //! Without the feature `cuda` there are none, and nothing to ask.
 
@@ -17,7 +17,7 @@ impl Liveness {
         Self
     }
 
-    /// Why no more messages will come although the stream has not ended; `None` while some may.
+    /// Why nothing more will come of them although they have not said so in the ring; `None` while something may.
     pub(crate) fn lost(&self) -> Option<String> {
         None
     }

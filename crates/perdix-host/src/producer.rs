@@ -27,7 +27,7 @@ use crate::counters::Counters;
 use crate::error::{ProduceAllError, ProduceError};
 use crate::shared::Shared;
 use crate::trace;
-use crate::wait::{WaitStrategy, Waiter};
+use crate::wait::Waiter;
 
 /// Messages staged before [`Producer::produce_all`] publishes them: enough to spread the cost, few enough that the consumer
 /// starts early.
@@ -235,10 +235,52 @@ impl Producer<'_> {
         core.credit() as usize
     }
 
-    /// Whether the consumer was dropped.
+    /// Whether the consumer was dropped; if kernels consume, whether they have left or have ended.
     pub fn is_consumer_gone(&self) -> bool {
         // SAFETY: this is the one producer half, and the reference ends here.
-        unsafe { self.shared.producer() }.consumer_gone()
+        unsafe { self.shared.producer() }.consumer_gone() || self.shared.readers.lost().is_some()
+    }
+
+    /// Publishes `message` (up to 240 bytes) in whole words, each stored once, waiting no longer than `limit`; its number. For rings to
+    /// which nothing is written in place.
+    #[cfg_attr(not(feature = "cuda"), allow(dead_code))] // only kernels can do with less than a published order
+    pub(crate) fn produce_words(
+        &mut self,
+        kind: u16,
+        message: &[u8],
+        limit: Duration,
+    ) -> Result<u64, ProduceError> {
+        self.reserve_within(message.len(), Some(limit))?;
+        let core = self.core();
+        let number = core.head();
+        let word = |i: usize| {
+            let bytes = message.get(8 * i..).unwrap_or_default();
+            let mut word = [0; 8];
+            word.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+            u64::from_le_bytes(word)
+        };
+        core.push_pairs(kind, 0, message.len(), |pair| [word(2 * pair), word(2 * pair + 1)])
+            .map_err(|refused| explain(refused, core, message.len(), 1))?;
+        Ok(number)
+    }
+
+    /// [`produce_kind`](Self::produce_kind), waiting no longer than `limit`; the message's number.
+    pub(crate) fn produce_numbered(
+        &mut self,
+        kind: u16,
+        message: &[u8],
+        limit: Duration,
+    ) -> Result<u64, ProduceError> {
+        self.reserve_within(message.len(), Some(limit))?;
+        let core = self.core();
+        let number = core.head();
+        core.push(kind, 0, message).map_err(|refused| explain(refused, core, message.len(), 1))?;
+        Ok(number)
+    }
+
+    /// Slots of the ring.
+    pub fn capacity(&self) -> usize {
+        self.shared.ring.capacity() as usize
     }
 
     /// Ends the stream. Dropping the producer does the same, unless its thread is panicking: then the consumer is told
@@ -283,8 +325,9 @@ impl Producer<'_> {
     /// Waits until `slots` slots are free.
     #[cold]
     fn wait_for(&mut self, slots: u64, limit: Option<Duration>) -> Result<(), ProduceError> {
-        let strategy = self.shared.waits.producer;
-        wait_for_slots(self.core(), strategy, slots, limit)
+        // SAFETY: this is the one producer half, and the reference ends with this call.
+        let core = unsafe { self.shared.producer() };
+        wait_for_slots(core, &self.shared, slots, limit)
     }
 }
 
@@ -306,21 +349,31 @@ impl Drop for Producer<'_> {
 /// Waits until `slots` slots are free.
 fn wait_for_slots(
     core: &mut Core,
-    strategy: WaitStrategy,
+    shared: &Shared,
     slots: u64,
     limit: Option<Duration>,
 ) -> Result<(), ProduceError> {
-    let mut waiter = Waiter::new(strategy, limit);
+    let mut waiter = Waiter::new(shared.waits.producer, limit);
+    let mut lost = None;
     loop {
         match core.ensure(slots) {
             Ok(()) => return Ok(()),
+            // What the kernels did last was there to be seen in this look.
+            Err(Refused::Full) if lost.is_some() => {
+                return Err(ProduceError::ConsumerLost { why: lost.unwrap_or_default() });
+            }
             Err(Refused::Full) if limit == Some(Duration::ZERO) => {
                 return Err(ProduceError::TimedOut { waited: Duration::ZERO });
             }
-            Err(Refused::Full) => waiter.pause().map_err(|waited| {
-                trace::timed_out(core.ring(), "producer", waited);
-                ProduceError::TimedOut { waited }
-            })?,
+            Err(Refused::Full) => {
+                waiter.pause().map_err(|waited| {
+                    trace::timed_out(core.ring(), "producer", waited);
+                    ProduceError::TimedOut { waited }
+                })?;
+                if waiter.is_time_to_look() {
+                    lost = shared.readers.lost();
+                }
+            }
             Err(other) => return Err(explain(other, core, 0, slots)),
         }
     }

@@ -27,8 +27,11 @@ pub(crate) struct Shared {
     pub(crate) progress: CachePadded<Progress>,
     pub(crate) ring: Ring,
     pub(crate) waits: Waits,
+    /// The kernels that produce.
     pub(crate) liveness: Liveness,
     pub(crate) lanes: Lanes,
+    /// The kernels that consume.
+    pub(crate) readers: Liveness,
     /// Gives the role up before the memory goes.
     pub(crate) peer: Peer,
     /// Dropped last. `None` once it was leaked because a kernel may still write to it.
@@ -79,6 +82,7 @@ impl Shared {
             waits,
             liveness: Liveness::new(),
             lanes: Lanes::default(),
+            readers: Liveness::new(),
             peer: Peer::none(),
             memory: Some(memory),
             reason,
@@ -110,6 +114,7 @@ impl Shared {
             waits,
             liveness: Liveness::new(),
             lanes: Lanes::default(),
+            readers: Liveness::new(),
             peer: Peer::of(role),
             memory: Some(memory),
             reason: "shared with another process".into(),
@@ -151,6 +156,17 @@ impl Shared {
         // SAFETY: the one before is replaced, so this is the only producer.
         *producer = unsafe { ProducerCore::resume(self.ring, head) };
         producer.set_gap(self.ring.control().producer.stats.dropped.load(Ordering::Relaxed), 0);
+    }
+
+    /// Goes on where consuming kernels stopped. (If they left the consumer's line as no consumer does, where they began.)
+    ///
+    /// # Safety
+    /// No half is in use, and no kernel runs on the ring.
+    pub(crate) unsafe fn take_back(&self) {
+        // SAFETY: the caller's contract.
+        let consumer = unsafe { self.consumer() };
+        // SAFETY: the kernels' consumers are no more, and this one has kept still meanwhile.
+        let _ = unsafe { consumer.take_back() };
     }
 
     /// Has the producer tell, before its next message, of the dropped messages that the consumer neither knows of nor will find a notice
@@ -195,8 +211,9 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        if !self.liveness.ended_within_limit() {
-            // Freed memory that a kernel still writes to would be somebody else's: better lost than corrupted.
+        let have_ended = [&self.liveness, &self.readers].map(Liveness::ended_within_limit);
+        if have_ended != [true; 2] {
+            // Freed memory that a kernel still uses would be somebody else's: better lost than corrupted.
             std::mem::forget(self.memory.take());
             trace::leaked(&self.ring);
             // And its role is not over either.

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use perdix_host::Consumer;
 
-use super::link;
 use super::rig::{Rig, Word};
+use super::{link, there};
 use crate::clock::{Trip, one_way};
 use crate::error::Error;
 use crate::results::{Latency, Memory, Mode, Path};
@@ -35,10 +35,18 @@ pub(super) fn latencies(
 ) -> (Vec<Latency>, Vec<(String, Error)>, u32) {
     let mut bare: Found<u32> = Ok(Vec::new());
     let mut rings: [Found<Trip>; 2] = [Ok(Vec::new()), Ok(Vec::new())];
+    let mut to_gpu: [Found<u32>; 2] = [Ok(Vec::new()), Ok(Vec::new())];
+    let mut calls: [Found<u32>; 2] = [Ok(Vec::new()), Ok(Vec::new())];
     for _ in 0..REPETITIONS {
         add(&mut bare, || link::ping_pong(rig, memory, WARM_UP, count));
         for (found, mode) in rings.iter_mut().zip(Mode::ALL) {
             add(found, || trips(rig, memory, mode, count));
+        }
+        for (found, mode) in to_gpu.iter_mut().zip(Mode::ALL) {
+            add(found, || there::to_gpu(rig, memory, mode, WARM_UP, count));
+        }
+        for (found, mode) in calls.iter_mut().zip(Mode::ALL) {
+            add(found, || there::calls(rig, memory, mode, WARM_UP, count));
         }
     }
     let (mut rows, mut failures, mut step) = (Vec::new(), Vec::new(), 0);
@@ -71,6 +79,16 @@ pub(super) fn latencies(
                     .fold(step, |step, trip| common_divisor(step, trip.seen.unsigned_abs()));
             }
             Err(error) => failures.push((format!("round trip, {}", mode.name()), error)),
+        }
+    }
+    for (path, name, all) in
+        [(Path::ToGpu, "CPU to GPU", to_gpu), (Path::Call, "request and response", calls)]
+    {
+        for (found, mode) in all.into_iter().zip(Mode::ALL) {
+            match found {
+                Ok(times) => row(path, Some(mode), BYTES, &times),
+                Err(error) => failures.push((format!("{name}, {}", mode.name()), error)),
+            }
         }
     }
     (rows, failures, u32::try_from(step).unwrap_or(0))

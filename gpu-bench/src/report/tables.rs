@@ -84,11 +84,15 @@ fn latencies(results: &Results) -> Table {
             Path::PingPong => "bare ping-pong, 8-byte flags",
             Path::RoundTrip => "round trip through a ring",
             Path::OneWay => "one way, GPU to CPU",
+            Path::ToGpu => "CPU to GPU through a ring, a word back",
+            Path::Call => "request and response, a ring each way",
         };
         let bare = results.latency(Path::PingPong, None, row.memory).map(|bare| bare.nanoseconds.p50.median);
         let times = &row.nanoseconds;
         let to_bare = match (row.path, bare) {
-            (Path::RoundTrip, Some(bare)) if bare > 0.0 => format!("{:.3}", times.p50.median / bare),
+            (Path::RoundTrip | Path::ToGpu | Path::Call, Some(bare)) if bare > 0.0 => {
+                format!("{:.3}", times.p50.median / bare)
+            }
             _ => String::new(),
         };
         let mode = row.mode.map_or("", |mode| mode.name());

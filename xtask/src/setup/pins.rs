@@ -47,6 +47,14 @@ pub(super) const WHEELS: [Wheel; 4] = [
     },
 ];
 
+/// NVIDIA's C++ compiler in parts, one folder when unpacked over each other. Of the first CUDA 13, whose PTX every driver for it takes.
+pub(super) const NVCC: [(&str, &str); 4] = [
+    ("nvidia-cuda-nvcc", "13.0.88"),
+    ("nvidia-cuda-crt", "13.0.88"),
+    ("nvidia-nvvm", "13.0.88"),
+    ("nvidia-cuda-runtime", "13.0.88"),
+];
+
 /// Package names of the compiler, its standard library and its source: Debian stable has a newer compiler under the
 /// first set of names, for its browsers; Debian unstable has it under the second.
 pub(super) const DEBIAN_FAMILIES: [[&str; 3]; 2] =

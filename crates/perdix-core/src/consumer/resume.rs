@@ -12,6 +12,57 @@ use crate::slot::PAYLOAD_SIZE;
 use crate::word::Word;
 
 impl<W: Word> Consumer<W> {
+    /// A consumer that goes on with message `next`: everything before it was taken and settled, and the tail says so. `messages` and `bytes`
+    /// were taken so far, gaps of `dropped` messages were told, and record `told` (0 or 1) of those is written next.
+    ///
+    /// # Safety
+    /// As [`new`](Self::new), and that is how the consumer before left the ring.
+    #[inline(always)]
+    pub unsafe fn go_on(
+        ring: Ring<W>,
+        next: u64,
+        (messages, bytes): (u64, u64),
+        dropped: u64,
+        told: u64,
+    ) -> Self {
+        // SAFETY: the caller's contract.
+        let fresh = unsafe { Self::new(ring) };
+        let told = (told % 2) as usize;
+        Self {
+            next,
+            known: next,
+            settled: next,
+            unwritten: next,
+            published: next,
+            waited_for: next,
+            messages,
+            bytes,
+            dropped,
+            told,
+            ..fresh
+        }
+    }
+
+    /// Goes on where another consumer of this ring stopped, as [`resume`](Self::resume) does, with this one's habits.
+    ///
+    /// # Errors
+    /// As [`resume`](Self::resume); nothing has changed then.
+    ///
+    /// # Safety
+    /// As [`resume`](Self::resume).
+    pub unsafe fn take_back(&mut self) -> Result<(), AttachError> {
+        // SAFETY: the caller's contract.
+        let resumed = unsafe { Self::resume(self.ring) }?;
+        *self = Self { tail_every: self.tail_every, from_core: self.from_core, gone: self.gone, ..resumed };
+        Ok(())
+    }
+
+    /// Which of the two records of told gaps is written next.
+    #[inline(always)]
+    pub fn next_record(&self) -> u64 {
+        self.told as u64
+    }
+
     /// A consumer that goes on where an earlier one stopped, however that stopped: at the tail that it published, and in
     /// fence-free mode behind all whose guards it had dropped. What it had taken and not handed back by then comes again.
     ///

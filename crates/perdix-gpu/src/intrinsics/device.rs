@@ -144,6 +144,31 @@ pub fn device_take(word: &AtomicU64) -> u64 {
     before
 }
 
+/// Loads two neighbouring words (`low` aligned to 16 bytes) of memory that the host writes, at once, though the link may split the pair;
+/// orders what follows after them. (`ld.acquire.sys.v2`)
+#[inline(always)]
+pub fn load_pair_acquire(low: &AtomicU64, _high: &AtomicU64) -> [u64; 2] {
+    let (first, second);
+    // SAFETY: the pair is two neighbouring words, aligned to 16 bytes, that allow shared reads.
+    unsafe {
+        asm!("ld.acquire.sys.v2.u64 {{{}, {}}}, [{}];", out(reg64) first, out(reg64) second, in(reg64) low.as_ptr(),
+             options(nostack, preserves_flags));
+    }
+    [first, second]
+}
+
+/// [`load_pair_acquire`] without an order, so that several can be under way. (`ld.relaxed.sys.v2`)
+#[inline(always)]
+pub fn load_pair(low: &AtomicU64, _high: &AtomicU64) -> [u64; 2] {
+    let (first, second);
+    // SAFETY: as above.
+    unsafe {
+        asm!("ld.relaxed.sys.v2.u64 {{{}, {}}}, [{}];", out(reg64) first, out(reg64) second, in(reg64) low.as_ptr(),
+             options(nostack, preserves_flags));
+    }
+    [first, second]
+}
+
 /// Loads a word in device memory; orders what follows after it, among the GPU's threads. (`ld.acquire.gpu`)
 #[inline(always)]
 pub fn device_load_acquire(word: &AtomicU64) -> u64 {

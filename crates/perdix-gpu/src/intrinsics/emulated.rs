@@ -91,6 +91,17 @@ pub fn device_take(word: &AtomicU64) -> u64 {
     word.swap(0, Ordering::Relaxed)
 }
 
+/// Loads two neighbouring words (`low` aligned to 16 bytes) of memory that the host writes; orders what follows after them.
+pub fn load_pair_acquire(low: &AtomicU64, high: &AtomicU64) -> [u64; 2] {
+    // pairs with the Release stores of the ring's producer
+    [low.load(Ordering::Acquire), high.load(Ordering::Acquire)]
+}
+
+/// [`load_pair_acquire`] without an order.
+pub fn load_pair(low: &AtomicU64, high: &AtomicU64) -> [u64; 2] {
+    [low.load(Ordering::Relaxed), high.load(Ordering::Relaxed)]
+}
+
 /// Loads a word in device memory; orders what follows after it.
 pub fn device_load_acquire(word: &AtomicU64) -> u64 {
     // pairs with the Release store in device_store_release

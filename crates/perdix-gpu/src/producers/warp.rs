@@ -7,7 +7,7 @@ use perdix_core::{DeviceRing, PAYLOAD_SIZE};
 use super::{check_launch, chunk};
 use crate::error::{Error, Partial};
 use crate::gap::tell;
-use crate::intrinsics::{WARP_SIZE, lane_id, sync_warp};
+use crate::intrinsics::{WARP_SIZE, lane_id, shuffle_u64, sync_warp};
 use crate::link::Link;
 use crate::packer::PackInto;
 use crate::source::{Made, Source};
@@ -51,6 +51,19 @@ impl WarpProducer {
     #[inline(always)]
     pub fn produce(&mut self, kind: u16, len: usize, make: impl Fn(usize) -> [u64; 2]) -> Result<(), Error> {
         self.produce_within(kind, len, make, self.link.limit_ns())
+    }
+
+    /// [`produce`](Self::produce) of what the lanes have: lane `i` gives bytes `16 * i` to `16 * i + 16`, as a
+    /// [`WarpMessage`](crate::WarpMessage) holds them.
+    ///
+    /// # Errors
+    /// As [`produce`](Self::produce).
+    #[inline(always)]
+    pub fn produce_pieces(&mut self, kind: u16, len: usize, piece: [u64; 2]) -> Result<(), Error> {
+        // The first lane stores the header, so that each piece is stored by the lane behind the one that has it.
+        let before = lane_id().wrapping_sub(1) % WARP_SIZE;
+        let piece = [shuffle_u64(piece[0], before), shuffle_u64(piece[1], before)];
+        self.produce(kind, len, |_| piece)
     }
 
     /// [`produce`](Self::produce) without waiting.

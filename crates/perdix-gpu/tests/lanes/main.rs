@@ -20,9 +20,11 @@ mod random;
 mod records;
 mod relay;
 mod room;
+mod serve;
 mod shards;
 mod soak;
 
 mod stopped;
+mod take;
 mod timeout;
 mod typed;

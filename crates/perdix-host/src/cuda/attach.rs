@@ -5,8 +5,9 @@ use cust::sys::CUstream;
 use super::error::GpuError;
 use super::gpu::Gpu;
 
-/// The host's end of what a kernel produces into: a [`DeviceProducer`](super::DeviceProducer) for one ring,
-/// [`DeviceShards`](super::DeviceShards) for a set of them. [`Launch::start`](super::Launch::start) takes either.
+/// The host's end of what a kernel produces into or consumes from: a [`DeviceProducer`](super::DeviceProducer) for one ring,
+/// [`DeviceShards`](super::DeviceShards) for a set of them, a [`DeviceConsumer`](super::DeviceConsumer) for a ring that it consumes from,
+/// a [`Service`](super::Service) for a ring each way. [`Launch::start`](super::Launch::start) takes any of them.
 pub trait LaunchTarget: life::Life {}
 
 /// Sealed: what must happen around a launch is our business.

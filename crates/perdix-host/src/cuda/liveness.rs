@@ -1,4 +1,4 @@
-//! Whether the kernels that produce into a ring may still do so.
+//! Whether the kernels that produce into a ring, or consume from it, may still do so.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,12 +19,12 @@ impl Liveness {
         Self(Mutex::new(None))
     }
 
-    /// Begins a session of device producers.
+    /// Begins a session of kernels.
     pub(crate) fn attach(&self, session: Arc<Session>) {
         *self.lock() = Some(session);
     }
 
-    /// Why no more messages will come although the stream has not ended; `None` while some may.
+    /// Why nothing more will come of them although they have not said so in the ring; `None` while something may.
     pub(crate) fn lost(&self) -> Option<String> {
         let session = self.lock().clone()?;
         session.lost()

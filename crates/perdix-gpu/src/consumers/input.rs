@@ -1,0 +1,161 @@
+//! What every device consumer has: the ring, its place in it, and how it looks closely.
+
+use core::sync::atomic::Ordering;
+
+use perdix_core::{Consumer, DeviceInput, DeviceState, Mode, Poll, Ring};
+
+use super::ConsumeError;
+use crate::intrinsics::{WARP_SIZE, lane_id, shuffle, shuffle_u64, sleep_ns, threads_per_block};
+
+/// Messages that a consumer holds back at most before it hands their slots back: handing back takes a fence or two across the link.
+const MOST_HELD: u64 = 256;
+
+/// Looks that find nothing before a consumer hands back what it holds: in fewer the answer to what it has just sent may come, which must
+/// not wait until a fence is through.
+pub(super) const IDLE_LOOKS: u32 = 8;
+
+/// Looks at full speed (each takes about a microsecond across the link) before a waiting consumer sleeps in between.
+const QUICK_LOOKS: u32 = 1 << 16;
+
+/// A consumer's end of the link.
+#[derive(Debug)]
+pub(super) struct Input {
+    pub(super) ring: Ring,
+    state: *const DeviceState,
+    pub(super) limit_ns: u64,
+    /// Whether one look at a slot is enough: see [`DeviceInput::whole_words`].
+    pub(super) at_once: bool,
+    /// The next message to take.
+    pub(super) next: u64,
+    /// The tail as last stored.
+    pub(super) published: u64,
+    pub(super) messages: u64,
+    pub(super) bytes: u64,
+    pub(super) dropped: u64,
+    pub(super) told: u64,
+}
+
+impl Input {
+    /// # Safety
+    /// The handle was made by a host for a ring that outlives this consumer.
+    #[inline(always)]
+    pub(super) unsafe fn new(handle: &DeviceInput) -> Result<Self, ConsumeError> {
+        // SAFETY: the caller's contract.
+        let ring = unsafe { handle.ring.ring() }.map_err(|_| ConsumeError::Corrupt)?;
+        let state: *const DeviceState = handle.ring.state;
+        if state.is_null() {
+            return Err(ConsumeError::Corrupt);
+        }
+        let mut input = Self {
+            ring,
+            state,
+            limit_ns: handle.ring.limit_ns,
+            at_once: handle.whole_words != 0 && ring.mode() == Mode::FenceFree,
+            next: 0,
+            published: 0,
+            messages: 0,
+            bytes: 0,
+            dropped: 0,
+            told: 0,
+        };
+        let state = input.state();
+        let read = [&state.head, &state.messages, &state.bytes, &state.dropped, &state.told];
+        let [next, messages, bytes, dropped, told] = read.map(|word| word.load(Ordering::Relaxed));
+        // Earlier kernels' pauses say nothing about how this one ends.
+        state.paused.store(0, Ordering::Relaxed);
+        (input.next, input.published) = (next, next);
+        (input.messages, input.bytes, input.dropped, input.told) = (messages, bytes, dropped, told);
+        Ok(input)
+    }
+
+    #[inline(always)]
+    pub(super) fn state(&self) -> &DeviceState {
+        // SAFETY: the host keeps the state as long as the ring, and all its words are atomics.
+        unsafe { &*self.state }
+    }
+
+    /// Whether so much was taken that it has to go back.
+    #[inline(always)]
+    pub(super) fn holds_much(&self) -> bool {
+        let quarter = self.ring.capacity() / 4;
+        let most = if quarter < MOST_HELD { quarter } else { MOST_HELD };
+        let held = self.next.wrapping_sub(self.published);
+        held != 0 && held >= most
+    }
+
+    /// Keeps this consumer's place for a later one. One thread, after everything was handed back.
+    #[inline(always)]
+    pub(super) fn keep_place(&self) {
+        let state = self.state();
+        state.head.store(self.next, Ordering::Relaxed);
+        state.messages.store(self.messages, Ordering::Relaxed);
+        state.bytes.store(self.bytes, Ordering::Relaxed);
+        state.dropped.store(self.dropped, Ordering::Relaxed);
+        state.told.store(self.told, Ordering::Relaxed);
+    }
+
+    /// The protocol's consumer, at this place.
+    #[inline(always)]
+    pub(super) fn core(&self) -> Consumer {
+        // SAFETY: this is the ring's only consumer, and whoever calls this hands nothing back twice.
+        unsafe { Consumer::go_on(self.ring, self.next, (self.messages, self.bytes), self.dropped, self.told) }
+    }
+
+    /// Goes on behind a gap, says that the stream has ended, or has nothing to say: for what is no ordinary message. One lane looks, all
+    /// get the answer. Converged.
+    #[inline(always)]
+    pub(super) fn look_closely(&mut self) -> Result<(), ConsumeError> {
+        let (mut code, mut close) = (0, Close { value: 0, next: 0, dropped: 0, told: 0 });
+        if lane_id() == 0 {
+            (code, close) = look(self.ring, self.next, self.dropped, self.told);
+        }
+        let code = shuffle(code, 0);
+        let value = shuffle_u64(close.value, 0);
+        self.next = shuffle_u64(if lane_id() == 0 { close.next } else { self.next }, 0);
+        self.dropped = shuffle_u64(close.dropped, 0);
+        self.told = shuffle_u64(close.told, 0);
+        if code == 0 { Ok(()) } else { Err(ConsumeError::from_code(code, value)) }
+    }
+}
+
+/// What a close look found, and where it leaves the consumer.
+#[derive(Clone, Copy, Debug)]
+struct Close {
+    value: u64,
+    next: u64,
+    dropped: u64,
+    told: u64,
+}
+
+/// The protocol's own consumer looks. Takes and returns numbers, as an [`Input`] whose address was passed to another function would have
+/// to live in (slow) local memory all the time.
+#[cold]
+#[inline(never)]
+fn look(ring: Ring, next: u64, dropped: u64, told: u64) -> (u32, Close) {
+    // SAFETY: this is the ring's only consumer, and it hands nothing back.
+    let mut core = unsafe { Consumer::go_on(ring, next, (0, 0), dropped, told) };
+    let (code, value) = match core.poll() {
+        Ok(Poll::Ready(_) | Poll::Empty) => (0, 0),
+        Ok(Poll::Gap(_)) => core.take_gap().map_or((0, 0), |dropped| ConsumeError::Gap(dropped).code()),
+        Ok(Poll::Ended) => core.fault().map_or(ConsumeError::Ended, ConsumeError::ProducerFailed).code(),
+        Err(corruption) => ConsumeError::from(corruption).code(),
+    };
+    (code, Close { value, next: core.next(), dropped: core.dropped(), told: core.next_record() })
+}
+
+/// What a waiting lane does between looks.
+#[inline(always)]
+pub(super) fn rest(looks: u32) {
+    if looks > QUICK_LOOKS {
+        sleep_ns(500);
+    } else if cfg!(not(target_arch = "nvptx64")) {
+        // Emulated lanes share the CPU's cores with the producer.
+        sleep_ns(0);
+    }
+}
+
+/// Collective operations need whole warps.
+#[inline(always)]
+pub(super) fn check_launch() -> Result<(), ConsumeError> {
+    if threads_per_block() % WARP_SIZE == 0 { Ok(()) } else { Err(ConsumeError::Launch) }
+}

@@ -1,0 +1,166 @@
+//! Proves that the producers of `include/perdix/perdix.cuh` keep the protocol: compiled for the CPU, where every lane is a thread, they
+//! send into a ring that this process consumes from. Needs a C++17 compiler, so it is run by `cargo xtask header --check`.
+#![allow(clippy::unwrap_used, clippy::panic)] // helpers of tests may fail a test
+
+use std::fs::File;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use nix::sys::mman::{MapFlags, ProtFlags, mmap};
+use perdix_core::{Config, Consumer, Fault, Mode, Poll, Ring};
+use perdix_kernels::pattern::{ALL_LENGTHS, Pattern};
+
+/// What the program sends.
+const SENT: Pattern = Pattern { len: ALL_LENGTHS, sentinels: 1 };
+const PRODUCERS: [&str; 3] = ["thread", "warp", "block"];
+const MODES: [Mode; 2] = [Mode::Fenced, Mode::FenceFree];
+const LONG: Duration = Duration::from_secs(30);
+
+/// The program, compiled once.
+fn program() -> &'static Path {
+    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
+    PROGRAM.get_or_init(|| {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("emulated");
+        let compiler = std::env::var("CXX").unwrap_or_else(|_| "g++".into());
+        let mut command = Command::new(&compiler);
+        command.args(["-std=c++17", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-pthread", "-I"]);
+        command.arg(root.join("include")).arg(root.join("cpp/emulated.cpp")).arg("-o").arg(&out);
+        let status = command
+            .status()
+            .unwrap_or_else(|error| panic!("{compiler}: {error}; set CXX to a C++17 compiler"));
+        assert!(status.success(), "{compiler}: {status}");
+        out
+    })
+}
+
+/// A ring in a file, and its consumer.
+struct Shared {
+    folder: tempfile::TempDir,
+    consumer: Consumer,
+}
+
+impl Shared {
+    fn new(config: Config) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = File::create_new(folder.path().join("ring")).unwrap();
+        file.set_len(config.bytes().unwrap() as u64).unwrap();
+        let file = File::options().read(true).write(true).open(folder.path().join("ring")).unwrap();
+        let (len, access) = (config.bytes().unwrap(), ProtFlags::PROT_READ | ProtFlags::PROT_WRITE);
+        // SAFETY: a mapping of a file that nobody shortens; it stays until this process ends.
+        let memory =
+            unsafe { mmap(None, NonZeroUsize::new(len).unwrap(), access, MapFlags::MAP_SHARED, &file, 0) };
+        // SAFETY: the memory is ours alone, page-aligned, and as long as said.
+        let ring = unsafe { Ring::init(memory.unwrap().as_ptr().cast(), len, config) }.unwrap();
+        // SAFETY: the ring's only consumer.
+        Self { folder, consumer: unsafe { Consumer::new(ring) } }
+    }
+
+    fn start(&self, producer: &str, count: u64, limit: Duration, gap: u64) -> Child {
+        let mut command = Command::new(program());
+        command.arg(self.folder.path().join("ring")).arg(producer);
+        command.args([count, limit.as_nanos() as u64, gap].map(|number| number.to_string()));
+        command.spawn().unwrap()
+    }
+
+    /// Takes messages of the pattern up to `most`; how many came before the stream ended.
+    fn check(&mut self, most: u64) -> u64 {
+        let begun = Instant::now();
+        let mut id = 0;
+        while id < most {
+            match self.consumer.poll().unwrap() {
+                Poll::Ready(meta) => {
+                    let mut bytes = [0; 240];
+                    let len = self.consumer.copy_next(meta, &mut bytes);
+                    assert!(SENT.matches(id, meta.kind(), &bytes[..len]), "message {id}: {meta:?} {bytes:?}");
+                    self.consumer.take(1, len as u64);
+                    self.consumer.settle();
+                    id += 1;
+                }
+                Poll::Ended => break,
+                Poll::Gap(dropped) => panic!("{dropped} messages dropped before {id}"),
+                Poll::Empty => {
+                    assert!(begun.elapsed() < LONG, "only {id} messages came; {:?}", self.consumer);
+                    std::thread::yield_now();
+                }
+            }
+        }
+        id
+    }
+}
+
+#[test]
+#[ignore = "needs a C++ compiler: cargo xtask header --check"]
+fn every_length_arrives() {
+    for mode in MODES {
+        for producer in PRODUCERS {
+            for (capacity, start, count) in
+                [(1, 0, 250), (4, u64::MAX - 50, 300), (64, u64::MAX / 2 - 100, 2000)]
+            {
+                let mut shared = Shared::new(Config { capacity, mode, start });
+                let mut child = shared.start(producer, count, LONG, 0);
+                assert_eq!(shared.check(u64::MAX), count, "{producer}, {mode:?}, {capacity} slots");
+                assert_eq!(shared.consumer.fault(), None);
+                assert!(child.wait().unwrap().success());
+                let control = *shared.consumer.ring();
+                let stats = &control.control().producer.stats;
+                let sent = [&stats.messages, &stats.lost]
+                    .map(|word| word.load(std::sync::atomic::Ordering::Relaxed));
+                assert_eq!(sent, [count, 0]);
+            }
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs a C++ compiler: cargo xtask header --check"]
+fn a_full_ring_ends_the_stream_in_time() {
+    for mode in MODES {
+        for producer in PRODUCERS {
+            let mut shared = Shared::new(Config { capacity: 8, mode, start: 0 });
+            let mut child = shared.start(producer, 1000, Duration::from_millis(30), 0);
+            assert!(child.wait().unwrap().success());
+            // A warp's batch goes as a whole.
+            let sent = shared.check(u64::MAX);
+            assert!((1..=8).contains(&sent), "{producer} sent {sent}");
+            assert_eq!(shared.consumer.fault(), Some(Fault::TimedOut), "{producer}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs a C++ compiler: cargo xtask header --check"]
+fn a_consumer_that_leaves_is_noticed() {
+    for mode in MODES {
+        for producer in PRODUCERS {
+            let mut shared = Shared::new(Config { capacity: 8, mode, start: 0 });
+            let mut child = shared.start(producer, 1 << 40, LONG, 0);
+            assert_eq!(shared.check(100), 100);
+            shared.consumer.leave();
+            assert!(child.wait().unwrap().success());
+            assert_eq!(shared.consumer.fault(), Some(Fault::ConsumerGone), "{producer}");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs a C++ compiler: cargo xtask header --check"]
+fn dropped_messages_are_told_first() {
+    for mode in MODES {
+        for producer in PRODUCERS {
+            let mut shared = Shared::new(Config { capacity: 8, mode, start: 0 });
+            let mut child = shared.start(producer, 100, LONG, 5);
+            let begun = Instant::now();
+            while shared.consumer.poll() != Ok(Poll::Gap(5)) {
+                assert!(begun.elapsed() < LONG);
+            }
+            assert_eq!(shared.consumer.take_gap(), Some(5));
+            shared.consumer.settle();
+            assert_eq!(shared.check(u64::MAX), 100, "{producer}, {mode:?}");
+            assert!(child.wait().unwrap().success());
+        }
+    }
+}

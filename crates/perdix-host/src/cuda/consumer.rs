@@ -1,0 +1,232 @@
+//! The host's end of a device consumer.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use cust::sys::CUstream;
+use perdix_core::{DeviceInput, DeviceRing, DeviceState};
+
+use super::attach::LaunchTarget;
+use super::attach::life::Life;
+use super::error::GpuError;
+use super::gpu::Gpu;
+use super::session::Session;
+use super::stream::Stream;
+use crate::buffer::Buffer;
+use crate::counters::Counters;
+use crate::emulated::DEFAULT_LIMIT;
+use crate::memory::Region;
+use crate::producer::Producer;
+use crate::shared::Shared;
+
+impl Buffer {
+    /// The two halves, the consumer being kernels: borrowed. Messages that are still in the ring come first.
+    ///
+    /// ```no_run
+    /// use perdix_host::Buffer;
+    /// use perdix_host::cuda::Gpu;
+    ///
+    /// # const PTX: &str = "";
+    /// let gpu = Gpu::open(0)?;
+    /// let kernels = gpu.load(PTX)?;
+    /// let mut buffer = Buffer::builder().slots(4096).gpu(&gpu).build()?;
+    /// let (mut producer, consumer) = buffer.split_to_gpu()?;
+    /// let launch = kernels.launch("my_worker")?.block(32).arg(consumer.input());
+    /// // SAFETY: the argument is that of `my_worker`, which is one warp and uses this ring alone.
+    /// unsafe { launch.start(&consumer) }?;
+    /// for work in 0..1000_u64 {
+    ///     producer.produce(&work.to_le_bytes())?; // while the kernel runs
+    /// }
+    /// producer.finish();
+    /// consumer.wait(std::time::Duration::from_secs(10))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`GpuError::NotReachable`] if the ring lies in heap memory, [`GpuError::Driver`].
+    pub fn split_to_gpu(&mut self) -> Result<(Producer<'_>, DeviceConsumer<'_>), GpuError> {
+        let consumer = DeviceConsumer::new(self, None)?;
+        Ok((Producer::new(Arc::clone(&self.shared)), consumer))
+    }
+
+    /// The two halves, the consumer being kernels: owned, to move into threads.
+    ///
+    /// # Errors
+    /// As [`split_to_gpu`](Self::split_to_gpu).
+    pub fn into_to_gpu(self) -> Result<(Producer<'static>, DeviceConsumer<'static>), GpuError> {
+        let consumer = DeviceConsumer::new(&self, None)?;
+        Ok((Producer::new(self.shared), consumer))
+    }
+}
+
+/// The host's end of a ring whose consumers are kernels: gives them their handle, and knows when they have ended.
+///
+/// A producer that waits for room notices when they have ended or faulted without saying so
+/// ([`ProduceError::ConsumerLost`](crate::ProduceError::ConsumerLost)). Dropping it says that nothing more will be launched; it does
+/// not wait.
+#[derive(Debug)]
+pub struct DeviceConsumer<'a> {
+    shared: Arc<Shared>,
+    session: Arc<Session>,
+    gpu: Gpu,
+    stream: Arc<Stream>,
+    input: DeviceInput,
+    borrow: PhantomData<&'a mut Buffer>,
+}
+
+impl DeviceConsumer<'_> {
+    /// The host's end of a buffer that is borrowed mutably or owned. Its kernels go to `stream`, or to a new one.
+    pub(super) fn new(buffer: &Buffer, stream: Option<&Arc<Stream>>) -> Result<Self, GpuError> {
+        let shared = &buffer.shared;
+        let Some(Region::Gpu(memory)) = shared.memory() else { return Err(GpuError::NotReachable) };
+        let gpu = memory.gpu().clone();
+        buffer.open();
+        // SAFETY: the buffer is borrowed mutably or owned, so no half is in use.
+        let consumer = unsafe { shared.consumer() };
+        let state = DeviceState::of_consumer(
+            consumer.next(),
+            consumer.taken(),
+            consumer.dropped(),
+            consumer.next_record(),
+        );
+        let session = Arc::new(Session::new(&gpu, state)?);
+        let stream = match stream {
+            Some(stream) => Arc::clone(stream),
+            None => Arc::new(Stream::new(&gpu)?),
+        };
+        let config = shared.ring.config();
+        let ring = DeviceRing {
+            memory: memory.device_ptr() as *mut u8,
+            state: session.state_ptr(),
+            capacity: config.capacity,
+            mode: config.mode as u64,
+            start: config.start,
+            limit_ns: DEFAULT_LIMIT.as_nanos() as u64,
+        };
+        let input = DeviceInput { ring, whole_words: 0 };
+        shared.readers.attach(Arc::clone(&session));
+        Ok(Self { shared: Arc::clone(shared), session, gpu, stream, input, borrow: PhantomData })
+    }
+
+    /// What kernels get: pass it by value.
+    pub fn input(&self) -> DeviceInput {
+        self.session.allow(self.input.ring.limit_ns);
+        self.input
+    }
+
+    /// Sets how long device consumers wait for a message before they give up; 10 s unless set. Only handles taken afterwards carry it.
+    /// Dropping the last part of the buffer waits for kernels 2 s longer than the longest limit that a handle carries.
+    pub fn set_limit(&mut self, limit: Duration) {
+        self.input.ring.limit_ns = u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX);
+    }
+
+    /// The producer stores whole words only, each once.
+    pub(super) fn expect_whole_words(&mut self) {
+        self.input.whole_words = 1;
+    }
+
+    /// Has `launch` launch kernels by other means into `stream`, behind what is there, and attaches them to the ring's life. As
+    /// [`DeviceProducer::launch_with`](super::DeviceProducer::launch_with).
+    ///
+    /// # Errors
+    /// Those of `launch`: nothing was launched, and the ring is as it was. [`GpuError::Driver`] as for
+    /// [`Launch::start`](super::Launch::start).
+    ///
+    /// # Safety
+    /// The stream is alive and belongs to the ring's context, and `launch` launches into it alone.
+    pub unsafe fn launch_with<T, E: From<GpuError>>(
+        &self,
+        stream: CUstream,
+        launch: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        // SAFETY: the caller's contract.
+        unsafe { self.around(stream, launch) }
+    }
+
+    /// Attaches all that is in `stream` now to the ring's life: for kernels that were launched already. As
+    /// [`DeviceProducer::attach`](super::DeviceProducer::attach).
+    ///
+    /// # Errors
+    /// [`GpuError::Driver`]. Nobody knows then when these kernels have ended, and the ring's memory will not be freed.
+    ///
+    /// # Safety
+    /// The stream is alive and belongs to the ring's context.
+    pub unsafe fn attach(&self, stream: CUstream) -> Result<(), GpuError> {
+        // SAFETY: the caller's contract.
+        unsafe { self.session.attach(stream) }
+    }
+
+    /// Waits until all attached launches have ended, faulted ones included.
+    ///
+    /// # Errors
+    /// [`GpuError::StillRunning`] after `limit`; [`GpuError::Driver`] if the driver does not tell.
+    pub fn wait(&self, limit: Duration) -> Result<(), GpuError> {
+        self.session.wait(limit)
+    }
+
+    /// Whether attached launches still run.
+    ///
+    /// # Errors
+    /// What the driver says if one has faulted.
+    pub fn is_running(&self) -> Result<bool, GpuError> {
+        self.session.running().transpose().map(|running| running.is_some())
+    }
+
+    /// The ring's kernels.
+    pub(super) fn session(&self) -> &Arc<Session> {
+        &self.session
+    }
+
+    /// The stream, to be shared with other rings.
+    pub(super) fn shared_stream(&self) -> &Arc<Stream> {
+        &self.stream
+    }
+
+    /// The stream on which [`Launch::start`](super::Launch::start) starts kernels.
+    pub fn raw_stream(&self) -> CUstream {
+        self.stream.raw()
+    }
+
+    /// The device.
+    pub fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
+    /// A handle to the ring's counters. What device consumers took is there when they hand slots back.
+    pub fn counters(&self) -> Counters {
+        Counters(Arc::clone(&self.shared))
+    }
+}
+
+impl Drop for DeviceConsumer<'_> {
+    fn drop(&mut self) {
+        self.session.closed.store(true, Ordering::Release);
+    }
+}
+
+impl LaunchTarget for DeviceConsumer<'_> {}
+
+impl Life for DeviceConsumer<'_> {
+    fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
+    fn stream(&self) -> CUstream {
+        self.raw_stream()
+    }
+
+    unsafe fn around<T, E: From<GpuError>>(
+        &self,
+        stream: CUstream,
+        start: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        let _current = self.gpu.enter()?;
+        let launching = self.session.expect_more()?;
+        let started = start()?;
+        // SAFETY: the caller's contract.
+        unsafe { launching.attach(stream) }?;
+        Ok(started)
+    }
+}

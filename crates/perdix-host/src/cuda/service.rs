@@ -1,0 +1,167 @@
+//! A kernel that answers requests.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use cust::sys::CUstream;
+use perdix_core::{DeviceService, Mode};
+
+use super::attach::LaunchTarget;
+use super::attach::life::Life;
+use super::consumer::DeviceConsumer;
+use super::error::GpuError;
+use super::gpu::Gpu;
+use super::producer::DeviceProducer;
+use crate::buffer::Buffer;
+use crate::builder::Builder;
+use crate::client::Client;
+use crate::consumer::Consumer;
+use crate::error::CreateError;
+use crate::producer::Producer;
+use crate::wait::WaitStrategy;
+
+/// A kernel that answers requests while it runs: a ring each way, and the [`Client`] that asks, to which this dereferences.
+///
+/// Dropping it ends the stream of requests, which a kernel that waits for one notices, and then waits for the kernel, a bounded time: as
+/// dropping the last part of a buffer does.
+///
+/// ```no_run
+/// use perdix_host::cuda::{Gpu, Service};
+///
+/// # const PTX: &str = "";
+/// let gpu = Gpu::open(0)?;
+/// let kernels = gpu.load(PTX)?;
+/// let mut service = Service::new(&gpu, 64)?;
+/// let launch = kernels.launch("my_service")?.block(32).arg(service.handle());
+/// // SAFETY: the argument is that of `my_service`, which is one warp.
+/// unsafe { launch.start(&service) }?;
+/// let root: f64 = service.call_value(0, &2.0_f64)?;
+/// println!("{root}");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Service {
+    /// First: when it is dropped the kernel learns that nobody asks any more.
+    client: Client<'static>,
+    requests: DeviceConsumer<'static>,
+    responses: DeviceProducer<'static>,
+}
+
+impl Service {
+    /// A service with rings of `slots` slots (a power of two) each, made for latency: fence-free, in the memory that suits the GPU, the
+    /// CPU spinning while it waits.
+    ///
+    /// # Errors
+    /// [`CreateError`].
+    pub fn new(gpu: &Gpu, slots: usize) -> Result<Self, CreateError> {
+        let ring = Buffer::builder().slots(slots).mode(Mode::FenceFree).wait(WaitStrategy::Spin).gpu(gpu);
+        Self::with(ring.clone(), ring)
+    }
+
+    /// A service with rings made to order: the one that requests go through, and the one that responses come through.
+    ///
+    /// # Errors
+    /// [`CreateError`]; [`GpuError::NotReachable`] in it for heap memory, [`GpuError::OtherContext`] for rings of two GPUs.
+    pub fn with(requests: Builder, responses: Builder) -> Result<Self, CreateError> {
+        let (requests, responses) = (requests.build()?, responses.build()?);
+        let mut consumer = DeviceConsumer::new(&requests, None)?;
+        let producer = DeviceProducer::new(&responses, Some(consumer.shared_stream()))?;
+        if consumer.gpu().raw_context() != producer.gpu().raw_context() {
+            return Err(GpuError::OtherContext.into());
+        }
+        // Both rings are fresh, and only the client writes requests.
+        consumer.expect_whole_words();
+        let client = Client::new(
+            Producer::new(Arc::clone(&requests.shared)),
+            Consumer::new(Arc::clone(&responses.shared)),
+        );
+        Ok(Self { client: client.with_whole_words(), requests: consumer, responses: producer })
+    }
+
+    /// What kernels get: pass it by value.
+    pub fn handle(&self) -> DeviceService {
+        DeviceService { requests: self.requests.input(), responses: self.responses.ring() }
+    }
+
+    /// Sets how long the kernel waits for a request, and for room for a response; 10 s unless set. Only handles taken afterwards carry it.
+    /// How long the client waits is [`Client::set_limit`]'s business.
+    pub fn set_device_limit(&mut self, limit: Duration) {
+        self.requests.set_limit(limit);
+        self.responses.set_limit(limit);
+    }
+
+    /// The host's end of the requests.
+    pub fn requests(&self) -> &DeviceConsumer<'static> {
+        &self.requests
+    }
+
+    /// The host's end of the responses.
+    pub fn responses(&self) -> &DeviceProducer<'static> {
+        &self.responses
+    }
+
+    /// Whether attached launches still run.
+    ///
+    /// # Errors
+    /// What the driver says if one has faulted.
+    pub fn is_running(&self) -> Result<bool, GpuError> {
+        self.requests.is_running()
+    }
+
+    /// Ends the stream of requests, and waits until the kernels have ended.
+    ///
+    /// # Errors
+    /// [`GpuError::StillRunning`] after `limit`; [`GpuError::Driver`] if the driver does not tell.
+    pub fn finish(self, limit: Duration) -> Result<(), GpuError> {
+        let Self { client, requests, responses } = self;
+        let begun = Instant::now();
+        drop(client);
+        requests.wait(limit)?;
+        responses.wait(limit.saturating_sub(begun.elapsed()))
+    }
+}
+
+impl Deref for Service {
+    type Target = Client<'static>;
+
+    fn deref(&self) -> &Client<'static> {
+        &self.client
+    }
+}
+
+impl DerefMut for Service {
+    fn deref_mut(&mut self) -> &mut Client<'static> {
+        &mut self.client
+    }
+}
+
+impl LaunchTarget for Service {}
+
+impl Life for Service {
+    fn gpu(&self) -> &Gpu {
+        self.requests.gpu()
+    }
+
+    fn stream(&self) -> CUstream {
+        self.requests.raw_stream()
+    }
+
+    unsafe fn around<T, E: From<GpuError>>(
+        &self,
+        stream: CUstream,
+        start: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
+        let _current = self.gpu().enter()?;
+        let launching = [self.requests.session().expect_more()?, self.responses.session().expect_more()?];
+        let started = start()?;
+        // A ring that could not be attached is no reason to leave out the other.
+        let mut result = Ok(());
+        for ring in launching {
+            // SAFETY: the caller's contract.
+            result = result.and(unsafe { ring.attach(stream) });
+        }
+        result?;
+        Ok(started)
+    }
+}
