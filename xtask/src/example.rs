@@ -17,11 +17,13 @@ const MANIFEST: &str = "examples/own-kernel/Cargo.toml";
 const KERNEL: &str = "twin_primes";
 
 /// The programs of the tour.
-pub(crate) const TOUR: [&str; 5] = ["hello", "grep", "tokens", "two_gpus", "cudarc_interop"];
+pub(crate) const TOUR: [&str; 6] = ["hello", "grep", "tokens", "events", "two_gpus", "cudarc_interop"];
 const TOUR_MANIFEST: &str = "examples/tour/Cargo.toml";
 /// What they read: emulated lanes are slow, a GPU deserves more.
 const SHORT_TEXT: &str = "docs/protocol.md";
 const LONG_TEXT: &str = "kernels/ptx/perdix_kernels.ptx";
+/// A text with letters that are not ASCII; bundles carry it.
+pub(crate) const TEXT: &str = "docs/measurements.md";
 
 /// Build the examples and run them, on emulated lanes or on the GPU; each compares its answer with one found by other means
 #[derive(Debug, clap::Args)]
@@ -88,7 +90,8 @@ fn arguments_of(name: &str, gpu: bool) -> Vec<&'static str> {
     let text = if gpu { LONG_TEXT } else { SHORT_TEXT };
     match name {
         "grep" => vec!["st", text, "--check"],
-        "tokens" => vec![text],
+        "tokens" => vec![TEXT],
+        "events" => vec!["-q", TEXT],
         _ => Vec::new(),
     }
 }

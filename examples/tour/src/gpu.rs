@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use perdix_host::cuda::{DeviceBytes, DeviceProducer, Gpu, Kernels};
+use perdix_host::events::Sites;
 use perdix_host::{Buffer, Consumer};
 use tour_kernels::Span;
 
@@ -49,6 +50,14 @@ impl Stage {
     /// The kernels.
     pub fn kernels(&self) -> &Kernels {
         &self.kernels
+    }
+
+    /// The places in the kernels that log.
+    ///
+    /// # Errors
+    /// If two of them have the same number.
+    pub fn sites(&self) -> Outcome<Sites> {
+        Ok(Sites::from_ptx(crate::PTX)?)
     }
 
     /// Whether kernels run as fast as on a GPU.

@@ -2,6 +2,7 @@
 
 use std::thread::{self, JoinHandle};
 
+use perdix_host::events::Sites;
 use perdix_host::{Buffer, Consumer, DeviceRing, EmulatedProducer, LaneFault};
 use tour_kernels::Span;
 
@@ -30,6 +31,14 @@ impl Stage {
     /// None, as [`open`](Self::open).
     pub fn open_all() -> Outcome<Vec<Self>> {
         Ok(vec![Self::open()?])
+    }
+
+    /// The places in the kernels that log.
+    ///
+    /// # Errors
+    /// If two of them have the same number.
+    pub fn sites(&self) -> Outcome<Sites> {
+        Ok(Sites::of_this_program()?)
     }
 
     /// Whether kernels run as fast as on a GPU.

@@ -66,6 +66,14 @@ fn tokens_come_live() {
 }
 
 #[test]
+fn events_are_told_by_the_threads_that_notice() {
+    let lines = answer(env!("CARGO_BIN_EXE_events"), &[SPECIFICATION]);
+    assert!(lines.contains("INFO  block 0 thread 0: looking at"), "{lines}");
+    assert!(lines.contains("at offset") && lines.contains("as on the CPU"), "{lines}");
+    answer(env!("CARGO_BIN_EXE_events"), &["-q", "/dev/null"]);
+}
+
+#[test]
 fn several_rings_have_one_consumer() {
     for end in [&[][..], &["1"], &["5000"]] {
         assert!(answer(env!("CARGO_BIN_EXE_two_gpus"), end).contains("as the sieve says"));

@@ -39,10 +39,16 @@ pub(super) fn make(folder: &Path) -> Outcome {
     for name in [TESTS].into_iter().chain(COMMANDS).chain(examples) {
         glibc = glibc.max(add(cargo::find(&programs, name)?, &folder.join(name), name)?);
     }
-    let ptx = folder.join("perdix_kernels.ptx");
-    fs::copy(workspace::root().join("kernels/ptx/perdix_kernels.ptx"), &ptx).map_err(shell::file(&ptx))?;
+    copy("kernels/ptx/perdix_kernels.ptx", folder)?;
+    copy(example::TEXT, folder)?;
     write_script(&folder.join("run"), glibc)?;
     report(folder, glibc)
+}
+
+/// Adds a file of the repository.
+fn copy(path: &str, folder: &Path) -> Result<(), Failure> {
+    let to = folder.join(Path::new(path).file_name().unwrap_or_default());
+    fs::copy(workspace::root().join(path), &to).map(drop).map_err(shell::file(&to))
 }
 
 /// An earlier bundle is written over; anything else is left alone.

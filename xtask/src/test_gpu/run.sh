@@ -57,7 +57,8 @@ example() {
     part own-kernel 120 ./own-kernel
     part hello 60 ./hello
     part grep 60 ./grep st perdix_kernels.ptx --check
-    part tokens 60 ./tokens perdix_kernels.ptx
+    part tokens 60 ./tokens measurements.md
+    part events 60 ./events -q measurements.md
     part two_gpus 120 ./two_gpus
     part cudarc_interop 60 ./cudarc_interop
 }

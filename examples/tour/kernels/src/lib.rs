@@ -4,6 +4,7 @@
 mod energy;
 mod grep;
 mod hello;
+mod inspect;
 mod primes;
 mod span;
 mod tokens;
@@ -11,6 +12,7 @@ mod tokens;
 pub use energy::energy;
 pub use grep::grep;
 pub use hello::hello;
+pub use inspect::inspect;
 pub use primes::{Count, PIECE, primes};
 pub use span::Span;
 pub use tokens::{Corpus, next_word, tokens};
