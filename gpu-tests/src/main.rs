@@ -28,6 +28,8 @@ mod setup;
 mod shards;
 #[cfg(feature = "cuda")]
 mod stray;
+#[cfg(feature = "cuda")]
+mod tasks;
 
 #[cfg(feature = "cuda")]
 fn main() {
@@ -59,6 +61,7 @@ fn main() {
         records::add(case, &mut trials);
         faults::add(case, &mut trials);
         shards::add(case, &mut trials);
+        tasks::add(case, &mut trials);
     }
     life::add_general(&mut trials);
     shards::add_general(&mut trials);
