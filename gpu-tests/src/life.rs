@@ -59,7 +59,12 @@ pub(crate) fn add_general(trials: &mut Vec<Trial>) {
     }));
 }
 
-fn stop_midway(producer: &perdix_host::cuda::DeviceProducer<'_>, first: u64, count: u64, ending: Ending) {
+pub(crate) fn stop_midway(
+    producer: &perdix_host::cuda::DeviceProducer<'_>,
+    first: u64,
+    count: u64,
+    ending: Ending,
+) {
     let launch = kernels().launch("stop_midway").unwrap().block(32).arg(producer.ring()).arg(MIXED);
     // SAFETY: the kernel's parameters.
     unsafe { launch.arg(first).arg(count).arg(ending as u64).start(producer) }.unwrap();

@@ -32,9 +32,12 @@ mod setup;
 mod shards;
 #[cfg(feature = "cuda")]
 mod stray;
+#[cfg(feature = "cuda")]
 mod take;
 #[cfg(feature = "cuda")]
 mod typed;
+#[cfg(feature = "cuda")]
+mod tasks;
 
 #[cfg(feature = "cuda")]
 fn main() {
@@ -70,6 +73,7 @@ fn main() {
         events::add(case, &mut trials);
         take::add(case, &mut trials);
         cpp::add(case, &mut trials);
+        tasks::add(case, &mut trials);
     }
     life::add_general(&mut trials);
     shards::add_general(&mut trials);

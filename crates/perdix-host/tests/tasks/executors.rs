@@ -101,7 +101,7 @@ async fn a_wait_that_is_given_up_loses_nothing() {
         let (mut producer, mut consumer) = ring(slots, mode).split();
         assert!(consumer.next_message().now_or_never().is_none());
         let producing = std::thread::spawn(move || {
-            for index in 0..2000_u64 {
+            for index in 0..600_u64 {
                 producer.produce(&index.to_le_bytes()).unwrap();
                 if index % 16 == 0 {
                     std::thread::sleep(Duration::from_micros(50));
@@ -109,7 +109,7 @@ async fn a_wait_that_is_given_up_loses_nothing() {
             }
         });
         let mut next = 0_u64;
-        while next < 2000 {
+        while next < 600 {
             let number = match next % 3 {
                 0 => consumer.next_message().now_or_never().map(|message| message.unwrap().number()),
                 1 => {
