@@ -204,7 +204,8 @@ fn events_that_wait_are_never_dropped_and_levels_are_switched_off() {
 #[test]
 fn every_producer_logs() {
     type Kernel = unsafe fn(DeviceRing, u32);
-    let all: [(Kernel, (u32, u32), Scope, &[(u32, u16)]); 4] = [
+    type Case = (Kernel, (u32, u32), Scope, &'static [(u32, u16)]);
+    let all: [Case; 4] = [
         (log_thread, (1, 1), Scope::Thread, &[(0, 0)]),
         (log_warp, (1, 32), Scope::Warp, &[(0, 0)]),
         (log_block, (1, 96), Scope::Block, &[(0, 0)]),
