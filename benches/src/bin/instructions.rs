@@ -4,16 +4,18 @@
 
 use std::env;
 use std::error::Error;
+use std::fmt::Write;
 use std::hint::black_box;
 
-use perdix_host::{Buffer, Consumer, Mode, Producer};
+use perdix_host::events::{EVENT_KIND, EventReader, Sites};
+use perdix_host::{Buffer, Consumer, Mode, Producer, Typed};
 
 type Outcome = Result<(), Box<dyn Error>>;
 
 /// Sends so many messages.
 type Path = fn(&mut Producer<'_>, &mut Consumer<'_>, u64) -> Outcome;
 
-const PATHS: [(&str, Mode, Path); 7] = [
+const PATHS: [(&str, Mode, Path); 10] = [
     ("produce and consume, 240 bytes, fenced", Mode::Fenced, copied::<240>),
     ("produce and consume, 240 bytes, fence-free", Mode::FenceFree, copied::<240>),
     ("produce and consume, 8 bytes, fenced", Mode::Fenced, copied::<8>),
@@ -21,6 +23,9 @@ const PATHS: [(&str, Mode, Path); 7] = [
     ("batches of 32, 240 bytes, fenced", Mode::Fenced, batches),
     ("batches of 32, 240 bytes, fence-free", Mode::FenceFree, batches),
     ("records of 8 bytes, per record, fenced", Mode::Fenced, records),
+    ("typed, 240 bytes, fenced", Mode::Fenced, typed),
+    ("events of 2 arguments, decoded, fenced", Mode::Fenced, events::<false>),
+    ("events of 2 arguments, formatted, fenced", Mode::Fenced, events::<true>),
 ];
 
 const BATCH: u64 = 32;
@@ -89,6 +94,53 @@ fn records(producer: &mut Producer<'_>, consumer: &mut Consumer<'_>, messages: u
             black_box(record);
         });
         sent += now;
+    }
+    Ok(())
+}
+
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+struct Row([u64; 30]);
+
+impl Typed for Row {
+    const KIND: u16 = 1;
+}
+
+fn typed(producer: &mut Producer<'_>, consumer: &mut Consumer<'_>, messages: u64) -> Outcome {
+    let row = Row([1; 30]);
+    for _ in 0..messages {
+        producer.try_send(black_box(&row))?;
+        black_box(consumer.try_receive::<Row>()?.ok_or("nothing arrived")?.0[0]);
+    }
+    Ok(())
+}
+
+/// As a kernel's, with a `u32` and an `f32`.
+fn events<const FORMATTED: bool>(
+    producer: &mut Producer<'_>,
+    consumer: &mut Consumer<'_>,
+    messages: u64,
+) -> Outcome {
+    let text =
+        "\u{1}perdix-event 1\u{1f}INFO\u{1f}7\u{1f}src/lib.rs\u{1f}solver\u{1f}tile {} residual {:.3}\u{4}";
+    let sites = Sites::from_bytes(text.as_bytes())?;
+    let (id, _) = sites.iter().next().ok_or("no site")?;
+    let (types, room) = (0x93_u64 << 16, 2 << 12);
+    let mut reader = EventReader::new(&sites);
+    let mut written = String::new();
+    for i in 0..messages {
+        let words = [i, u64::from(id), types | room, i & 0xffff, u64::from(0.25_f32.to_bits())];
+        let mut grant = producer.try_reserve(40)?;
+        grant.copy_from_slice(bytemuck::bytes_of(black_box(&words)));
+        grant.set_kind(EVENT_KIND);
+        grant.commit();
+        let event = reader.try_next(consumer)?.ok_or("nothing arrived")?;
+        if FORMATTED {
+            written.clear();
+            write!(written, "{event}")?;
+            black_box(&written);
+        }
+        black_box(event);
     }
     Ok(())
 }

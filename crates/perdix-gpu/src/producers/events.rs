@@ -98,8 +98,9 @@ impl Events {
     fn claim_free(&mut self, needed: u64) -> Result<Option<u64>, Error> {
         let threads = threads();
         // Where the ring has room for all threads at a time, that room is kept free: then a thread that finds a slot beyond it may
-        // claim without a look at what the others do meanwhile, since each claims one number at most before it looks again.
-        let is_roomy = self.link.ring.capacity() >= 2 * threads;
+        // claim without a look at what the others do meanwhile, since each claims one number at most before it looks again. As much
+        // again is for use, and never less than a notice and an event need.
+        let is_roomy = self.link.ring.capacity() >= 2 * threads + 2;
         let margin = if is_roomy { threads } else { 0 };
         loop {
             let number = self.link.head();

@@ -204,7 +204,8 @@ fn events_that_wait_are_never_dropped_and_levels_are_switched_off() {
 #[test]
 fn every_producer_logs() {
     type Kernel = unsafe fn(DeviceRing, u32);
-    let all: [(Kernel, (u32, u32), Scope, &[(u32, u16)]); 4] = [
+    type Case = (Kernel, (u32, u32), Scope, &'static [(u32, u16)]);
+    let all: [Case; 4] = [
         (log_thread, (1, 1), Scope::Thread, &[(0, 0)]),
         (log_warp, (1, 32), Scope::Warp, &[(0, 0)]),
         (log_block, (1, 96), Scope::Block, &[(0, 0)]),
@@ -303,5 +304,50 @@ fn a_consumer_that_leaves_stops_no_kernel() {
             assert!(!event!(events, ERROR, "nobody reads"));
         }));
         assert!(begun.elapsed().as_secs() < 5);
+    }
+}
+
+#[test]
+fn room_for_all_threads_at_a_time_is_kept_free() {
+    for mode in MODES {
+        // Eight threads, of which one logs: as many slots stay free on a ring that has more than twice as many, none on a smaller one.
+        for (slots, came) in [(32, 24), (16, 16), (8, 8)] {
+            let ring = EmulatedRing::new(slots, mode);
+            let outcome = log(&ring, (1, 8), false, || {
+                // SAFETY: the ring is for this kernel's events, and outlives the launch.
+                let mut events = unsafe { Events::new(ring.handle()) }.unwrap();
+                if perdix_gpu::intrinsics::thread_rank() == 5 {
+                    let sent = (0..40_u32).filter(|step| event!(events, INFO, "step {}", step)).count();
+                    assert_eq!(sent as u64, came);
+                }
+                events.finish();
+            });
+            assert_eq!((outcome.events.len() as u64, outcome.dropped), (came, 40 - came), "{slots} slots");
+        }
+    }
+}
+
+#[test]
+fn dropped_events_are_told_of_in_their_place() {
+    for mode in MODES {
+        for (slots, room) in [(4, 3), (2, 2)] {
+            let ring = EmulatedRing::new(slots, mode);
+            // SAFETY: the ring's only consumer.
+            let mut consumer = unsafe { ring.consumer() };
+            // SAFETY: the ring outlives this, and this thread is a launch of its own.
+            let mut events = unsafe { Events::new(ring.handle()) }.unwrap();
+            let sent = (0..room + 5).filter(|step: &u32| event!(events, INFO, "step {}", step)).count();
+            assert_eq!(sent as u32, room);
+            let read = |consumer: &mut Consumer| read(consumer, &AtomicBool::new(true));
+            let before = read(&mut consumer);
+            assert_eq!((before.events.len(), before.dropped), (sent, 0));
+            consumer.publish_tail();
+            assert!(event!(events, INFO, "step {}", 100_u32), "{slots} slots, {mode:?}");
+            let told = read(&mut consumer);
+            assert_eq!((told.events.len(), told.dropped), (1, 5), "{slots} slots, {mode:?}");
+            events.finish();
+            let rest = read(&mut consumer);
+            assert_eq!((rest.ended, rest.events.len(), rest.dropped), (true, 0, 0));
+        }
     }
 }

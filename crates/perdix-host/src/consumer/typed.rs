@@ -49,7 +49,7 @@ impl Consumer<'_> {
     /// [`receive`](Self::receive), waiting no longer than `limit`.
     ///
     /// # Errors
-    /// As [`receive`](Self::receive), with [`ConsumeError::TimedOut`].
+    /// As [`receive`](Self::receive), with [`ConsumeError::TimedOut`](crate::ConsumeError::TimedOut).
     #[inline]
     pub fn receive_timeout<T: Typed + AnyBitPattern>(
         &mut self,
@@ -85,7 +85,7 @@ impl Consumer<'_> {
     /// [`receive_copy`](Self::receive_copy), waiting no longer than `limit`.
     ///
     /// # Errors
-    /// As [`receive_copy`](Self::receive_copy), with [`ConsumeError::TimedOut`].
+    /// As [`receive_copy`](Self::receive_copy), with [`ConsumeError::TimedOut`](crate::ConsumeError::TimedOut).
     pub fn receive_copy_timeout<T: Typed>(&mut self, limit: Duration) -> Result<T, ReceiveError> {
         let meta = self.wait_for_message(Some(limit))?;
         self.take_checked(meta)

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytemuck::{AnyBitPattern, bytes_of};
 use perdix_core::{MessageLayout, Typed};
 
-use super::{Grant, Producer};
+use super::{Grant, Producer, explain};
 use crate::error::ProduceError;
 
 /// Values of a type as messages of its kind. A type that does not fit a slot does not compile.
@@ -19,7 +19,10 @@ impl Producer<'_> {
     /// [`ProduceError::ConsumerGone`] or [`ProduceError::Corrupt`].
     #[inline]
     pub fn send<T: Typed>(&mut self, value: &T) -> Result<(), ProduceError> {
-        self.produce_kind(kind_of::<T>(), bytes_of(value))
+        match self.core().push(kind_of::<T>(), 0, bytes_of(value)) {
+            Ok(()) => Ok(()),
+            Err(refused) => self.produce_slowly(refused, T::KIND, bytes_of(value), None),
+        }
     }
 
     /// Publishes a value if a slot is free.
@@ -28,7 +31,9 @@ impl Producer<'_> {
     /// As [`send`](Self::send), and [`ProduceError::Full`].
     #[inline]
     pub fn try_send<T: Typed>(&mut self, value: &T) -> Result<(), ProduceError> {
-        self.try_produce_kind(kind_of::<T>(), bytes_of(value))
+        let core = self.core();
+        core.push(kind_of::<T>(), 0, bytes_of(value))
+            .map_err(|refused| explain(refused, core, size_of::<T>(), 1))
     }
 
     /// Publishes a value, waiting no longer than `limit`.
