@@ -92,6 +92,8 @@ int main(int arguments, char **argument) {
     state.head = state.tail = ring.start;
     state.unsent = perdix::ALL_SENT;
     state.gap = state.dropped = gap;
+    // As an earlier kernel has left it.
+    state.paused = 1;
 
     const std::uint64_t count = std::strtoull(argument[3], nullptr, 10);
     if (std::strcmp(argument[2], "thread") == 0) {
@@ -101,5 +103,6 @@ int main(int arguments, char **argument) {
     } else {
         perdix::detail::launch(96, [&] { by_block(ring, count); });
     }
-    return 0;
+    // Or this one's end could be taken for a pause.
+    return state.paused == 0 ? 0 : (std::fputs("the pause was not taken back\n", stderr), 1);
 }

@@ -271,8 +271,12 @@ fn without_finish(case: Case) -> Result<(), Failed> {
     // SAFETY: the input's stream is alive, and of the same context.
     unsafe { other.launch_with(input.raw_stream(), start) }.unwrap();
     match (0..5).try_for_each(|id| send(&mut producer, SHORT, id)) {
-        Err(NotSent(ProduceError::ConsumerLost { why }, 4)) if why.contains("without finish") => Ok(()),
-        other => Err(format!("{other:?}").into()),
+        Err(NotSent(ProduceError::ConsumerLost, 4)) => {}
+        other => return Err(format!("{other:?}").into()),
+    }
+    match producer.consumer_lost() {
+        Some(why) if why.contains("without finish") => Ok(()),
+        other => Err(format!("lost because of {other:?}").into()),
     }
 }
 

@@ -46,6 +46,7 @@ const LOOKS_PER_QUESTION: u32 = 1024;
 ///     let second = client.send(&[6])?;
 ///     let response = client.receive()?;
 ///     assert_eq!((response.id(), &response[..]), (first, &[9][..]));
+///     drop(response);
 ///     assert_eq!(client.receive()?.id(), second);
 ///     Ok::<(), Box<dyn std::error::Error>>(())
 /// })?;

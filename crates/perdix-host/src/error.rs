@@ -76,13 +76,11 @@ pub enum ProduceError {
     #[error("the consumer is gone; nobody will read what is produced")]
     ConsumerGone,
     /// The kernels that consumed have ended, or faulted, without saying so in the ring; what they did not take stays there.
+    /// [`Producer::consumer_lost`](crate::Producer::consumer_lost) tells why. (Not here: a call that succeeds would cost more.)
     #[error(
-        "the ring is full, and the kernel that consumed is lost: {why}; launch another one, or split the buffer again"
+        "the ring is full, and the kernels that consumed are lost; launch another one, or split the buffer again"
     )]
-    ConsumerLost {
-        /// What became of the kernel.
-        why: String,
-    },
+    ConsumerLost,
     /// The time limit passed while the ring was full.
     #[error("the ring was still full after {waited:?}; is the consumer running?")]
     TimedOut {

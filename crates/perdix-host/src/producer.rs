@@ -238,7 +238,13 @@ impl Producer<'_> {
     /// Whether the consumer was dropped; if kernels consume, whether they have left or have ended.
     pub fn is_consumer_gone(&self) -> bool {
         // SAFETY: this is the one producer half, and the reference ends here.
-        unsafe { self.shared.producer() }.consumer_gone() || self.shared.readers.lost().is_some()
+        unsafe { self.shared.producer() }.consumer_gone() || self.consumer_lost().is_some()
+    }
+
+    /// Why nobody will read any more although no consumer has said so: what became of the kernels that consumed. `None` while some may
+    /// read, and on a ring whose consumer is a thread.
+    pub fn consumer_lost(&self) -> Option<String> {
+        self.shared.readers.lost()
     }
 
     /// Publishes `message` (up to 240 bytes) in whole words, each stored once, waiting no longer than `limit`; its number. For rings to
@@ -354,14 +360,12 @@ fn wait_for_slots(
     limit: Option<Duration>,
 ) -> Result<(), ProduceError> {
     let mut waiter = Waiter::new(shared.waits.producer, limit);
-    let mut lost = None;
+    let mut is_lost = false;
     loop {
         match core.ensure(slots) {
             Ok(()) => return Ok(()),
             // What the kernels did last was there to be seen in this look.
-            Err(Refused::Full) if lost.is_some() => {
-                return Err(ProduceError::ConsumerLost { why: lost.unwrap_or_default() });
-            }
+            Err(Refused::Full) if is_lost => return Err(ProduceError::ConsumerLost),
             Err(Refused::Full) if limit == Some(Duration::ZERO) => {
                 return Err(ProduceError::TimedOut { waited: Duration::ZERO });
             }
@@ -371,7 +375,7 @@ fn wait_for_slots(
                     ProduceError::TimedOut { waited }
                 })?;
                 if waiter.is_time_to_look() {
-                    lost = shared.readers.lost();
+                    is_lost = shared.readers.lost().is_some();
                 }
             }
             Err(other) => return Err(explain(other, core, 0, slots)),

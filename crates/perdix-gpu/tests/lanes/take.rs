@@ -337,9 +337,8 @@ fn a_device_may_be_the_producer() {
                 std::thread::scope(|scope| {
                     let kernel = scope.spawn(|| relay.start(input, &output, u64::MAX));
                     // SAFETY: one warp, the ring's only producer.
-                    scope.spawn(|| {
-                        launch(1, 32, || unsafe { perdix_kernels::send_warp(send, pattern, 80, 11) })
-                    });
+                    let send = || unsafe { perdix_kernels::send_warp(send, pattern, 80, 11) };
+                    scope.spawn(move || launch(1, 32, send));
                     let mut messages = receive(&output, || false);
                     assert_eq!(last_reason(&mut messages), [1, 0], "{relay:?}");
                     assert_eq!(messages.len(), 80);
