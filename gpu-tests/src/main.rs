@@ -35,9 +35,9 @@ mod stray;
 #[cfg(feature = "cuda")]
 mod take;
 #[cfg(feature = "cuda")]
-mod typed;
-#[cfg(feature = "cuda")]
 mod tasks;
+#[cfg(feature = "cuda")]
+mod typed;
 
 #[cfg(feature = "cuda")]
 fn main() {

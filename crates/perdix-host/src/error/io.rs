@@ -33,7 +33,7 @@ impl From<ProduceError> for Error {
         let kind = match error {
             ProduceError::Full { .. } => ErrorKind::WouldBlock,
             ProduceError::TooLong { .. } => ErrorKind::InvalidInput,
-            ProduceError::ConsumerGone | ProduceError::ConsumerLost { .. } => ErrorKind::BrokenPipe,
+            ProduceError::ConsumerGone | ProduceError::ConsumerLost => ErrorKind::BrokenPipe,
             ProduceError::TimedOut { .. } => ErrorKind::TimedOut,
             ProduceError::Corrupt => ErrorKind::InvalidData,
         };
