@@ -3,6 +3,7 @@
 use perdix_host::cuda::{Gpu, GpuError};
 
 use crate::driver::{Fake, ptx};
+use crate::kernels::ENTRIES;
 
 #[test]
 #[ignore = "needs the fake driver"]
@@ -33,6 +34,18 @@ fn a_kernel_that_is_not_there_is_named() {
     assert_eq!(kernels.launch("no\0body").unwrap_err(), GpuError::Nul);
     let launch = kernels.launch("stop_midway").unwrap();
     drop(launch);
+    drop(kernels);
+    fake.assert_clean();
+}
+
+/// One that the driver loads at its first launch may wait for kernels that wait for the thread that launches.
+#[test]
+#[ignore = "needs the fake driver"]
+fn kernels_are_loaded_with_their_module() {
+    let fake = Fake::take();
+    let kernels = Gpu::open(0).unwrap().load(&ptx()).unwrap();
+    let loaded = fake.calls().iter().filter(|call| call.contains("cuModuleGetFunction")).count();
+    assert_eq!(loaded, ENTRIES.len());
     drop(kernels);
     fake.assert_clean();
 }

@@ -30,10 +30,14 @@ unsafe impl Send for Kernels {}
 unsafe impl Sync for Kernels {}
 
 impl Gpu {
-    /// Compiles PTX for this device.
+    /// Compiles PTX for this device and loads all its kernels.
+    ///
+    /// Left to itself the driver loads a kernel when it is first asked for, and may have to wait for running kernels then: for ever,
+    /// if these wait for a consumer in the thread that loads.
+    /// ([Lazy loading](https://docs.nvidia.com/cuda/cuda-programming-guide/04-special-topics/lazy-loading.html))
     ///
     /// # Errors
-    /// [`GpuError::Ptx`] with the compiler's log.
+    /// [`GpuError::Ptx`] with the compiler's log; [`GpuError::NoKernel`] if a kernel in it cannot be loaded.
     pub fn load(&self, ptx: &str) -> Result<Kernels, GpuError> {
         let text = CString::new(ptx).map_err(|_| GpuError::Nul)?;
         let _current = self.enter()?;
@@ -58,7 +62,11 @@ impl Gpu {
             let log = log.split(|byte| *byte == 0).next().map(String::from_utf8_lossy).unwrap_or_default();
             GpuError::Ptx { source: Box::new(source), log: log.into_owned() }
         })?;
-        Ok(Kernels { gpu: self.clone(), module, ptx: ptx.into(), sites: OnceLock::new() })
+        let kernels = Kernels { gpu: self.clone(), module, ptx: ptx.into(), sites: OnceLock::new() };
+        for name in entries(ptx) {
+            kernels.function(name)?;
+        }
+        Ok(kernels)
     }
 }
 
@@ -68,14 +76,20 @@ impl Kernels {
     /// # Errors
     /// [`GpuError::NoKernel`].
     pub fn launch(&self, name: &str) -> Result<Launch<'_>, GpuError> {
-        let text = CString::new(name).map_err(|_| GpuError::Nul)?;
         let _current = self.gpu.enter()?;
+        let function = self.function(name)?;
+        Ok(Launch { kernels: self, function, grid: 1, block: 1, arguments: Vec::new() })
+    }
+
+    /// The kernel's handle, loading it if need be. The context is current.
+    fn function(&self, name: &str) -> Result<CUfunction, GpuError> {
+        let text = CString::new(name).map_err(|_| GpuError::Nul)?;
         let mut function = std::ptr::null_mut();
         // SAFETY: the module is loaded, and the name ends with a NUL.
         let result = unsafe { driver::cuModuleGetFunction(&mut function, self.module, text.as_ptr()) };
         check("cuModuleGetFunction", result)
             .map_err(|source| GpuError::NoKernel { name: name.into(), source: Box::new(source) })?;
-        Ok(Launch { kernels: self, function, grid: 1, block: 1, arguments: Vec::new() })
+        Ok(function)
     }
 
     /// The places in the kernels' sources that their events come from: for an [`EventReader`](crate::events::EventReader).
@@ -94,6 +108,14 @@ impl Kernels {
     pub fn gpu(&self) -> &Gpu {
         &self.gpu
     }
+}
+
+/// The names of the kernels in PTX.
+fn entries(ptx: &str) -> impl Iterator<Item = &str> {
+    let declared = ptx
+        .lines()
+        .filter_map(|line| line.trim_start().trim_start_matches(".visible ").strip_prefix(".entry "));
+    declared.map(|rest| rest.split(['(', ' ', '\t']).next().unwrap_or(rest))
 }
 
 impl Drop for Kernels {
