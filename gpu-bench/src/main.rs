@@ -23,6 +23,9 @@ struct Arguments {
     /// Write the report with its plots to this file
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Write each plot of the report as an SVG file into this folder
+    #[arg(long, value_name = "FOLDER")]
+    curves: Option<PathBuf>,
     /// Measure nothing: report the figures in this file, which --json has written
     #[arg(long, value_name = "FILE", conflicts_with_all = ["quick", "json", "memory", "device", "only"])]
     report: Option<PathBuf>,
@@ -74,6 +77,9 @@ fn run(arguments: &Arguments) -> Result<usize, Error> {
     };
     if let Some(path) = &arguments.html {
         files::save_report(&results, path)?;
+    }
+    if let Some(folder) = &arguments.curves {
+        files::save_curves(&results, folder)?;
     }
     print(&text(&results));
     Ok(if arguments.report.is_some() { 0 } else { results.failures.len() })
