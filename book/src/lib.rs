@@ -9,7 +9,7 @@ macro_rules! chapters {
     )*};
 }
 
-chapters! { start kernels choosing life records sharding processes typed events observability work }
+chapters! { start kernels choosing life records sharding processes typed events observability work cpp }
 
 /// Not named as the keyword is.
 #[cfg(doctest)]
