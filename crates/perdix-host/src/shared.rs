@@ -38,6 +38,8 @@ pub(crate) struct Shared {
     memory: Option<Region>,
     /// Why this memory.
     pub(crate) reason: String,
+    /// Ends when the memory is gone.
+    _life: trace::Life,
 }
 
 /// How each half waits.
@@ -86,6 +88,7 @@ impl Shared {
             peer: Peer::none(),
             memory: Some(memory),
             reason,
+            _life: trace::Life::begin(&ring),
         };
         trace::made(&shared.ring, &shared.reason);
         Ok(shared)
@@ -118,6 +121,7 @@ impl Shared {
             peer: Peer::of(role),
             memory: Some(memory),
             reason: "shared with another process".into(),
+            _life: trace::Life::begin(&ring),
         }
     }
 

@@ -1,4 +1,4 @@
-//! What happens to rings, as events of the crate `tracing` with the target `perdix`; nothing without the feature `tracing`.
+//! What happens to rings, as events and spans of the crate `tracing` with the target `perdix`; nothing without the feature `tracing`.
 //!
 //! Never for a message: these are beginnings, ends and troubles; a trouble for every call that reports it. A ring is known by its address in
 //! this process.
@@ -78,16 +78,62 @@ pub(crate) fn leaked(ring: &Ring) {
     event!(ERROR, ring, "kernels did not end in time; the ring's memory is kept for ever");
 }
 
-/// A launch is attached to a ring's session, which is known by the address of its state on the device.
-#[cfg(feature = "cuda")]
-pub(crate) fn launched(session: *const perdix_core::DeviceState, is_watched: bool) {
+/// The span of a ring's life in this process, until its memory is given back.
+#[derive(Debug)]
+pub(crate) struct Life {
     #[cfg(feature = "tracing")]
-    tracing::debug!(target: "perdix", session = format_args!("{session:p}"), is_watched, "kernels launched");
+    _span: tracing::Span,
 }
 
-/// All launches of a session were seen to have ended. (A fault shows as the loss of the producer.)
+impl Life {
+    /// Of a ring that was made or attached.
+    pub(crate) fn begin(ring: &Ring) -> Self {
+        Self {
+            #[cfg(feature = "tracing")]
+            _span: tracing::debug_span!(
+                target: "perdix",
+                "ring",
+                ring = format_args!("{:p}", ring.control()),
+                slots = ring.capacity(),
+                mode = %ring.mode()
+            ),
+        }
+    }
+}
+
+/// The span of a session's launches, from the first one until all were seen to have ended. The session is known by the address of
+/// its state on the device.
 #[cfg(feature = "cuda")]
-pub(crate) fn launches_ended(session: *const perdix_core::DeviceState) {
+#[derive(Debug, Default)]
+pub(crate) struct Launches {
     #[cfg(feature = "tracing")]
-    tracing::debug!(target: "perdix", session = format_args!("{session:p}"), "kernels ended");
+    span: std::sync::Mutex<Option<tracing::Span>>,
+}
+
+#[cfg(feature = "cuda")]
+impl Launches {
+    /// A launch is attached to the session.
+    pub(crate) fn launched(&self, session: *const perdix_core::DeviceState, is_watched: bool) {
+        #[cfg(feature = "tracing")]
+        {
+            let session = format_args!("{session:p}");
+            let span = || tracing::debug_span!(target: "perdix", "kernels", session);
+            self.span().get_or_insert_with(span);
+            tracing::debug!(target: "perdix", session, is_watched, "kernels launched");
+        }
+    }
+
+    /// All launches of the session were seen to have ended. (A fault shows as the loss of the producer.)
+    pub(crate) fn ended(&self, session: *const perdix_core::DeviceState) {
+        #[cfg(feature = "tracing")]
+        {
+            tracing::debug!(target: "perdix", session = format_args!("{session:p}"), "kernels ended");
+            *self.span() = None;
+        }
+    }
+
+    #[cfg(feature = "tracing")]
+    fn span(&self) -> std::sync::MutexGuard<'_, Option<tracing::Span>> {
+        self.span.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
 }

@@ -85,7 +85,7 @@ mod tracing {
 
     /// Writes down what it is told.
     #[derive(Clone, Default)]
-    struct Listener(Arc<Mutex<Vec<String>>>);
+    struct Listener(Arc<Mutex<Vec<String>>>, Arc<Mutex<Vec<String>>>);
 
     impl Listener {
         fn take(&self) -> Vec<String> {
@@ -110,8 +110,15 @@ mod tracing {
         fn enabled(&self, metadata: &Metadata<'_>) -> bool {
             metadata.target() == "perdix"
         }
-        fn new_span(&self, _: &Attributes<'_>) -> Id {
+        fn new_span(&self, span: &Attributes<'_>) -> Id {
+            let mut text = Text(String::new());
+            span.record(&mut text);
+            self.1.lock().unwrap().push(format!("{} begins{}", span.metadata().name(), text.0));
             Id::from_u64(1)
+        }
+        fn try_close(&self, _: Id) -> bool {
+            self.1.lock().unwrap().push("it ends".into());
+            true
         }
         fn record(&self, _: &Id, _: &Record<'_>) {}
         fn record_follows_from(&self, _: &Id, _: &Id) {}
@@ -158,6 +165,20 @@ mod tracing {
             consumer.consume().unwrap_err();
             let told = listener.take();
             assert!(told[0].starts_with("WARN the producer gave up, fault: "), "{told:?}");
+        });
+    }
+
+    #[test]
+    fn a_ring_is_a_span_until_both_halves_are_gone() {
+        let listener = Listener::default();
+        let spans = || std::mem::take(&mut *listener.1.lock().unwrap());
+        tracing::subscriber::with_default(listener.clone(), || {
+            let (producer, consumer) = Buffer::new(4).unwrap().split();
+            assert_eq!(spans(), ["ring begins, slots: 4, mode: fenced"]);
+            drop(consumer);
+            assert_eq!(spans(), [""; 0]);
+            drop(producer);
+            assert_eq!(spans(), ["it ends"]);
         });
     }
 

@@ -13,7 +13,7 @@ use super::event::Event;
 use super::gpu::Gpu;
 use super::launching::Launching;
 use super::memory::DeviceBytes;
-use crate::trace;
+use crate::trace::Launches;
 
 /// One split for a GPU: its shared state in device memory, and the launches attached to it.
 #[derive(Debug)]
@@ -35,6 +35,7 @@ pub(crate) struct Session {
     limit_ns: AtomicU64,
     /// The host's half is gone: nothing more will be launched.
     pub(crate) closed: AtomicBool,
+    trace: Launches,
 }
 
 impl Session {
@@ -54,6 +55,7 @@ impl Session {
             launching: Mutex::new(()),
             limit_ns: AtomicU64::new(0),
             closed: AtomicBool::new(false),
+            trace: Launches::default(),
         })
     }
 
@@ -95,13 +97,13 @@ impl Session {
         };
         match watch() {
             Ok((event, result)) => {
-                trace::launched(self.state_ptr(), true);
+                self.trace.launched(self.state_ptr(), true);
                 self.events().push(event);
                 self.launched.store(true, Ordering::Release);
                 result
             }
             Err(error) => {
-                trace::launched(self.state_ptr(), false);
+                self.trace.launched(self.state_ptr(), false);
                 self.unwatched.store(true, Ordering::Release);
                 Err(error)
             }
@@ -117,7 +119,7 @@ impl Session {
 
     /// The launch that was expected has taken place; `event`, if there is one, tells when it has ended.
     pub(super) fn launched(&self, event: Option<Event>) {
-        trace::launched(self.state_ptr(), event.is_some());
+        self.trace.launched(self.state_ptr(), event.is_some());
         match event {
             Some(event) => self.events().push(event),
             None => self.unwatched.store(true, Ordering::Release),
@@ -160,7 +162,7 @@ impl Session {
                 driver::SUCCESS => {
                     drop(events.pop());
                     if events.is_empty() {
-                        trace::launches_ended(self.state_ptr());
+                        self.trace.ended(self.state_ptr());
                     }
                 }
                 driver::NOT_READY => return Some(Ok(())),
