@@ -89,6 +89,9 @@ CHECKED="
     warp/backpressure block/backpressure grid/backpressure block/consumer_gone grid/consumer_gone block/time_limit grid/time_limit
     kernel_forgets_to_finish kernel_pauses_and_others_go_on cpu_then_gpu_then_cpu
     records/tiny_rings packed/tiny_rings packed/12_bytes
+    typed/warp typed/block typed/grid events/threads_64_slots events/lanes events/log_grid
+    to_gpu/relay_thread/every_length to_gpu/relay_warp/every_length to_gpu/relay_block/every_length service/calls
+    cpp/thread/tiny_rings cpp/warp_batched/every_length cpp/block/tiny_rings
 "
 # What the tool ends with when it has found something.
 FOUND=86
