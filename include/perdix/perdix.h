@@ -108,8 +108,8 @@ static_assert(offsetof(DeviceState, paused) == 64, "DeviceState::paused");
 static_assert(offsetof(DeviceState, looking) == 72, "DeviceState::looking");
 static_assert(offsetof(DeviceState, gap) == 80, "DeviceState::gap");
 static_assert(offsetof(DeviceState, dropped) == 88, "DeviceState::dropped");
-static_assert(offsetof(DeviceState, told) == 96, "DeviceState::told");
-static_assert(offsetof(DeviceState, found) == 104, "DeviceState::found");
+static_assert(offsetof(DeviceState, told) == 104, "DeviceState::told");
+static_assert(offsetof(DeviceState, found) == 112, "DeviceState::found");
 
 // A ring as a kernel sees it that produces: passed by value, made by DeviceProducer::ring().
 struct alignas(8) DeviceRing {
