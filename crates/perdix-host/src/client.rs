@@ -20,7 +20,7 @@ const DEFAULT_LIMIT: Duration = Duration::from_secs(10);
 /// Looks that do not wait, for each that also asks what has become of the kernel: that costs about a microsecond.
 const LOOKS_PER_QUESTION: u32 = 1024;
 
-/// Asks whoever is at the other end of two rings: a kernel ([`cuda::Service`](crate::cuda) makes both), or another thread.
+/// Asks whoever is at the other end of two rings: a kernel (`cuda::Service` makes both), or another thread.
 ///
 /// Every request is answered by one response, whose [kind](Message::kind) is the low 16 bits of the request's number in its ring; the
 /// order of responses does not matter. [`call`](Self::call) asks and waits; [`send`](Self::send) and [`receive`](Self::receive) keep
