@@ -92,6 +92,7 @@ struct alignas(128) DeviceState {
     std::uint64_t looking;
     std::uint64_t gap;
     std::uint64_t dropped;
+    std::uint64_t telling;
     std::uint64_t told;
     std::uint64_t found;
 };
@@ -108,6 +109,7 @@ static_assert(offsetof(DeviceState, paused) == 64, "DeviceState::paused");
 static_assert(offsetof(DeviceState, looking) == 72, "DeviceState::looking");
 static_assert(offsetof(DeviceState, gap) == 80, "DeviceState::gap");
 static_assert(offsetof(DeviceState, dropped) == 88, "DeviceState::dropped");
+static_assert(offsetof(DeviceState, telling) == 96, "DeviceState::telling");
 static_assert(offsetof(DeviceState, told) == 104, "DeviceState::told");
 static_assert(offsetof(DeviceState, found) == 112, "DeviceState::found");
 

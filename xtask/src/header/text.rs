@@ -135,7 +135,7 @@ fn structs(text: &mut String) {
         "std::uint64_t" head, "std::uint64_t" tail, "std::uint64_t" unsent, "std::uint64_t" fault,
         "std::uint64_t" finished, "std::uint64_t" messages, "std::uint64_t" bytes, "std::uint64_t" full,
         "std::uint64_t" paused, "std::uint64_t" looking, "std::uint64_t" gap, "std::uint64_t" dropped,
-        "std::uint64_t" told, "std::uint64_t" found);
+        "std::uint64_t" telling, "std::uint64_t" told, "std::uint64_t" found);
     of!(DeviceRing, "A ring as a kernel sees it that produces: passed by value, made by DeviceProducer::ring().",
         "unsigned char *" memory, "DeviceState *" state, "std::uint64_t" capacity, "std::uint64_t" mode,
         "std::uint64_t" start, "std::uint64_t" limit_ns);
