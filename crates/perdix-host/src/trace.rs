@@ -116,10 +116,9 @@ impl Launches {
     pub(crate) fn launched(&self, session: *const perdix_core::DeviceState, is_watched: bool) {
         #[cfg(feature = "tracing")]
         {
-            let session = format_args!("{session:p}");
-            let span = || tracing::debug_span!(target: "perdix", "kernels", session);
+            let span = || tracing::debug_span!(target: "perdix", "kernels", ?session);
             self.span().get_or_insert_with(span);
-            tracing::debug!(target: "perdix", session, is_watched, "kernels launched");
+            tracing::debug!(target: "perdix", ?session, is_watched, "kernels launched");
         }
     }
 
@@ -127,7 +126,7 @@ impl Launches {
     pub(crate) fn ended(&self, session: *const perdix_core::DeviceState) {
         #[cfg(feature = "tracing")]
         {
-            tracing::debug!(target: "perdix", session = format_args!("{session:p}"), "kernels ended");
+            tracing::debug!(target: "perdix", ?session, "kernels ended");
             *self.span() = None;
         }
     }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use perdix_core::events::{Level, Scope};
 use tracing_core::callsite::{Callsite, Identifier};
-use tracing_core::field::{FieldSet, Value};
+use tracing_core::field::{FieldSet, Value, display};
 use tracing_core::metadata::{Kind, LevelFilter};
 use tracing_core::subscriber::Interest;
 use tracing_core::{Event as TracingEvent, Metadata, dispatcher};
@@ -39,7 +39,7 @@ impl Event<'_> {
                 Scope::Block => "block",
             };
             let age = u64::try_from(self.time().elapsed().as_micros()).unwrap_or(u64::MAX);
-            let (message, block, thread) = (format_args!("{self}"), self.block(), self.thread());
+            let (message, block, thread) = (display(self), self.block(), self.thread());
             let gpu_ns = self.gpu_ns();
             let values: [Option<&dyn Value>; 6] =
                 [Some(&message), Some(&block), Some(&thread), Some(&scope), Some(&gpu_ns), Some(&age)];
@@ -110,7 +110,8 @@ fn warn_of_gap(dropped: u64) {
     dispatcher::get_default(|dispatch| {
         if dispatch.enabled(&GAP) {
             let message =
-                format_args!("{dropped} events of kernels were dropped here, because their ring was full");
+                format!("{dropped} events of kernels were dropped here, because their ring was full");
+            let message = display(&message);
             let values: [Option<&dyn Value>; 6] = [Some(&message), None, None, None, None, None];
             dispatch.event(&TracingEvent::new(&GAP, &GAP.fields().value_set_all(&values)));
         }
