@@ -20,6 +20,7 @@ mod sanitize;
 mod say;
 mod setup;
 mod shell;
+mod side_by_side;
 mod test_gpu;
 mod tools;
 mod trixie;

@@ -16,6 +16,9 @@ pub(crate) struct Arguments {
     /// Write nothing: compare with the file that is kept, inspect it, and assemble it for every architecture
     #[arg(long)]
     check: bool,
+    /// Assemble only for the oldest and the newest architecture that each assembler knows, and the one whose figures are shown
+    #[arg(long)]
+    short: bool,
 }
 
 /// Why the check failed.
@@ -49,7 +52,7 @@ pub(crate) fn run(arguments: &Arguments) -> Outcome {
         fs::write(&kept, &built.ptx).map_err(shell::file(&kept))?;
         say!("wrote {}, {} bytes", workspace::shown(&kept), built.ptx.len());
     }
-    assemble::everywhere(&kept, built.report.target)
+    assemble::everywhere(&kept, built.report.target, arguments.short)
 }
 
 fn check(path: &Path, kept: &str, built: &str) -> Result<(), PtxError> {

@@ -137,8 +137,8 @@ fn cargo_test(flags: &[&str], case: Case) -> Result<Command, Failure> {
     let mut command = Command::new("cargo");
     command.current_dir(workspace::root()).arg("test").args(["-p", case.package]);
     command.args(case.tests.iter().flat_map(|test| ["--test", test]));
-    command.args(["--target", &instrument::host()?]);
     if !flags.is_empty() {
+        command.args(["--target", &instrument::host()?]);
         let folder = if flags.contains(&instrument::ADDRESS) { "address" } else { "thread" };
         command.envs(instrument::variables(folder, flags));
     }

@@ -28,20 +28,21 @@ pub(crate) struct RingsArgs {
 struct Report {
     command: &'static str,
     directory: String,
-    rings: Vec<Ring>,
+    rings: Vec<Ring<State>>,
     /// Names of the rings that were removed, which are not among the others.
     removed: Vec<String>,
 }
 
+/// One ring of a report, with what `S` tells of it.
 #[derive(Debug, Serialize)]
-struct Ring {
-    name: String,
-    bytes: u64,
-    in_use: bool,
+pub(crate) struct Ring<S> {
+    pub(crate) name: String,
+    pub(crate) bytes: u64,
+    pub(crate) in_use: bool,
     /// Why this build cannot read the ring; then there is no state.
-    unreadable: Option<String>,
+    pub(crate) unreadable: Option<String>,
     #[serde(flatten)]
-    state: Option<State>,
+    pub(crate) state: Option<S>,
 }
 
 #[derive(Debug, Serialize)]
@@ -91,7 +92,7 @@ impl Report {
     }
 }
 
-impl Ring {
+impl Ring<State> {
     fn text(&self) -> String {
         let Some(state) = &self.state else {
             return format!(
@@ -126,7 +127,7 @@ impl Role {
     }
 }
 
-impl From<Listed> for Ring {
+impl From<Listed> for Ring<State> {
     fn from(ring: Listed) -> Self {
         let unreadable = ring.ring.as_ref().err().map(ToString::to_string);
         let state = ring.ring.ok().map(State::from);

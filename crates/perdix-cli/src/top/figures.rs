@@ -3,25 +3,14 @@
 use serde::Serialize;
 
 use super::model::{Live, Model};
-use crate::rings::Role;
+use crate::rings::{Ring, Role};
 
 /// What was found; the field names are stable. What cannot be known is `null`.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     command: &'static str,
     directory: String,
-    rings: Vec<Ring>,
-}
-
-#[derive(Debug, Serialize)]
-struct Ring {
-    name: String,
-    bytes: u64,
-    in_use: bool,
-    /// Why this build cannot read the ring; then there are no figures.
-    unreadable: Option<String>,
-    #[serde(flatten)]
-    figures: Option<Figures>,
+    rings: Vec<Ring<Figures>>,
 }
 
 #[derive(Debug, Serialize)]
@@ -55,7 +44,7 @@ impl Report {
             bytes: ring.bytes,
             in_use: ring.in_use,
             unreadable: ring.live.as_ref().err().cloned(),
-            figures: ring.live.as_ref().ok().map(Figures::of),
+            state: ring.live.as_ref().ok().map(Figures::of),
         };
         let rings = model.rings.iter().map(ring).collect();
         Self { command: "top", directory: model.directory.clone(), rings }

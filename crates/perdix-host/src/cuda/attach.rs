@@ -4,6 +4,7 @@ use cust::sys::CUstream;
 
 use super::error::GpuError;
 use super::gpu::Gpu;
+use super::session::Session;
 
 /// The host's end of what a kernel produces into or consumes from: a [`DeviceProducer`](super::DeviceProducer) for one ring,
 /// [`DeviceShards`](super::DeviceShards) for a set of them, a [`DeviceConsumer`](super::DeviceConsumer) for a ring that it consumes from,
@@ -12,7 +13,7 @@ pub trait LaunchTarget: life::Life {}
 
 /// Sealed: what must happen around a launch is our business.
 pub(super) mod life {
-    use super::{CUstream, Gpu, GpuError};
+    use super::{CUstream, Gpu, GpuError, Session};
 
     pub trait Life {
         /// Whose kernels it takes.
@@ -20,6 +21,9 @@ pub(super) mod life {
 
         /// Where its kernels go unless told otherwise.
         fn stream(&self) -> CUstream;
+
+        /// The life of each ring's kernels.
+        fn sessions(&self) -> impl Iterator<Item = &Session>;
 
         /// Has `start` put kernels into the stream, and attaches them to the life of each ring.
         ///
@@ -29,6 +33,19 @@ pub(super) mod life {
             &self,
             stream: CUstream,
             start: impl FnOnce() -> Result<T, E>,
-        ) -> Result<T, E>;
+        ) -> Result<T, E> {
+            let _current = self.gpu().enter()?;
+            let launching: Result<Vec<_>, _> = self.sessions().map(Session::expect_more).collect();
+            let launching = launching?;
+            let started = start()?;
+            // A ring that could not be attached is no reason to leave out those behind it.
+            let mut result = Ok(());
+            for ring in launching {
+                // SAFETY: the caller's contract.
+                result = result.and(unsafe { ring.attach(stream) });
+            }
+            result?;
+            Ok(started)
+        }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use cust::sys::{CUdeviceptr, CUstream};
@@ -145,12 +144,7 @@ impl DeviceProducer<'_> {
     /// # Errors
     /// What the driver says if one has faulted.
     pub fn is_running(&self) -> Result<bool, GpuError> {
-        self.session.running().transpose().map(|running| running.is_some())
-    }
-
-    /// The ring's kernels.
-    pub(super) fn session(&self) -> &Arc<Session> {
-        &self.session
+        self.session.is_running()
     }
 
     /// The stream, to be shared with other rings.
@@ -176,7 +170,7 @@ impl DeviceProducer<'_> {
 
 impl Drop for DeviceProducer<'_> {
     fn drop(&mut self) {
-        self.session.closed.store(true, Ordering::Release);
+        self.session.close();
     }
 }
 
@@ -191,16 +185,7 @@ impl Life for DeviceProducer<'_> {
         self.raw_stream()
     }
 
-    unsafe fn around<T, E: From<GpuError>>(
-        &self,
-        stream: CUstream,
-        start: impl FnOnce() -> Result<T, E>,
-    ) -> Result<T, E> {
-        let _current = self.gpu.enter()?;
-        let launching = self.session.expect_more()?;
-        let started = start()?;
-        // SAFETY: the caller's contract.
-        unsafe { launching.attach(stream) }?;
-        Ok(started)
+    fn sessions(&self) -> impl Iterator<Item = &Session> {
+        std::iter::once(&*self.session)
     }
 }

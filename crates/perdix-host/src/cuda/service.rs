@@ -13,6 +13,7 @@ use super::consumer::DeviceConsumer;
 use super::error::GpuError;
 use super::gpu::Gpu;
 use super::producer::DeviceProducer;
+use super::session::Session;
 use crate::buffer::Buffer;
 use crate::builder::Builder;
 use crate::client::Client;
@@ -147,21 +148,7 @@ impl Life for Service {
         self.requests.raw_stream()
     }
 
-    unsafe fn around<T, E: From<GpuError>>(
-        &self,
-        stream: CUstream,
-        start: impl FnOnce() -> Result<T, E>,
-    ) -> Result<T, E> {
-        let _current = self.gpu().enter()?;
-        let launching = [self.requests.session().expect_more()?, self.responses.session().expect_more()?];
-        let started = start()?;
-        // A ring that could not be attached is no reason to leave out the other.
-        let mut result = Ok(());
-        for ring in launching {
-            // SAFETY: the caller's contract.
-            result = result.and(unsafe { ring.attach(stream) });
-        }
-        result?;
-        Ok(started)
+    fn sessions(&self) -> impl Iterator<Item = &Session> {
+        self.requests.sessions().chain(self.responses.sessions())
     }
 }

@@ -15,9 +15,10 @@ use super::launching::Launching;
 use super::memory::DeviceBytes;
 use crate::trace::Launches;
 
-/// One split for a GPU: its shared state in device memory, and the launches attached to it.
+/// One split for a GPU: its shared state in device memory, and the launches attached to it. Public in name only: the sealed trait
+/// [`Life`](super::attach::life::Life) speaks of it.
 #[derive(Debug)]
-pub(crate) struct Session {
+pub struct Session {
     gpu: Gpu,
     state: DeviceBytes,
     /// What else kernels may read as long as they read the state.
@@ -34,7 +35,7 @@ pub(crate) struct Session {
     /// The longest time limit that a handle carries, in nanoseconds.
     limit_ns: AtomicU64,
     /// The host's half is gone: nothing more will be launched.
-    pub(crate) closed: AtomicBool,
+    closed: AtomicBool,
     trace: Launches,
 }
 
@@ -125,6 +126,17 @@ impl Session {
             None => self.unwatched.store(true, Ordering::Release),
         }
         self.launched.store(true, Ordering::Release);
+    }
+
+    /// Nothing more will be launched.
+    pub(crate) fn close(&self) {
+        // Pairs with the Acquires in `lost` and `ended`: whoever sees it sees the launches too.
+        self.closed.store(true, Ordering::Release);
+    }
+
+    /// Whether attached launches still run; what the driver says if one has faulted.
+    pub(crate) fn is_running(&self) -> Result<bool, GpuError> {
+        self.running().transpose().map(|running| running.is_some())
     }
 
     /// Waits until all attached launches have ended. A faulted kernel has ended.

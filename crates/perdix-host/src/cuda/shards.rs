@@ -12,6 +12,7 @@ use super::error::GpuError;
 use super::gpu::Gpu;
 use super::memory::DeviceBytes;
 use super::producer::DeviceProducer;
+use super::session::Session;
 use crate::buffer::Buffer;
 use crate::consumer::Consumer;
 use crate::shards::{ShardCounters, Shards};
@@ -199,24 +200,8 @@ impl Life for DeviceShards<'_> {
         self.raw_stream()
     }
 
-    unsafe fn around<T, E: From<GpuError>>(
-        &self,
-        stream: CUstream,
-        start: impl FnOnce() -> Result<T, E>,
-    ) -> Result<T, E> {
-        let _current = self.gpu().enter()?;
-        let launching: Result<Vec<_>, _> =
-            self.producers.iter().map(|ring| ring.session().expect_more()).collect();
-        let launching = launching?;
-        let started = start()?;
-        // A ring that could not be attached is no reason to leave out those behind it.
-        let mut result = Ok(());
-        for ring in launching {
-            // SAFETY: the caller's contract.
-            result = result.and(unsafe { ring.attach(stream) });
-        }
-        result?;
-        Ok(started)
+    fn sessions(&self) -> impl Iterator<Item = &Session> {
+        self.producers.iter().flat_map(DeviceProducer::sessions)
     }
 }
 
@@ -243,6 +228,6 @@ fn upload(rings: &[DeviceProducer<'_>]) -> Result<Arc<DeviceBytes>, GpuError> {
     // SAFETY: plain structs of 8-byte words without holes, all initialised (their size is asserted to be the words').
     let bytes = unsafe { std::slice::from_raw_parts(start, len) };
     let memory = Arc::new(DeviceBytes::new(first.gpu(), bytes)?);
-    rings.iter().for_each(|ring| ring.session().keep(&memory));
+    rings.iter().flat_map(DeviceProducer::sessions).for_each(|session| session.keep(&memory));
     Ok(memory)
 }
