@@ -114,7 +114,7 @@ fn warp<const N: u64, const WORDS: usize, const HELD: u64, const LOOK: Look>(con
                 Some(found) => break found,
                 // The end is seen with the message still on its way: it must come all the same.
                 None if warp.has_ended() => {
-                    assert_ne!(warp.look_closely(), Poll::Ended, "before message {i}")
+                    assert_ne!(warp.look_closely(), Poll::Ended, "before message {i}");
                 }
                 None => {}
             }
