@@ -15,8 +15,8 @@ pub(super) struct Case {
     short: bool,
 }
 
-/// All cases. What loom explores is left out: it schedules its threads itself. What the fuzz targets run, under AddressSanitizer too, is
-/// not in the short form.
+/// All cases. What loom explores is left out: it schedules its threads itself. The short form keeps to
+/// the host crate, which runs the others' code: they are built with the fuzz targets under AddressSanitizer too.
 pub(super) const CASES: [Case; 9] = [
     Case {
         package: "perdix-core",
@@ -25,13 +25,13 @@ pub(super) const CASES: [Case; 9] = [
         tools: &[Address],
         short: false,
     },
-    Case { package: "perdix-core", tests: &["threads"], arguments: &[], tools: &[Thread], short: true },
+    Case { package: "perdix-core", tests: &["threads"], arguments: &[], tools: &[Thread], short: false },
     Case {
         package: "perdix-core",
         tests: &["attach", "runs"],
         arguments: &[],
         tools: &[Memcheck],
-        short: true,
+        short: false,
     },
     Case { package: "perdix-gpu", tests: &["lanes"], arguments: &[], tools: &[Address], short: false },
     Case {
