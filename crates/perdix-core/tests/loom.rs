@@ -18,16 +18,6 @@ use loom_word::LoomWord;
 use loom_word::model::*;
 use perdix_core::{Consumer, Fault, Poll, Producer, Refused, Ring};
 
-/// Pushes `N` messages of `WORDS` words, one at a time, and ends the stream.
-fn push<const N: u64, const WORDS: usize>(ring: Ring<LoomWord>) {
-    // SAFETY: it is the only producer.
-    let mut producer = unsafe { Producer::new(ring) };
-    for i in 0..N {
-        patiently(|| producer.push(i as u16, 0, &bytes(&payload(i, WORDS))));
-    }
-    producer.finish();
-}
-
 /// Publishes `N` messages of one word, two under one fence, and ends the stream.
 fn publish_pairs<const N: u64>(ring: Ring<LoomWord>) {
     // SAFETY: it is the only producer.

@@ -22,10 +22,7 @@ fn device<const N: u64, const WORDS: usize>(ring: Ring<LoomWord>) {
     let mut producer = unsafe { Producer::new(ring) };
     for i in 0..N {
         let words = payload(i, WORDS);
-        let word = |w: usize| words.get(w).copied().unwrap_or(0);
-        patiently(|| {
-            producer.push_unordered(i as u16, 0, 8 * WORDS, |pair| [word(2 * pair), word(2 * pair + 1)])
-        });
+        patiently(|| producer.push_unordered(i as u16, 0, 8 * WORDS, |pair| pair_of(&words, pair)));
     }
     end_unordered(ring, N);
 }

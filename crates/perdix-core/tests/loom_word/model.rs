@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use loom::thread;
 use perdix_core::sentinel::SENTINEL;
-use perdix_core::{Config, Consumer, Mode, Poll, Refused, Ring};
+use perdix_core::{Config, Consumer, Mode, Poll, Producer, Refused, Ring};
 
 use super::{LoomWord, Memory, Stores};
 
@@ -71,12 +71,27 @@ pub fn bytes(words: &[u64]) -> Vec<u8> {
     words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 
+/// The 16 bytes `pair` of a payload, zero-padded.
+pub fn pair_of(words: &[u64], pair: usize) -> [u64; 2] {
+    [2 * pair, 2 * pair + 1].map(|w| words.get(w).copied().unwrap_or(0))
+}
+
 /// Waits, in the way that lets loom run somebody else, until a slot is free.
 pub fn patiently(mut attempt: impl FnMut() -> Result<(), Refused>) {
     while let Err(refused) = attempt() {
         assert_eq!(refused, Refused::Full);
         thread::yield_now();
     }
+}
+
+/// Pushes `N` messages of `WORDS` words, one at a time, and ends the stream.
+pub fn push<const N: u64, const WORDS: usize>(ring: Ring<LoomWord>) {
+    // SAFETY: it is the only producer.
+    let mut producer = unsafe { Producer::new(ring) };
+    for i in 0..N {
+        patiently(|| producer.push(i as u16, 0, &bytes(&payload(i, WORDS))));
+    }
+    producer.finish();
 }
 
 /// The next message, which must be number `i`; `false` at the end of the stream.
