@@ -32,7 +32,8 @@ impl Link {
     #[inline(always)]
     pub(crate) fn publish_dropped(&self) {
         let dropped = self.state().dropped.load(Ordering::Relaxed);
-        self.ring.control().producer.stats.dropped.store(dropped, Ordering::Relaxed);
+        // SAFETY: this is the ring's producer.
+        unsafe { self.ring.control() }.producer.stats.dropped.store(dropped, Ordering::Relaxed);
     }
 }
 
@@ -40,7 +41,8 @@ impl Link {
 #[inline(always)]
 pub(crate) fn tell(ring: &Ring, number: u64, dropped: u64) {
     if lane_id() == 0 {
-        write_notice(ring.slot(number), number, dropped, ring.mode());
+        // SAFETY: the slot is free, and this lane's to write.
+        write_notice(unsafe { ring.slot(number) }, number, dropped, ring.mode());
     }
     sync_warp();
 }

@@ -109,7 +109,9 @@ impl Link {
         let (mut tail, mut outcome) = (self.tail, 0);
         if lane_id() == 0 {
             let ring = &self.ring;
-            (tail, outcome) = wait(ring.control(), self.state, tail, end, self.ring.capacity(), limit_ns);
+            // SAFETY: words are only loaded.
+            let control = unsafe { ring.control() };
+            (tail, outcome) = wait(control, self.state, tail, end, self.ring.capacity(), limit_ns);
             self.full += outcome >> WAITED;
         }
         self.tail = shuffle_u64(tail, 0);
@@ -130,7 +132,8 @@ impl Link {
         }
         let is_across = self.crosses_eighth(first, end);
         let word = match lane_id() {
-            0 if is_across => self.ring.control().consumer.tail.load(Ordering::Relaxed),
+            // SAFETY: the word is only loaded.
+            0 if is_across => unsafe { self.ring.control() }.consumer.tail.load(Ordering::Relaxed),
             0 => self.state().tail.load(Ordering::Relaxed),
             _ => 0,
         };
@@ -234,7 +237,8 @@ impl Link {
     #[inline(always)]
     pub(crate) fn close(&self) {
         device_fence();
-        let (state, line) = (self.state(), &self.ring.control().producer);
+        // SAFETY: this is the ring's producer.
+        let (state, line) = (self.state(), unsafe { &self.ring.control().producer });
         let (head, start) = (self.head(), self.ring.config().start);
         let unsent = state.unsent.load(Ordering::Relaxed);
         let claimed = head.wrapping_sub(start);

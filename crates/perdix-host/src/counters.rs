@@ -1,7 +1,6 @@
 //! Counters of a ring, readable at any time from any thread.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use perdix_core::Ring;
 
@@ -58,21 +57,20 @@ impl Counters {
 impl Snapshot {
     /// Reads the counters of a ring.
     pub(crate) fn of(ring: &Ring) -> Self {
-        let control = ring.control();
-        let (producer, consumer) = (&control.producer.stats, &control.consumer.stats);
-        let read = |word: &AtomicU64| word.load(Ordering::Relaxed);
+        // The consumer's first, so that a reader never sees more received than sent.
+        let consumer = ring.consumer_stats();
+        let producer = ring.producer_stats();
         Snapshot {
             capacity: ring.capacity(),
-            // The consumer's first, so that a reader never sees more received than sent.
-            received: read(&consumer.messages),
-            received_bytes: read(&consumer.bytes),
-            told: read(&consumer.dropped),
-            sent: read(&producer.messages),
-            sent_bytes: read(&producer.bytes),
-            full: read(&producer.full),
-            dropped: read(&producer.dropped),
-            lost: read(&producer.lost),
-            highest_fill: read(&producer.highest_fill),
+            received: consumer.messages,
+            received_bytes: consumer.bytes,
+            told: consumer.dropped,
+            sent: producer.messages,
+            sent_bytes: producer.bytes,
+            full: producer.full,
+            dropped: producer.dropped,
+            lost: producer.lost,
+            highest_fill: producer.highest_fill,
         }
     }
 }

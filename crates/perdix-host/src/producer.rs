@@ -263,9 +263,9 @@ impl Producer<'_> {
             let bytes = message.get(8 * i..).unwrap_or_default();
             let mut word = [0; 8];
             word.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-            u64::from_le_bytes(word)
+            u64::from_ne_bytes(word)
         };
-        core.push_pairs(kind, 0, message.len(), |pair| [word(2 * pair), word(2 * pair + 1)])
+        core.push_chunks(kind, 0, message.len(), |pair| [word(2 * pair), word(2 * pair + 1)])
             .map_err(|refused| explain(refused, core, message.len(), 1))?;
         Ok(number)
     }

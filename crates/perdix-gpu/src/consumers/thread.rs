@@ -70,16 +70,18 @@ impl ThreadConsumer {
         let mut looks = 0_u32;
         loop {
             let number = self.core.next();
-            if let Some(meta) = self.core.ready(number)? {
-                let pairs = self.core.ring().slot(number).payload.chunks_exact(2);
+            if let Some(meta) = self.core.peek(0)? {
+                // SAFETY: the message was found there, and its slot is not handed back.
+                let slot = unsafe { self.core.ring().slot(number) };
                 let used = meta.len().div_ceil(16);
-                for (pair, to) in pairs.take(used).zip(words.chunks_exact_mut(2)) {
-                    if let ([low, high], [first, second]) = (pair, to) {
-                        // Behind the Acquire with which `ready` saw the message.
+                for (chunk, to) in slot.payload_chunks().iter().take(used).zip(words.chunks_exact_mut(2)) {
+                    if let ([low, high], [first, second]) = (chunk.words(), to) {
+                        // Behind the Acquire with which `peek` saw the message.
                         [*first, *second] = load_pair(low, high);
                     }
                 }
-                self.core.take(1, meta.len() as u64);
+                // SAFETY: the message was found there.
+                unsafe { self.core.take(1, meta.len() as u64) };
                 self.input.next = self.core.next();
                 self.idle = 0;
                 return Ok(Received::new(number, meta));
@@ -136,7 +138,7 @@ impl ThreadConsumer {
 
     #[inline(always)]
     fn look_closely(&mut self) -> Result<(), ConsumeError> {
-        let found = match self.core.poll()? {
+        let found = match self.core.look()? {
             Poll::Ready(_) | Poll::Empty => Ok(()),
             Poll::Gap(_) => self.core.take_gap().map_or(Ok(()), |dropped| Err(ConsumeError::Gap(dropped))),
             Poll::Ended => Err(self.core.fault().map_or(ConsumeError::Ended, ConsumeError::ProducerFailed)),

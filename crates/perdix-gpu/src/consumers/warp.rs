@@ -199,14 +199,17 @@ impl WarpConsumer {
     #[inline(always)]
     fn look(&self, begun: u64, limit_ns: u64) -> Seen {
         let (input, lane) = (&self.input, lane_id());
-        let end = &input.ring.control().producer;
-        let slot = input.ring.slot(input.next);
-        let [low, high] = match lane {
-            0..END if input.at_once => slot.pair(lane + 1),
-            0..END => slot.pair(0),
-            _ => [&end.end, &end.fault],
+        // SAFETY: words are only loaded.
+        let end = unsafe { &input.ring.control().producer };
+        // SAFETY: as above.
+        let slot = unsafe { input.ring.slot(input.next) };
+        let chunk = match lane {
+            0..END if input.at_once => slot.chunk16(lane + 1),
+            0..END => slot.chunk16(0),
+            _ => end.end_and_fault(),
         };
-        // pairs with the Release stores of seq in Producer::push, of whole words in publish_pairs, and of end in Ring::close
+        let [low, high] = chunk.words();
+        // pairs with the Release stores of seq in Producer::push, of whole words in publish_chunks, and of end in Ring::close
         let words = load_pair_acquire(low, high);
         let votes = ballot(match lane {
             HEADER => words[0] == input.next.wrapping_add(1),
@@ -226,7 +229,8 @@ impl WarpConsumer {
     fn load_row(&self) -> [u64; 2] {
         // One lane's Acquire orders all lanes' loads: they come after they have met it.
         sync_warp();
-        let [low, high] = self.input.ring.slot(self.input.next).pair(lane_id() + 1);
+        // SAFETY: words are only loaded.
+        let [low, high] = unsafe { self.input.ring.slot(self.input.next) }.chunk16(lane_id() + 1).words();
         load_pair(low, high)
     }
 
@@ -273,7 +277,8 @@ impl WarpConsumer {
 #[inline(never)]
 fn hand_back(ring: Ring, published: u64, next: u64, is_gone: bool, [messages, bytes, dropped]: [u64; 3]) {
     let lane = lane_id();
-    let line = &ring.control().consumer;
+    // SAFETY: this is the ring's consumer.
+    let line = unsafe { &ring.control().consumer };
     if ring.mode() == Mode::FenceFree && next != published {
         if lane == 0 {
             line.settled.store(next, Ordering::Relaxed);
@@ -283,10 +288,10 @@ fn hand_back(ring: Ring, published: u64, next: u64, is_gone: bool, [messages, by
         sync_warp();
         let mut number = published;
         while number != next {
-            let slot = ring.slot(number);
-            let [low, high] = slot.pair(lane + 1);
+            // SAFETY: the message was taken, and its slot is not handed back.
+            let slot = unsafe { ring.slot(number) };
             if lane < HEADER {
-                Word::store_pair(low, high, [SENTINEL; 2]);
+                Word::store_chunk(slot.chunk16(lane + 1), [SENTINEL; 2]);
             } else if lane == HEADER {
                 slot.meta.store(SENTINEL, Ordering::Relaxed);
             }

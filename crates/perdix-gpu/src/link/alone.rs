@@ -14,7 +14,9 @@ impl Link {
     #[inline(always)]
     pub(crate) fn glance(&mut self, end: u64) -> Result<bool, Error> {
         if !self.is_free(end) {
-            let (tail, code) = renew(self.ring.control(), self.state, self.tail);
+            // SAFETY: words are only loaded.
+            let control = unsafe { self.ring.control() };
+            let (tail, code) = renew(control, self.state, self.tail);
             self.tail = tail;
             self.full += u64::from(!self.is_free(end));
             Error::from_code(code)?;
@@ -29,7 +31,9 @@ impl Link {
             return Ok(());
         }
         let capacity = self.ring.capacity();
-        let (tail, outcome) = wait(self.ring.control(), self.state, self.tail, end, capacity, self.limit_ns);
+        // SAFETY: words are only loaded.
+        let control = unsafe { self.ring.control() };
+        let (tail, outcome) = wait(control, self.state, self.tail, end, capacity, self.limit_ns);
         self.tail = tail;
         self.full += outcome >> super::WAITED;
         Error::from_code(outcome as u32 & !(1 << super::WAITED))

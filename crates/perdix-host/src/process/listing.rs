@@ -1,11 +1,9 @@
 //! What rings there are.
 
-use std::sync::atomic::Ordering;
-
 use nix::dir::Dir;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode as Permissions;
-use perdix_core::{AttachError, Attached, Cursor, Fault, MAGIC, Mode, Ring};
+use perdix_core::{AttachError, Attached, Fault, MAGIC, Mode, Ring};
 
 use super::directory::Directory;
 use super::error::ShareError;
@@ -101,17 +99,15 @@ fn look(file: &RingFile, name: &Name) -> Result<Option<Listed>, ShareError> {
     let in_use = held(Byte::Open)?;
     let (producing, consuming) = (held(Byte::Producer)?, held(Byte::Consumer)?);
     let ring = ring.map(|ring| {
-        let control = ring.control();
-        let producer = Attached::from_word(control.producer.attached.load(Ordering::Relaxed));
-        let consumer = Attached::from_word(control.consumer.attached.load(Ordering::Relaxed));
+        let (producer, consumer) = (ring.attached_producer(), ring.attached_consumer());
         RingState {
             capacity: ring.capacity(),
             mode: ring.mode(),
             producer: holder(producer, producing),
             device: producer.is_some_and(|producer| producer.device),
             consumer: holder(consumer, consuming),
-            ended: Cursor::from_word(control.producer.end.load(Ordering::Relaxed)).flag(),
-            fault: Fault::from_word(control.producer.fault.load(Ordering::Relaxed)),
+            ended: ring.end().is_some(),
+            fault: ring.fault(),
             counters: Snapshot::of(&ring),
         }
     });

@@ -1,13 +1,12 @@
 //! What a producing process does for those who cannot ask the system: its kernels, and calls that do not wait.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use perdix_core::{Cursor, Ring};
+use perdix_core::Ring;
 
 use super::file::RingFile;
 use super::lock::{self, Byte};
@@ -74,10 +73,9 @@ impl Watch {
     }
 
     fn look_for_consumer(&mut self) -> Result<(), Errno> {
-        let line = &self.ring.control().consumer;
-        // pairs with the Release store in Role::take. First whether one ever came, then whether it is there.
-        let came = line.attached.load(Ordering::Acquire) != 0;
-        let knows = Cursor::from_word(line.tail.load(Ordering::Relaxed)).flag();
+        // First whether one ever came, then whether it is there.
+        let came = self.ring.attached_consumer().is_some();
+        let knows = self.ring.tail().flag();
         if !came || knows || lock::is_held(&*self.file, Byte::Consumer)? {
             self.gone_since = None;
             return Ok(());
@@ -91,8 +89,7 @@ impl Watch {
     fn look_for_kernels(&mut self) -> Result<(), Errno> {
         let lost = self.lost.as_ref().is_some_and(|lost| lost());
         // Asked after the kernels: the end of one that ended well is there when it has ended.
-        // pairs with the Release store of end in Ring::close
-        let ended = Cursor::from_word(self.ring.control().producer.end.load(Ordering::Acquire)).flag();
+        let ended = self.ring.end().is_some();
         if lost && !ended {
             self.lost = None;
             lock::unlock(&*self.file, Byte::Producer)?;
