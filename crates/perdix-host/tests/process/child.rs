@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use perdix_host::process::{Directory, SharedRing};
 use perdix_host::{Buffer, ConsumeError, Consumer};
 
-use crate::PATIENCE;
 use crate::common::{fill, holds, kind_of, len_of, message};
+use crate::{PATIENCE, trust};
 
 const TASK: &str = "PERDIX_TEST_TASK";
 
@@ -103,7 +103,7 @@ fn say(what: impl std::fmt::Display) {
 fn child_process() {
     let Ok(task) = std::env::var(TASK) else { return };
     let words: Vec<&str> = task.split(' ').collect();
-    let open = |directory: &str, name: &str| Directory::at(directory).unwrap().open(name).unwrap();
+    let open = |directory: &str, name: &str| crate::open(&Directory::at(directory).unwrap(), name).unwrap();
     match words[..] {
         // Sends messages, and then ends the stream, hangs, or forgets it.
         [directory, name, "produce", count, then] => {
@@ -159,7 +159,7 @@ fn child_process() {
             let mask = u32::from_str_radix(mask, 8).unwrap();
             nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));
             let directory = Directory::at(directory).unwrap();
-            let _ring = directory.create(name, Buffer::builder().slots(8)).unwrap();
+            let _ring = crate::create(&directory, name, Buffer::builder().slots(8)).unwrap();
             say("made");
             hang();
         }
@@ -167,14 +167,14 @@ fn child_process() {
         ["stdin"] => {
             use std::os::fd::AsFd;
             let fd = std::io::stdin().as_fd().try_clone_to_owned().unwrap();
-            let mut consumer = SharedRing::from_fd(fd).unwrap().into_consumer().unwrap();
+            let mut consumer = trust(SharedRing::from_fd(fd).unwrap()).into_consumer().unwrap();
             let (count, why) = consume_all(&mut consumer, 0);
             say(format!("{count} {why}"));
         }
         // Gets a ring over the socket that is its standard input.
         ["socket"] => {
             let fd = crate::descriptor::receive(&std::io::stdin());
-            produce(SharedRing::from_fd(fd).unwrap(), 1000, "end");
+            produce(trust(SharedRing::from_fd(fd).unwrap()), 1000, "end");
         }
         _ => panic!("no task: {task}"),
     }
