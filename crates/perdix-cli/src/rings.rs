@@ -10,14 +10,17 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::report::{To, grouped};
 
+/// What `--directory` means.
+pub(crate) const WHERE: &str =
+    "Where the rings are, if not in $PERDIX_DIR, $XDG_RUNTIME_DIR/perdix or /dev/shm/perdix-UID";
+
 /// Lists the rings with a name that processes of this user share, who is at either end, and what has passed through.
 #[derive(Debug, Args)]
 pub(crate) struct RingsArgs {
     /// Remove the rings that no process has open, with all that is left unread in them
     #[arg(long)]
     clean: bool,
-    /// Where the rings are, if not in $PERDIX_DIR, $XDG_RUNTIME_DIR/perdix or /dev/shm/perdix-UID
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help = WHERE)]
     directory: Option<PathBuf>,
     /// Report one JSON object instead of a table
     #[arg(long)]

@@ -17,7 +17,7 @@ use clap::Args;
 use crate::args::seconds;
 use crate::error::Error;
 use crate::report::To;
-use crate::rings::Places;
+use crate::rings::{Places, WHERE};
 use figures::Report;
 use model::Model;
 
@@ -35,8 +35,7 @@ pub(crate) struct TopArgs {
     /// Look once and print one JSON object
     #[arg(long)]
     json: bool,
-    /// Where the rings are, if not in $PERDIX_DIR, $XDG_RUNTIME_DIR/perdix or /dev/shm/perdix-UID
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help = WHERE)]
     directory: Option<PathBuf>,
 }
 

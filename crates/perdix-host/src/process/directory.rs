@@ -113,11 +113,12 @@ impl Directory {
     pub fn remove(&self, name: &str) -> Result<(), ShareError> {
         let name = Name::new(name)?;
         let Some(file) = self.file(&name)? else { return Err(self.not_found(&name)) };
-        let what = file.to_string();
-        match file.remove_if_unused().map_err(ShareError::system("unlink", what))? {
+        // Somebody else may be about to remove it.
+        let alone = lock::lock(&file, Byte::Open, Lock::Alone);
+        alone.map_err(ShareError::system("F_OFD_SETLK", file.to_string()))?;
+        match file.remove_if_unused().map_err(ShareError::system("unlink", file.to_string()))? {
             Removal::Removed => Ok(()),
             Removal::InUse => Err(ShareError::InUse { name: name.to_string() }),
-            // Somebody else has just taken it away.
             Removal::NotNamed => Err(self.not_found(&name)),
         }
     }
@@ -128,7 +129,7 @@ impl Directory {
     }
 
     /// The file of this name, checked; `None` if there is none.
-    fn file(&self, name: &Name) -> Result<Option<RingFile>, ShareError> {
+    pub(super) fn file(&self, name: &Name) -> Result<Option<RingFile>, ShareError> {
         self.folder()?.map_or(Ok(None), |folder| RingFile::named(&folder, name))
     }
 

@@ -9,7 +9,7 @@ use perdix_core::{AttachError, Attached, Config, Control, Cursor, Fault, MAGIC, 
 
 use super::directory::Directory;
 use super::error::ShareError;
-use super::file::RingFile;
+use super::file::{Removal, RingFile};
 use super::lock::{self, Byte};
 use super::name::Name;
 use crate::counters::Snapshot;
@@ -95,9 +95,12 @@ impl Directory {
     /// # Errors
     /// [`ShareError::System`] if the directory cannot be read.
     pub fn cleanup(&self) -> Result<Vec<String>, ShareError> {
-        let rings = self.list()?;
-        let removed = rings.into_iter().filter(|ring| self.remove(&ring.name).is_ok());
-        Ok(removed.map(|ring| ring.name).collect())
+        let rings = self.list()?.into_iter().map(|ring| ring.name);
+        let is_removed = |name: &String| {
+            let file = Name::new(name).ok().and_then(|name| self.file(&name).ok().flatten());
+            file.is_some_and(|file| file.remove_if_unused() == Ok(Removal::Removed))
+        };
+        Ok(rings.filter(is_removed).collect())
     }
 }
 

@@ -78,6 +78,7 @@ fn directories_that_are_none_of_ours() {
         fs::set_permissions(at("open"), Permissions::from_mode(mode)).unwrap();
         let error = Directory::at(at("open")).unwrap_err();
         assert!(error.to_string().contains("must have mode 700"), "{error}");
+        assert!(error.to_string().contains("name another with PERDIX_DIR"), "{error}");
     }
     symlink(at("rings"), at("link")).unwrap();
     fs::write(at("file"), "").unwrap();

@@ -10,7 +10,11 @@ mod common;
 mod consumer_dies;
 mod descriptor;
 mod examples;
+mod fork;
+mod hostile;
+mod limits;
 mod names;
+mod places;
 mod producer_dies;
 mod transfer;
 

@@ -150,6 +150,44 @@ fn everything_at_once() {
     assert!(opened > 100, "{opened} opened");
 }
 
+/// A directory is made together with its first ring, and by nothing else.
+#[test]
+fn looking_makes_nothing() {
+    let place = Place::new();
+    assert_eq!(place.names(), [""; 0]);
+    assert_eq!(place.directory.cleanup(), Ok(vec![]));
+    assert!(matches!(place.open("ring"), Err(ShareError::NotFound { .. })));
+    assert!(matches!(place.directory.remove("ring"), Err(ShareError::NotFound { .. })));
+    assert!(!place.directory.path().exists());
+    drop(place.create("ring", builder(8, MODES[0])).unwrap());
+    assert_eq!(place.names(), ["ring"]);
+}
+
+/// Of several that remove a ring one does, and the others hear that it is not there; nobody, that it is
+/// in use.
+#[test]
+fn removers_race() {
+    let place = Place::new();
+    for round in 0..200 {
+        drop(place.create("ring", builder(8, MODES[0])).unwrap());
+        let together = Barrier::new(2);
+        let remove = || {
+            together.wait();
+            place.directory.remove("ring")
+        };
+        let results = thread::scope(|scope| {
+            let removers = [scope.spawn(remove), scope.spawn(remove)];
+            removers.map(|remover| remover.join().unwrap())
+        });
+        let removed = results.iter().filter(|result| result.is_ok()).count();
+        assert_eq!(removed, 1, "round {round}: {results:?}");
+        let others = results.iter().filter_map(|result| result.as_ref().err());
+        for error in others {
+            assert!(matches!(error, ShareError::NotFound { .. }), "round {round}: {error}");
+        }
+    }
+}
+
 #[test]
 fn listing_and_cleaning() {
     let place = Place::new();
