@@ -58,6 +58,7 @@ pub mod events;
 mod lines;
 mod meta;
 mod mode;
+mod observe;
 mod poll;
 mod producer;
 mod records;
