@@ -8,6 +8,7 @@ use crate::control::{Control, Cursor};
 use crate::device::Fault;
 use crate::meta::Meta;
 use crate::mode::Mode;
+use crate::policy::batch;
 use crate::slot::{LINE, SLOT_SIZE, Slot};
 use crate::word::Word;
 
@@ -155,8 +156,7 @@ impl<W: Word> Ring<W> {
     /// The slot of message `number`.
     #[inline(always)]
     pub fn slot(&self, number: u64) -> &Slot<W> {
-        // In 32 bits, which hold every capacity and are cheaper on a GPU.
-        let index = (number as u32 & (self.config.capacity as u32).wrapping_sub(1)) as usize;
+        let index = batch::slot_index(self.config.capacity, number);
         // SAFETY: the index is below the capacity, and the region holds that many slots.
         let slot = unsafe { self.slots.add(index) };
         // SAFETY: the maker of the view keeps the slots alive; their words allow shared access.
@@ -229,8 +229,7 @@ impl<W: Word> Ring<W> {
     /// Makes the slot of message `number` free: the sequence word of the lap before, and in fence-free mode sentinels.
     fn clear(&self, number: u64) {
         let slot = self.slot(number);
-        let before = number.wrapping_add(1).wrapping_sub(self.capacity());
-        slot.seq.store(before, Ordering::Relaxed);
+        slot.seq.store(batch::free(self.capacity(), number), Ordering::Relaxed);
         if self.mode() == Mode::FenceFree {
             crate::sentinel::rearm(slot, crate::PAYLOAD_SIZE);
         }
