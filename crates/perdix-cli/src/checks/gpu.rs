@@ -8,7 +8,7 @@ mod wrap;
 
 use std::time::Duration;
 
-use perdix_host::cuda::{DeviceProducer, Launch};
+use perdix_host::cuda::Launch;
 use perdix_host::{Buffer, Snapshot};
 
 use super::{CheckArgs, all_arrived, failed};
