@@ -183,9 +183,9 @@ fn hang() -> Result<(), Failed> {
 }
 
 fn stop_midway(producer: &DeviceProducer<'_>, ending: Ending) {
-    let launch = kernels().launch("stop_midway").unwrap().block(32).arg(producer.ring()).arg(MIXED);
+    let launch = kernels().launch("stop_midway").unwrap().block(32).arg(producer).arg(MIXED);
     // SAFETY: the kernel's parameters.
-    unsafe { launch.arg(0_u64).arg(300_u64).arg(ending as u64).start(producer) }.unwrap();
+    unsafe { launch.arg(0_u64).arg(300_u64).arg(ending as u64).start() }.unwrap();
 }
 
 fn to_another_process(mode: Mode) -> Result<(), Failed> {
