@@ -66,9 +66,11 @@ mod consumer;
 mod control;
 mod device;
 pub mod events;
+mod kernel_arg;
 mod lines;
 mod meta;
 mod mode;
+mod observe;
 pub mod policy;
 mod poll;
 mod producer;
@@ -89,6 +91,7 @@ pub use control::{
     ProducerStats, Reserved, Told,
 };
 pub use device::{DeviceInput, DeviceRing, DeviceRings, DeviceService, DeviceState, Fault};
+pub use kernel_arg::KernelArg;
 pub use meta::{Meta, flags};
 pub use mode::Mode;
 pub use poll::{Corruption, Poll};

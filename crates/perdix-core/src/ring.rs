@@ -3,7 +3,7 @@
 mod observe;
 
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU64, Ordering, fence};
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::config::{AttachError, Config, ConfigError, MAGIC, VERSION};
 use crate::control::{Control, Cursor};
@@ -98,28 +98,10 @@ impl Ring<AtomicU64> {
         let smallest = Config { capacity: 1, mode: Mode::Fenced, start: 0 };
         // SAFETY: the caller's contract covers the region.
         let probe = unsafe { Self::locate(memory, bytes, smallest.bytes()?, smallest) }?;
-        // SAFETY: words are only loaded. (Relaxed: on read-only memory no other load is allowed.)
-        let identity = unsafe { &probe.control().identity };
-        let magic = identity.magic.load(Ordering::Relaxed);
-        // pairs with the Release store of magic in Ring::reset
-        fence(Ordering::Acquire);
-        if magic != MAGIC {
-            return Err(AttachError::NotARing { found: magic });
-        }
-        let format = identity.format.load(Ordering::Relaxed);
-        if format as u32 != VERSION {
-            return Err(AttachError::Version { found: format as u32 });
-        }
-        if format >> 32 != SLOT_SIZE as u64 {
-            return Err(AttachError::SlotSize { found: (format >> 32) as u32 });
-        }
-        let mode = identity.mode.load(Ordering::Relaxed);
-        let mode = Mode::from_word(mode).ok_or(AttachError::Mode { found: mode })?;
-        let capacity = identity.capacity.load(Ordering::Relaxed);
-        let config = Config { capacity, mode, start: identity.start.load(Ordering::Relaxed) };
-        let needed = config.bytes()?;
+        // SAFETY: words are only loaded.
+        let config = unsafe { probe.control() }.identity.read().check(bytes)?;
         // SAFETY: the caller's contract covers the region.
-        unsafe { Self::locate(memory, bytes, needed, config) }
+        unsafe { Self::locate(memory, bytes, config.bytes()?, config) }
     }
 
     /// A view of a ring that the caller knows to be one: what a kernel does with the [`DeviceRing`](crate::DeviceRing) that

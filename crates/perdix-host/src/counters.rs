@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use perdix_core::Ring;
+use perdix_core::{ConsumerStats, ProducerStats, Ring};
 
 use crate::shared::Shared;
 
@@ -59,9 +59,18 @@ impl Snapshot {
     pub(crate) fn of(ring: &Ring) -> Self {
         // The consumer's first, so that a reader never sees more received than sent.
         let consumer = ring.consumer_stats();
-        let producer = ring.producer_stats();
+        Self::gather(ring.capacity(), &consumer, &ring.producer_stats())
+    }
+
+    /// The counters in a copy of a ring's control block.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn of_copy(capacity: u64, control: &perdix_core::Control<u64>) -> Self {
+        Self::gather(capacity, &control.consumer.stats, &control.producer.stats)
+    }
+
+    fn gather(capacity: u64, consumer: &ConsumerStats<u64>, producer: &ProducerStats<u64>) -> Self {
         Snapshot {
-            capacity: ring.capacity(),
+            capacity,
             received: consumer.messages,
             received_bytes: consumer.bytes,
             told: consumer.dropped,
