@@ -10,6 +10,7 @@ use super::driver;
 use super::error::{GpuError, check};
 use super::gpu::Gpu;
 use crate::events::{Sites, SitesError};
+use crate::ptx::other_layout;
 
 /// Bytes for what the driver's compiler has to say.
 const LOG_BYTES: usize = 16 * 1024;
@@ -37,8 +38,12 @@ impl Gpu {
     /// ([Lazy loading](https://docs.nvidia.com/cuda/cuda-programming-guide/04-special-topics/lazy-loading.html))
     ///
     /// # Errors
+    /// [`GpuError::LayoutVersion`] if the kernels were compiled with a perdix-gpu of another layout version;
     /// [`GpuError::Ptx`] with the compiler's log; [`GpuError::NoKernel`] if a kernel in it cannot be loaded.
     pub fn load(&self, ptx: &str) -> Result<Kernels, GpuError> {
+        if let Some(found) = other_layout(ptx) {
+            return Err(GpuError::LayoutVersion { found, expected: perdix_core::VERSION });
+        }
         let text = CString::new(ptx).map_err(|_| GpuError::Nul)?;
         let _current = self.enter()?;
         let mut log = vec![0_u8; LOG_BYTES];
