@@ -1,7 +1,5 @@
 //! One thread.
 
-use core::sync::atomic::Ordering;
-
 use perdix_core::{Consumer, DeviceInput, PAYLOAD_WORDS, Poll};
 
 use super::input::{IDLE_LOOKS, Input, rest};
@@ -22,10 +20,12 @@ impl ThreadConsumer {
     /// The consumer of a ring, going on where the one before paused.
     ///
     /// # Errors
-    /// [`ConsumeError::Corrupt`] if the handle is none that a host made.
+    /// [`ConsumeError::Corrupt`] if the handle is none that a host made, [`ConsumeError::Version`] if a host of another
+    /// layout version made it.
     ///
     /// # Safety
-    /// The handle is a host's, for a ring that outlives the kernel; this thread's consumer is the ring's only one now.
+    /// The handle is a host's, for a ring that outlives the kernel. This thread's consumer is the only one that uses the
+    /// ring and its state now.
     #[inline(always)]
     pub unsafe fn new(handle: DeviceInput) -> Result<Self, ConsumeError> {
         // SAFETY: the caller's contract.
@@ -76,7 +76,8 @@ impl ThreadConsumer {
                 for (pair, to) in pairs.take(used).zip(words.chunks_exact_mut(2)) {
                     if let ([low, high], [first, second]) = (pair, to) {
                         // Behind the Acquire with which `ready` saw the message.
-                        [*first, *second] = load_pair(low, high);
+                        // SAFETY: two words of a slot's payload, an even one and the next.
+                        [*first, *second] = unsafe { load_pair(low, high) };
                     }
                 }
                 self.core.take(1, meta.len() as u64);
@@ -88,7 +89,7 @@ impl ThreadConsumer {
             self.idle += 1;
             if self.idle % IDLE_LOOKS == 0 || limit_ns == 0 {
                 self.release();
-                self.look_closely()?;
+                self.poll_slow()?;
             }
             if limit_ns == 0 {
                 return Err(ConsumeError::Empty);
@@ -124,7 +125,7 @@ impl ThreadConsumer {
         self.core.settle();
         self.core.publish_tail();
         self.keep_place();
-        self.input.state().paused.store(1, Ordering::Relaxed);
+        self.input.state.set_paused(true);
     }
 
     /// Says that nobody will read any more: the producer's calls fail.
@@ -135,7 +136,7 @@ impl ThreadConsumer {
     }
 
     #[inline(always)]
-    fn look_closely(&mut self) -> Result<(), ConsumeError> {
+    fn poll_slow(&mut self) -> Result<(), ConsumeError> {
         let found = match self.core.poll()? {
             Poll::Ready(_) | Poll::Empty => Ok(()),
             Poll::Gap(_) => self.core.take_gap().map_or(Ok(()), |dropped| Err(ConsumeError::Gap(dropped))),
