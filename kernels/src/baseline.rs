@@ -3,7 +3,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use perdix_core::Word;
+use perdix_core::{Chunk16, Word};
 use perdix_gpu::intrinsics::{
     block_rank, device_add, device_load_acquire, device_store_release, now_ns, sleep_ns, thread_rank,
     threads_per_block,
@@ -141,12 +141,14 @@ perdix_gpu::kernel! {
                 }
             }
             // SAFETY: one of the host's entries.
-            let [low, high] = unsafe { &*entries.wrapping_add((ticket & (capacity - 1)) as usize) };
+            let entry = unsafe { &*entries.wrapping_add((ticket & (capacity - 1)) as usize) };
             let words = fifo_entry(thread << 32 | i, ticket, capacity);
             if release != 0 {
+                let [low, high] = entry;
                 store_pair_release(low, high, words);
             } else {
-                AtomicU64::store_pair(low, high, words);
+                // SAFETY: entries are aligned to 16 bytes.
+                AtomicU64::store_chunk(unsafe { Chunk16::new(entry) }, words);
             }
             i += 1;
         }

@@ -110,10 +110,11 @@ perdix_gpu::kernel! {
 /// Stores a part of message `id`, which has the number `number` and 240 bytes, and does not publish it: only with all its words and,
 /// on a fence-free ring, the header is it there.
 fn store_part(ring: &Ring, number: u64, id: u64, pattern: &Pattern, words: u64, header: bool) {
-    let slot = ring.slot(number);
+    // SAFETY: the slot is free, and this is the ring's producer.
+    let slot = unsafe { ring.slot(number) };
     let mut mask = 0;
     for word in 0..PAYLOAD_WORDS as u64 {
-        let ([mut value, _], bits) = sentinel::escape_pair([pattern.word(id, word), 0]);
+        let ([mut value, _], bits) = sentinel::escape_chunk([pattern.word(id, word), 0]);
         if ring.mode() == Mode::Fenced {
             value = pattern.word(id, word);
         }

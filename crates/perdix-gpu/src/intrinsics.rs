@@ -14,8 +14,9 @@ mod token;
 
 pub use target::{
     block_dim, block_idx, device_add, device_fence, device_load_acquire, device_min, device_store_release,
-    device_take, grid_dim, load_pair, load_pair_acquire, now_ns, sleep_ns, thread_idx, trap,
+    device_take, grid_dim, now_ns, sleep_ns, thread_idx, trap,
 };
+pub(crate) use target::{load_chunk, load_chunk_acquire};
 pub use token::{Block, Warp};
 
 /// Lanes of a warp, on every NVIDIA GPU so far.

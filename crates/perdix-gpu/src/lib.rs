@@ -82,8 +82,8 @@ pub use error::{Error, Partial};
 pub use intrinsics::{Block, Warp};
 pub use packer::{PackError, PackInto, RecordPacker};
 pub use perdix_core::{
-    DeviceInput, DeviceRing, DeviceRings, DeviceService, DeviceState, Fault, LAYOUT_MARKER, MessageLayout,
-    Mode, PAYLOAD_SIZE, PAYLOAD_WORDS, RecordLayout, Typed, messages,
+    DeviceInput, DeviceRing, DeviceRings, DeviceService, DeviceState, Fault, KernelArg, LAYOUT_MARKER,
+    MessageLayout, Mode, PAYLOAD_SIZE, PAYLOAD_WORDS, RecordLayout, Typed, messages,
 };
 pub use producers::{
     BlockProducer, ConvergedProducer, Events, GridProducer, OwnHead, ThreadProducer, Ticket, WarpProducer,

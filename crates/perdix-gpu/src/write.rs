@@ -8,7 +8,7 @@ use perdix_core::{Meta, Mode, PAYLOAD_SIZE, Ring, sentinel};
 use crate::intrinsics::{WARP_SIZE, Warp, lane_id};
 use crate::link::{Link, Prefetch};
 use crate::source::Source;
-use crate::stores::{store_last, store_pair};
+use crate::stores::{store_chunk, store_last};
 
 /// Lanes that write one slot: one for the header, fifteen for the payload. Of every two messages, lane `l` writes message
 /// `l / 16`: its header if `l % 16` is 0, else piece `l % 16 - 1`. The record packer brings the pieces there beforehand.
@@ -88,8 +88,9 @@ fn write_batch<S: Source>(ring: &Ring, first: u64, count: u32, source: &S, index
         for (ahead, (is_needed, values)) in made.into_iter().enumerate() {
             if is_needed {
                 let i = i + 2 * ahead as u32;
-                let [low, high] = ring.slot(first.wrapping_add(u64::from(i))).pair(part);
-                store_pair(low, high, values);
+                // SAFETY: the slots of these messages are free, and each chunk is one lane's.
+                let slot = unsafe { ring.slot(first.wrapping_add(u64::from(i))) };
+                store_chunk(slot.chunk16(part), values);
             }
         }
         i += 2 * AHEAD;
@@ -102,7 +103,8 @@ fn publish_batch(ring: &Ring, warp: &mut Warp, first: u64, acquire: bool) {
     // All lanes' writes come before lane 0's Release, which is cumulative.
     warp.sync();
     if lane_id() == 0 {
-        let (seq, value) = (&ring.slot(first).seq, batch::published(first));
+        // SAFETY: the slot is free, and this lane publishes it.
+        let (seq, value) = (unsafe { &ring.slot(first).seq }, batch::published(first));
         // pairs with the Acquire load of seq in Consumer::learn_run
         if acquire {
             fence(Ordering::AcqRel);
@@ -150,8 +152,8 @@ fn publish_fence_free<S: Source>(
         }
         // Header and payload in one store instruction, so that they make one write across the link.
         if is_mine {
-            let [low, high] = ring.slot(number).pair(part);
-            store_pair(low, high, values);
+            // SAFETY: the slots of these messages are free, and each chunk is one lane's.
+            store_chunk(unsafe { ring.slot(number) }.chunk16(part), values);
         }
     }
 }
@@ -166,7 +168,7 @@ fn publish_fence_free<S: Source>(
 unsafe fn escape(low: u64, high: u64, half: u32, part: u32) -> (u64, u64) {
     // SAFETY: the caller's contract.
     let mut warp = unsafe { Warp::new() };
-    let (sent, mine) = if part == 0 { ([low, high], 0) } else { sentinel::escape_pair([low, high]) };
+    let (sent, mine) = if part == 0 { ([low, high], 0) } else { sentinel::escape_chunk([low, high]) };
     let (low, high) = (warp.ballot(mine & 1 != 0), warp.ballot(mine & 2 != 0));
     let shift = LANES_PER_SLOT * half + 1;
     let mask = interleave(low >> shift & 0x7fff, high >> shift & 0x7fff);

@@ -1,6 +1,8 @@
 //! The consumer.
 
 mod batch;
+#[cfg(target_os = "linux")]
+mod copying;
 mod iter;
 mod large;
 mod look;
@@ -34,7 +36,7 @@ use crate::counters::Counters;
 use crate::error::ConsumeError;
 use crate::shared::Shared;
 use crate::trace;
-use crate::wait::Waiter;
+use crate::wait::{Tries, Wait, Waiter};
 
 /// The consuming half of a [`Buffer`], whoever produces. Dropping it tells the producer that nobody reads any more.
 ///
@@ -44,13 +46,15 @@ use crate::wait::Waiter;
 #[derive(Debug)]
 pub struct Consumer<'a> {
     shared: Arc<Shared>,
+    /// Tries that found the ring empty.
+    tries: Tries,
     /// Borrows the buffer, and (as `Cell` is not `Sync`) keeps the half to one thread at a time.
     borrow: PhantomData<(&'a mut Buffer, std::cell::Cell<()>)>,
 }
 
 impl<'a> Consumer<'a> {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, borrow: PhantomData }
+        Self { shared, tries: Tries::default(), borrow: PhantomData }
     }
 
     /// The next message, if it is there.
@@ -64,6 +68,64 @@ impl<'a> Consumer<'a> {
             Ok(Poll::Ready(meta)) => Some(Message::take(self.core(), meta)),
             _ => None,
         }
+    }
+
+    /// The next message if it is there; if not, the error says why not. The call for loops that poll.
+    ///
+    /// ```
+    /// use perdix_host::ConsumeError;
+    /// let mut buffer = perdix_host::Buffer::new(2)?;
+    /// let (mut producer, mut consumer) = buffer.split_mut();
+    /// for i in 0..5_u8 {
+    ///     producer.message(&[i]).send_or_drop()?; // the last three find the ring full
+    /// }
+    /// producer.finish();
+    /// let mut sum = 0;
+    /// loop {
+    ///     match consumer.try_next() {
+    ///         Ok(message) => sum += message[0],
+    ///         Err(ConsumeError::Empty) => std::hint::spin_loop(), // or do something else
+    ///         Err(ConsumeError::Gap { dropped, .. }) => assert_eq!(dropped, 3),
+    ///         Err(ConsumeError::EndOfStream) => break,
+    ///         Err(error) => return Err(error.into()),
+    ///     }
+    /// }
+    /// assert_eq!(sum, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ConsumeError::Empty`] if a message may still come, [`ConsumeError::Gap`] (once) where messages were
+    /// dropped, and the reasons why nothing will come, as [`consume`](Self::consume). What has become of
+    /// kernels or of another process it asks with every 256th try that finds nothing.
+    #[doc(alias = "try_recv")]
+    #[inline]
+    pub fn try_next(&mut self) -> Result<Message<'_>, ConsumeError> {
+        self.next(Wait::No)
+    }
+
+    /// The next message, waiting for it as `wait` says.
+    ///
+    /// # Errors
+    /// As [`consume`](Self::consume); and [`ConsumeError::Empty`] with [`Wait::No`],
+    /// [`ConsumeError::TimedOut`] with a time limit.
+    #[doc(alias = "recv_timeout")]
+    #[inline]
+    pub fn next(&mut self, wait: impl Into<Wait>) -> Result<Message<'_>, ConsumeError> {
+        let meta = self.find(wait.into())?;
+        Ok(Message::take(self.core(), meta))
+    }
+
+    /// The messages that are there, up to `most`, as one guard; if there are none, waits for the first as
+    /// `wait` says. With `most` 0 the batch is empty.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    #[inline]
+    pub fn batch(&mut self, most: usize, wait: impl Into<Wait>) -> Result<MessageBatch<'_>, ConsumeError> {
+        self.find(wait.into())?;
+        let (count, bytes) = self.core().run_sized(most as u64);
+        Ok(MessageBatch::take(self.core(), count, bytes))
     }
 
     /// The next message, waiting for it.
@@ -233,11 +295,11 @@ impl<'a> Consumer<'a> {
     #[inline(always)]
     pub(crate) fn poll(&mut self) -> Result<Poll, Corruption> {
         let core = self.core();
-        match core.ready(core.next())? {
+        match core.peek(0)? {
             Some(meta) => Ok(Poll::Ready(meta)),
             None => {
                 core.settle();
-                core.poll()
+                core.look()
             }
         }
     }
@@ -251,6 +313,33 @@ impl<'a> Consumer<'a> {
         self.wait_for_message(limit)?;
         let (count, bytes) = self.core().run_sized(most as u64);
         Ok(MessageBatch::take(self.core(), count, bytes))
+    }
+
+    /// Finds the next message, waiting for it as `wait` says; does not take it.
+    #[inline]
+    pub(crate) fn find(&mut self, wait: Wait) -> Result<Meta, ConsumeError> {
+        match self.poll()? {
+            Poll::Ready(meta) => Ok(meta),
+            found => self.find_slowly(found, wait),
+        }
+    }
+
+    /// Goes on after a first poll that found no message, but `found`.
+    #[inline(never)]
+    fn find_slowly(&mut self, found: Poll, wait: Wait) -> Result<Meta, ConsumeError> {
+        match found {
+            Poll::Ready(meta) => return Ok(meta),
+            Poll::Gap(_) => self.gap()?,
+            Poll::Ended => return Err(self.end()),
+            Poll::Empty => {}
+        }
+        if wait != Wait::No {
+            return self.wait_long(wait.limit());
+        }
+        if self.tries.is_time_to_ask() {
+            self.check_producer()?;
+        }
+        Err(ConsumeError::Empty)
     }
 
     #[inline]

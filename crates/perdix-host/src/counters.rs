@@ -1,9 +1,8 @@
 //! Counters of a ring, readable at any time from any thread.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use perdix_core::Ring;
+use perdix_core::{ConsumerStats, ProducerStats, Ring};
 
 use crate::shared::Shared;
 
@@ -58,21 +57,29 @@ impl Counters {
 impl Snapshot {
     /// Reads the counters of a ring.
     pub(crate) fn of(ring: &Ring) -> Self {
-        let control = ring.control();
-        let (producer, consumer) = (&control.producer.stats, &control.consumer.stats);
-        let read = |word: &AtomicU64| word.load(Ordering::Relaxed);
+        // The consumer's first, so that a reader never sees more received than sent.
+        let consumer = ring.consumer_stats();
+        Self::gather(ring.capacity(), &consumer, &ring.producer_stats())
+    }
+
+    /// The counters in a copy of a ring's control block.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn of_copy(capacity: u64, control: &perdix_core::Control<u64>) -> Self {
+        Self::gather(capacity, &control.consumer.stats, &control.producer.stats)
+    }
+
+    fn gather(capacity: u64, consumer: &ConsumerStats<u64>, producer: &ProducerStats<u64>) -> Self {
         Snapshot {
-            capacity: ring.capacity(),
-            // The consumer's first, so that a reader never sees more received than sent.
-            received: read(&consumer.messages),
-            received_bytes: read(&consumer.bytes),
-            told: read(&consumer.dropped),
-            sent: read(&producer.messages),
-            sent_bytes: read(&producer.bytes),
-            full: read(&producer.full),
-            dropped: read(&producer.dropped),
-            lost: read(&producer.lost),
-            highest_fill: read(&producer.highest_fill),
+            capacity,
+            received: consumer.messages,
+            received_bytes: consumer.bytes,
+            told: consumer.dropped,
+            sent: producer.messages,
+            sent_bytes: producer.bytes,
+            full: producer.full,
+            dropped: producer.dropped,
+            lost: producer.lost,
+            highest_fill: producer.highest_fill,
         }
     }
 }

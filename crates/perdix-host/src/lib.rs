@@ -83,13 +83,13 @@ pub use consumer::{
 pub use consumer::{MessageStream, Ready};
 pub use counters::{Counters, Snapshot};
 pub use emulated::{EmulatedProducer, LaneFault};
-pub use error::{ConsumeError, CreateError, ProduceAllError, ProduceError};
+pub use error::{ConsumeError, CreateError, Disconnected, ProduceAllError, ProduceError};
 pub use memory::MemoryKind;
 pub use perdix_core::{
     AnyOf, Corruption, DeviceRing, Fault, MessageLayout, Mode, PAYLOAD_SIZE, RecordLayout, SLOT_SIZE,
     TypeMismatch, Typed, messages,
 };
-pub use producer::{Batch, Grant, Producer, RecordProducer, TypedGrant, Writer};
+pub use producer::{Batch, Grant, Outgoing, Producer, RecordProducer, TypedGrant, Writer};
 #[cfg(feature = "futures")]
 pub use producer::{MessageSink, Room, SinkError};
 pub use records::{ConsumeRecordsError, PushAllError, RecordError};
@@ -97,4 +97,4 @@ pub use records::{ConsumeRecordsError, PushAllError, RecordError};
 pub use shards::ShardStream;
 pub use shards::{ShardCounters, ShardError, ShardedConsumer, Shards, ShardsBuilder};
 pub use typed::ReceiveError;
-pub use wait::WaitStrategy;
+pub use wait::{Wait, WaitStrategy};

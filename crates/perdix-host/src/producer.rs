@@ -1,8 +1,11 @@
 //! The CPU producer.
 
 mod batch;
+#[cfg(target_os = "linux")]
+mod copying;
 mod grant;
 mod large;
+mod outgoing;
 mod records;
 #[cfg(feature = "futures")]
 mod sink;
@@ -15,6 +18,7 @@ use std::time::Duration;
 
 pub use batch::Batch;
 pub use grant::Grant;
+pub use outgoing::Outgoing;
 use perdix_core::{Fault, PAYLOAD_SIZE, Producer as Core, Refused};
 pub use records::RecordProducer;
 #[cfg(feature = "futures")]
@@ -24,10 +28,10 @@ pub use writer::Writer;
 
 use crate::buffer::Buffer;
 use crate::counters::Counters;
-use crate::error::{ProduceAllError, ProduceError};
+use crate::error::{Disconnected, ProduceAllError, ProduceError};
 use crate::shared::Shared;
 use crate::trace;
-use crate::wait::Waiter;
+use crate::wait::{Tries, Wait, Waiter};
 
 /// Messages staged before [`Producer::produce_all`] publishes them: enough to spread the cost, few enough that the consumer
 /// starts early.
@@ -43,13 +47,15 @@ const PUBLISH_EVERY: u64 = 32;
 #[derive(Debug)]
 pub struct Producer<'a> {
     shared: Arc<Shared>,
+    /// Tries that found the ring full.
+    tries: Tries,
     /// Borrows the buffer, and (as `Cell` is not `Sync`) keeps the half to one thread at a time.
     borrow: PhantomData<(&'a mut Buffer, std::cell::Cell<()>)>,
 }
 
 impl Producer<'_> {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, borrow: PhantomData }
+        Self { shared, tries: Tries::default(), borrow: PhantomData }
     }
 
     /// Publishes `message` (up to 240 bytes) if a slot is free.
@@ -68,8 +74,10 @@ impl Producer<'_> {
     /// As [`try_produce`](Self::try_produce).
     #[inline]
     pub fn try_produce_kind(&mut self, kind: u16, message: &[u8]) -> Result<(), ProduceError> {
-        let core = self.core();
-        core.push(kind, 0, message).map_err(|refused| explain(refused, core, message.len(), 1))
+        match self.core().push(kind, 0, message) {
+            Ok(()) => Ok(()),
+            Err(refused) => self.send_slowly(refused, kind, message, Wait::No),
+        }
     }
 
     /// Publishes `message` (up to 240 bytes), waiting while the ring is full.
@@ -124,6 +132,25 @@ impl Producer<'_> {
     pub fn produce_or_drop_kind(&mut self, kind: u16, message: &[u8]) -> Result<bool, ProduceError> {
         let core = self.core();
         core.push_or_drop(kind, 0, message).map_err(|refused| explain(refused, core, message.len(), 1))
+    }
+
+    /// Messages dropped that no gap marker reports yet: it waits for a free slot, or for the end of the stream.
+    pub fn unreported_drops(&mut self) -> u64 {
+        self.core().gap()
+    }
+
+    /// Whether somebody may still read: `Ok` while the consumer is there.
+    ///
+    /// # Errors
+    /// [`Disconnected`] says why nobody will.
+    pub fn status(&mut self) -> Result<(), Disconnected> {
+        if self.core().consumer_gone() {
+            return Err(Disconnected::Gone);
+        }
+        match self.consumer_lost() {
+            Some(why) => Err(Disconnected::Lost { why }),
+            None => Ok(()),
+        }
     }
 
     /// Messages dropped since the consumer was last told of any: its notice waits for a free slot, or for the end of the stream.
@@ -263,9 +290,9 @@ impl Producer<'_> {
             let bytes = message.get(8 * i..).unwrap_or_default();
             let mut word = [0; 8];
             word.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-            u64::from_le_bytes(word)
+            u64::from_ne_bytes(word)
         };
-        core.push_pairs(kind, 0, message.len(), |pair| [word(2 * pair), word(2 * pair + 1)])
+        core.push_chunks(kind, 0, message.len(), |pair| [word(2 * pair), word(2 * pair + 1)])
             .map_err(|refused| explain(refused, core, message.len(), 1))?;
         Ok(number)
     }
@@ -304,6 +331,16 @@ impl Producer<'_> {
         unsafe { self.shared.producer() }
     }
 
+    /// Makes sure of a free slot for `len` bytes, with nothing staged.
+    #[inline]
+    fn room_for(&mut self, len: usize, wait: Wait) -> Result<(), ProduceError> {
+        if len > PAYLOAD_SIZE {
+            return Err(ProduceError::TooLong { len, limit: PAYLOAD_SIZE });
+        }
+        self.core().abandon();
+        if self.core().credit() != 0 { Ok(()) } else { self.wait_for_room(1, wait) }
+    }
+
     #[inline]
     fn reserve_within(&mut self, len: usize, limit: Option<Duration>) -> Result<(), ProduceError> {
         if len > PAYLOAD_SIZE {
@@ -311,6 +348,37 @@ impl Producer<'_> {
         }
         self.core().abandon();
         if self.core().credit() != 0 { Ok(()) } else { self.wait_for(1, limit) }
+    }
+
+    /// Sends a message that was refused at first.
+    #[cold]
+    fn send_slowly(
+        &mut self,
+        refused: Refused,
+        kind: u16,
+        message: &[u8],
+        wait: Wait,
+    ) -> Result<(), ProduceError> {
+        if refused == Refused::Full {
+            self.wait_for_room(1, wait)?;
+        }
+        let core = self.core();
+        core.push(kind, 0, message).map_err(|refused| explain(refused, core, message.len(), 1))
+    }
+
+    /// Makes sure of `slots` free slots, waiting as `wait` says.
+    #[cold]
+    fn wait_for_room(&mut self, slots: u64, wait: Wait) -> Result<(), ProduceError> {
+        if wait != Wait::No {
+            return self.wait_for(slots, wait.limit());
+        }
+        let is_lost = self.tries.is_time_to_ask() && self.consumer_lost().is_some();
+        let core = self.core();
+        // What lost kernels did last is there to be seen in this look.
+        match core.ensure(slots) {
+            Err(Refused::Full) if is_lost => Err(ProduceError::ConsumerLost),
+            found => found.map_err(|refused| explain(refused, core, 0, slots)),
+        }
     }
 
     #[cold]
@@ -375,6 +443,8 @@ fn wait_for_slots(
                     ProduceError::TimedOut { waited }
                 })?;
                 if waiter.is_time_to_look() {
+                    #[cfg(target_os = "linux")]
+                    shared.peer.watch_after_fork();
                     is_lost = shared.readers.lost().is_some();
                 }
             }

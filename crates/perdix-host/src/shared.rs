@@ -1,7 +1,6 @@
 //! What a buffer and its halves own together.
 
 use std::cell::UnsafeCell;
-use std::sync::atomic::Ordering;
 
 use crossbeam_utils::CachePadded;
 use perdix_core::{Config, Consumer as ConsumerCore, Producer as ProducerCore, Ring};
@@ -133,9 +132,8 @@ impl Shared {
     /// Whether the producer's counters are up to date: kernels count when they pause or finish.
     #[cfg(feature = "metrics")]
     pub(crate) fn producer_counts(&self) -> bool {
-        let ended =
-            perdix_core::Cursor::from_word(self.ring.control().producer.end.load(Ordering::Relaxed)).flag();
-        ended || self.peer.produced_by_core() != Some(false) && !self.liveness.has_kernels()
+        self.ring.end().is_some()
+            || self.peer.produced_by_core() != Some(false) && !self.liveness.has_kernels()
     }
 
     /// The ring's memory.
@@ -153,13 +151,14 @@ impl Shared {
         let consumer = unsafe { self.consumer() };
         consumer.settle();
         let head = consumer.next().wrapping_add(consumer.published().0);
-        self.ring.clear_free(consumer.next(), head);
+        // SAFETY: the caller's contract.
+        unsafe { self.ring.clear_free(consumer.next(), head) };
         consumer.look_again();
         // SAFETY: the caller's contract.
         let producer = unsafe { self.producer() };
         // SAFETY: the one before is replaced, so this is the only producer.
         *producer = unsafe { ProducerCore::resume(self.ring, head) };
-        producer.set_gap(self.ring.control().producer.stats.dropped.load(Ordering::Relaxed), 0);
+        producer.set_gap(self.ring.producer_stats().dropped, 0);
     }
 
     /// Goes on where consuming kernels stopped. (If they left the consumer's line as no consumer does, where they began.)

@@ -5,6 +5,8 @@ use core::sync::atomic::Ordering;
 use super::Consumer;
 use crate::meta::Meta;
 use crate::mode::Mode;
+use crate::policy::recovery::GapRecord;
+use crate::policy::{batch, unreported};
 use crate::ring::Ring;
 use crate::sentinel;
 use crate::word::Word;
@@ -14,28 +16,23 @@ impl<W: Word> Consumer<W> {
     /// that dies is succeeded by one that knows which gaps were told if this follows a [`poll`](Self::poll) that found the gap, with
     /// everything settled: that publishes the tail.
     pub fn take_gap(&mut self) -> Option<u64> {
-        match self.notice() {
-            Some(0) => self.skip(1),
+        let dropped = match self.marker() {
             Some(dropped) => {
                 self.skip(1);
-                self.tell(dropped);
-                return Some(dropped);
+                dropped
             }
-            None if self.until_end() == Some(0) && self.untold() != 0 => {
-                let dropped = self.untold();
-                self.tell(dropped);
-                return Some(dropped);
-            }
-            None => {}
-        }
-        None
+            None if self.until_end() == Some(0) => return self.take_untold(),
+            None => return None,
+        };
+        self.tell(dropped);
+        Some(dropped)
     }
 
     /// How many messages were dropped of which nothing has told, nor will: for when no further message comes, and the stream has no end.
     /// (A device producer counts in shared memory only when it finishes, so one that broke off has told more than that says.)
     pub fn take_untold(&mut self) -> Option<u64> {
         let dropped = self.untold();
-        if (dropped as i64) <= 0 {
+        if dropped == 0 {
             return None;
         }
         self.tell(dropped);
@@ -45,8 +42,8 @@ impl<W: Word> Consumer<W> {
     /// Notes that so many dropped messages were told of before the next one: in the older of two records, which is not valid meanwhile.
     fn tell(&mut self, dropped: u64) {
         self.dropped = self.dropped.wrapping_add(dropped);
-        let record = &self.ring.control().consumer.told[self.told % 2];
-        record.position.store(self.ring.config().start.wrapping_sub(1), Ordering::Relaxed);
+        let record = &self.control().consumer.told[self.told % 2];
+        record.position.store(GapRecord::invalid_position(self.ring.config().start), Ordering::Relaxed);
         // Each not before what stands above it, should this process die in between. pairs with the Acquire loads in told_before
         record.dropped.store(self.dropped, Ordering::Release);
         record.position.store(self.next, Ordering::Release);
@@ -55,19 +52,14 @@ impl<W: Word> Consumer<W> {
 
     /// How many dropped messages an earlier consumer was told of before message `number`, and in which record that stands not.
     pub(super) fn told_before(ring: &Ring<W>, number: u64) -> (u64, usize) {
-        let start = ring.config().start;
-        let [first, second] = [0, 1].map(|at| {
-            let record = &ring.control().consumer.told[at];
-            let position = record.position.load(Ordering::Acquire).wrapping_sub(start);
-            let dropped = record.dropped.load(Ordering::Acquire);
-            (position <= number.wrapping_sub(start)).then_some((position, dropped))
+        // SAFETY: words are only loaded.
+        let line = unsafe { &ring.control().consumer };
+        let records = line.told.each_ref().map(|record| {
+            // In this order. pairs with the Release stores in tell
+            let position = record.position.load(Ordering::Acquire);
+            GapRecord { position, dropped: record.dropped.load(Ordering::Acquire) }
         });
-        // At the same place (the end of the stream) the later one counts more.
-        if first > second {
-            (first.map_or(0, |(_, dropped)| dropped), 1)
-        } else {
-            (second.map_or(0, |(_, dropped)| dropped), 0)
-        }
+        GapRecord::latest(ring.config().start, number, records)
     }
 
     /// Messages that were dropped, as far as gaps were taken.
@@ -81,7 +73,7 @@ impl<W: Word> Consumer<W> {
         let (next, mut slots, mut dropped) = (self.next, 0, 0_u64);
         while slots < self.ring.capacity() {
             let number = next.wrapping_add(slots);
-            match (self.ready(number), self.notice_at(number)) {
+            match (self.peek(slots), self.notice_at(number)) {
                 (Ok(Some(_)), _) => {}
                 (_, Some(count)) => dropped = dropped.wrapping_add(count),
                 _ => break,
@@ -91,24 +83,32 @@ impl<W: Word> Consumer<W> {
         (slots, dropped)
     }
 
-    /// At the end of the stream, the messages dropped that no notice has told of: a full ring has no room for one.
+    /// Messages dropped that no notice has told of: at the end of the stream, where a full ring has no room for one.
     pub(super) fn untold(&self) -> u64 {
         // Stored before `end`, whose Acquire load (in `until_end`) comes before this one.
-        self.ring.control().producer.stats.dropped.load(Ordering::Relaxed).wrapping_sub(self.dropped)
+        unreported(self.control().producer.stats.dropped.load(Ordering::Relaxed), self.dropped)
     }
 
-    /// What the notice in the next slot says, if one is there.
-    pub(super) fn notice(&mut self) -> Option<u64> {
-        self.notice_at(self.next)
+    /// What the notice in the next slot counts, if one is there. Notices of 0 are skipped: a device producer may have claimed a number for
+    /// one whose messages another has told of.
+    pub(super) fn marker(&mut self) -> Option<u64> {
+        // Nothing lies beyond the ring, whatever the shared memory says.
+        for _ in 0..self.ring.capacity() {
+            match self.notice_at(self.next) {
+                Some(0) => self.skip(1),
+                found => return found,
+            }
+        }
+        None
     }
 
     fn notice_at(&mut self, number: u64) -> Option<u64> {
         let is_published = self.ring.mode() == Mode::Fenced && self.is_published(number);
-        let slot = self.ring.slot(number);
+        let slot = self.slot(number);
         let word = match self.ring.mode() {
             Mode::Fenced => is_published.then(|| slot.meta.load(Ordering::Relaxed)),
             // pairs with the Release store of seq in publish_notice
-            Mode::FenceFree => (slot.seq.load(Ordering::Acquire) == number.wrapping_add(1))
+            Mode::FenceFree => (slot.seq.load(Ordering::Acquire) == batch::published(number))
                 .then(|| sentinel::arrived(slot))
                 .flatten(),
         };
@@ -116,6 +116,6 @@ impl<W: Word> Consumer<W> {
         let mut count = [0; 8];
         // SAFETY: the notice was seen with Acquire, and its slot is not handed back before it is taken and settled.
         unsafe { W::read_plain(&slot.payload, &mut count) };
-        Some(u64::from_le_bytes(count))
+        Some(u64::from_ne_bytes(count))
     }
 }

@@ -4,8 +4,8 @@ use core::sync::atomic::Ordering;
 
 use super::Consumer;
 use crate::config::{AttachError, Config};
-use crate::control::Cursor;
 use crate::mode::Mode;
+use crate::policy::recovery::Place;
 use crate::ring::Ring;
 use crate::sentinel;
 use crate::slot::PAYLOAD_SIZE;
@@ -76,29 +76,31 @@ impl<W: Word> Consumer<W> {
     /// As [`new`](Self::new): the earlier one is no more.
     pub unsafe fn resume(ring: Ring<W>) -> Result<Self, AttachError> {
         let Config { start, capacity, mode } = ring.config();
-        let line = &ring.control().consumer;
+        // SAFETY: words are only loaded.
+        let line = unsafe { &ring.control().consumer };
         // pairs with the Release store of tail in Consumer::publish_tail
-        let tail = Cursor::from_word(line.tail.load(Ordering::Acquire));
-        let published = start.wrapping_add(tail.distance_from(start));
-        let mut settled = published;
-        if mode == Mode::FenceFree {
-            // Stored before any slot was re-armed; the end of the process that did both is what orders it for us.
-            let ahead = line.settled.load(Ordering::Acquire).wrapping_sub(published);
-            if ahead > capacity {
-                return Err(AttachError::Position { tail: published, ahead });
-            }
-            for _ in 0..ahead {
-                // How long the message was may be gone already.
-                sentinel::rearm(ring.slot(settled), PAYLOAD_SIZE);
-                settled = settled.wrapping_add(1);
-            }
-            for further in 0..capacity - ahead {
-                let number = settled.wrapping_add(further);
-                sentinel::finish_opening(ring.slot(number), number);
-            }
-        }
+        let tail = line.tail.load(Ordering::Acquire);
+        // Stored before any slot was re-armed; the end of the process that did both is what orders it for us.
+        let recycled = (mode == Mode::FenceFree).then(|| line.settled.load(Ordering::Acquire));
+        let place = Place::read(capacity, start, tail, recycled);
+        let Place { tail: published, recycled: settled } =
+            place.map_err(|(tail, ahead)| AttachError::Position { tail, ahead })?;
         // What was handed back and not counted yet.
         let uncounted = settled.wrapping_sub(published);
+        if mode == Mode::FenceFree {
+            for ahead in 0..uncounted {
+                // SAFETY: the earlier consumer has taken the message in this slot, and not handed it back.
+                let slot = unsafe { ring.slot(published.wrapping_add(ahead)) };
+                // How long the message was may be gone already.
+                // SAFETY: as above.
+                unsafe { sentinel::rearm(slot, PAYLOAD_SIZE) };
+            }
+            for ahead in 0..capacity - uncounted {
+                let number = settled.wrapping_add(ahead);
+                // SAFETY: written to only if the message is there, and it is not handed back.
+                sentinel::finish_opening(unsafe { ring.slot(number) }, number);
+            }
+        }
         let messages = line.stats.messages.load(Ordering::Relaxed).wrapping_add(uncounted);
         let bytes = line.stats.bytes.load(Ordering::Relaxed);
         let (dropped, told) = Self::told_before(&ring, settled);

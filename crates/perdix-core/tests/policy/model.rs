@@ -209,7 +209,7 @@ fn a_successor_goes_on_where_the_words_say() {
                 for recycled in 0..24_u64 {
                     let expected = match recycled.checked_sub(tail) {
                         Some(ahead) if ahead <= capacity => Ok(place(recycled)),
-                        _ => Err(recycled.wrapping_sub(tail)),
+                        _ => Err((at(tail), recycled.wrapping_sub(tail))),
                     };
                     assert_eq!(Place::read(capacity, start, word, Some(at(recycled))), expected);
                 }

@@ -129,7 +129,7 @@ struct Close {
 fn poll_slow(ring: Ring, next: u64, dropped: u64, told: u64) -> (u32, Close) {
     // SAFETY: this is the ring's only consumer, and it hands nothing back.
     let mut core = unsafe { Consumer::go_on(ring, next, (0, 0), dropped, told) };
-    let (code, value) = match core.poll() {
+    let (code, value) = match core.look() {
         Ok(Poll::Ready(_) | Poll::Empty) => (0, 0),
         Ok(Poll::Gap(_)) => core.take_gap().map_or((0, 0), |dropped| ConsumeError::Gap(dropped).code()),
         Ok(Poll::Ended) => core.fault().map_or(ConsumeError::Ended, ConsumeError::ProducerFailed).code(),

@@ -4,7 +4,7 @@ use perdix_core::{Consumer, DeviceInput, PAYLOAD_WORDS, Poll};
 
 use super::input::{IDLE_LOOKS, Input, rest};
 use super::{ConsumeError, Received};
-use crate::intrinsics::{load_pair, now_ns};
+use crate::intrinsics::{load_chunk, now_ns};
 
 /// Takes messages into one thread: simplest, slowest.
 ///
@@ -70,17 +70,18 @@ impl ThreadConsumer {
         let mut looks = 0_u32;
         loop {
             let number = self.core.next();
-            if let Some(meta) = self.core.ready(number)? {
-                let pairs = self.core.ring().slot(number).payload.chunks_exact(2);
+            if let Some(meta) = self.core.peek(0)? {
+                // SAFETY: the message was found there, and its slot is not handed back.
+                let slot = unsafe { self.core.ring().slot(number) };
                 let used = meta.len().div_ceil(16);
-                for (pair, to) in pairs.take(used).zip(words.chunks_exact_mut(2)) {
-                    if let ([low, high], [first, second]) = (pair, to) {
-                        // Behind the Acquire with which `ready` saw the message.
-                        // SAFETY: two words of a slot's payload, an even one and the next.
-                        [*first, *second] = unsafe { load_pair(low, high) };
+                for (chunk, to) in slot.payload_chunks().iter().take(used).zip(words.chunks_exact_mut(2)) {
+                    if let [first, second] = to {
+                        // Behind the Acquire with which `peek` saw the message.
+                        [*first, *second] = load_chunk(chunk);
                     }
                 }
-                self.core.take(1, meta.len() as u64);
+                // SAFETY: the message was found there.
+                unsafe { self.core.take(1, meta.len() as u64) };
                 self.input.next = self.core.next();
                 self.idle = 0;
                 return Ok(Received::new(number, meta));
@@ -137,7 +138,7 @@ impl ThreadConsumer {
 
     #[inline(always)]
     fn poll_slow(&mut self) -> Result<(), ConsumeError> {
-        let found = match self.core.poll()? {
+        let found = match self.core.look()? {
             Poll::Ready(_) | Poll::Empty => Ok(()),
             Poll::Gap(_) => self.core.take_gap().map_or(Ok(()), |dropped| Err(ConsumeError::Gap(dropped))),
             Poll::Ended => Err(self.core.fault().map_or(ConsumeError::Ended, ConsumeError::ProducerFailed)),

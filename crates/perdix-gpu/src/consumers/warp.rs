@@ -7,7 +7,7 @@ use perdix_core::{Cursor, DeviceInput, Meta, Mode, Ring, Word};
 
 use super::input::{IDLE_LOOKS, Input, check_launch, rest};
 use super::{ConsumeError, Received, WarpMessage};
-use crate::intrinsics::{Warp, lane_id, load_pair, load_pair_acquire, now_ns};
+use crate::intrinsics::{Warp, lane_id, load_chunk, load_chunk_acquire, now_ns};
 
 /// The lane that looks at a slot's header; those before it look at the payload, 16 bytes each.
 const HEADER: u32 = 15;
@@ -212,16 +212,17 @@ impl WarpConsumer {
     #[inline(always)]
     fn poll_once(&mut self, begun: u64, limit_ns: u64) -> Seen {
         let (input, lane) = (&self.input, lane_id());
-        let end = &input.ring.control().producer;
-        let slot = input.ring.slot(input.next);
-        let [low, high] = match lane {
-            0..END if input.at_once => slot.pair(lane + 1),
-            0..END => slot.pair(0),
-            _ => [&end.end, &end.fault],
+        // SAFETY: words are only loaded.
+        let end = unsafe { &input.ring.control().producer };
+        // SAFETY: as above.
+        let slot = unsafe { input.ring.slot(input.next) };
+        let chunk = match lane {
+            0..END if input.at_once => slot.chunk16(lane + 1),
+            0..END => slot.chunk16(0),
+            _ => end.end_and_fault(),
         };
-        // pairs with the Release stores of seq in Producer::push, of whole words in publish_pairs, and of end in Ring::close
-        // SAFETY: two words of a slot, an even one and the next, or the first two of the producer's line.
-        let words = unsafe { load_pair_acquire(low, high) };
+        // pairs with the Release stores of seq in Producer::push, of whole words in publish_chunks, and of end in Ring::close
+        let words = load_chunk_acquire(chunk);
         let votes = self.warp.ballot(match lane {
             HEADER => words[0] == input.next.wrapping_add(1),
             END => Cursor::from_word(words[0]).flag(),
@@ -240,9 +241,9 @@ impl WarpConsumer {
     fn load_row(&mut self) -> [u64; 2] {
         // One lane's Acquire orders all lanes' loads: they come after they have met it.
         self.warp.sync();
-        let [low, high] = self.input.ring.slot(self.input.next).pair(lane_id() + 1);
-        // SAFETY: two words of a slot, an even one and the next.
-        unsafe { load_pair(low, high) }
+        // SAFETY: words are only loaded.
+        let slot = unsafe { self.input.ring.slot(self.input.next) };
+        load_chunk(slot.chunk16(lane_id() + 1))
     }
 
     /// What the lanes' `words` are, a slot whose sequence word was seen.
@@ -300,7 +301,8 @@ unsafe fn hand_back(
     // SAFETY: the caller's contract.
     let mut warp = unsafe { Warp::new() };
     let lane = lane_id();
-    let line = &ring.control().consumer;
+    // SAFETY: this is the ring's consumer.
+    let line = unsafe { &ring.control().consumer };
     if ring.mode() == Mode::FenceFree && next != published {
         if lane == 0 {
             line.settled.store(next, Ordering::Relaxed);
@@ -310,10 +312,10 @@ unsafe fn hand_back(
         warp.sync();
         let mut number = published;
         while number != next {
-            let slot = ring.slot(number);
-            let [low, high] = slot.pair(lane + 1);
+            // SAFETY: the message was taken, and its slot is not handed back.
+            let slot = unsafe { ring.slot(number) };
             if lane < HEADER {
-                Word::store_pair(low, high, [SENTINEL; 2]);
+                Word::store_chunk(slot.chunk16(lane + 1), [SENTINEL; 2]);
             } else if lane == HEADER {
                 slot.meta.store(SENTINEL, Ordering::Relaxed);
             }

@@ -6,6 +6,8 @@
 use core::arch::{asm, nvptx};
 use core::sync::atomic::AtomicU64;
 
+use perdix_core::Chunk16;
+
 unsafe extern "C" {
     #[link_name = "llvm.nvvm.bar.warp.sync"]
     fn bar_warp_sync(mask: u32);
@@ -171,34 +173,26 @@ pub unsafe fn device_take(word: &AtomicU64) -> u64 {
     before
 }
 
-/// Loads two neighbouring words (`low` aligned to 16 bytes) of memory that the host writes, at once, though the link may split the pair;
+/// Loads a chunk of memory that the host writes, at once, though the link may split it;
 /// orders what follows after them. (`ld.acquire.sys.v2`)
-///
-/// # Safety
-/// The words are neighbours in one object, `low` first and aligned to 16 bytes, in memory that all
-/// threads of the device address.
 #[inline(always)]
-pub unsafe fn load_pair_acquire(low: &AtomicU64, _high: &AtomicU64) -> [u64; 2] {
+pub(crate) fn load_chunk_acquire(chunk: &Chunk16) -> [u64; 2] {
     let (first, second);
-    // SAFETY: the caller's contract; the words allow shared reads.
+    // SAFETY: 16 aligned bytes, which allow shared reads.
     unsafe {
-        asm!("ld.acquire.sys.v2.u64 {{{}, {}}}, [{}];", out(reg64) first, out(reg64) second, in(reg64) low.as_ptr(),
+        asm!("ld.acquire.sys.v2.u64 {{{}, {}}}, [{}];", out(reg64) first, out(reg64) second, in(reg64) core::ptr::from_ref(chunk),
              options(nostack, preserves_flags));
     }
     [first, second]
 }
 
-/// [`load_pair_acquire`] without an order, so that several can be under way. (`ld.relaxed.sys.v2`)
-///
-/// # Safety
-/// The words are neighbours in one object, `low` first and aligned to 16 bytes, in memory that all
-/// threads of the device address.
+/// [`load_chunk_acquire`] without an order, so that several can be under way. (`ld.relaxed.sys.v2`)
 #[inline(always)]
-pub unsafe fn load_pair(low: &AtomicU64, _high: &AtomicU64) -> [u64; 2] {
+pub(crate) fn load_chunk(chunk: &Chunk16) -> [u64; 2] {
     let (first, second);
     // SAFETY: as above.
     unsafe {
-        asm!("ld.relaxed.sys.v2.u64 {{{}, {}}}, [{}];", out(reg64) first, out(reg64) second, in(reg64) low.as_ptr(),
+        asm!("ld.relaxed.sys.v2.u64 {{{}, {}}}, [{}];", out(reg64) first, out(reg64) second, in(reg64) core::ptr::from_ref(chunk),
              options(nostack, preserves_flags));
     }
     [first, second]

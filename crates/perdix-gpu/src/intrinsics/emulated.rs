@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use perdix_core::Chunk16;
+
 use crate::emulation::{Call, Values, current};
 
 /// This thread's index in its block.
@@ -118,22 +120,16 @@ pub unsafe fn device_take(word: &AtomicU64) -> u64 {
     word.swap(0, Ordering::Relaxed)
 }
 
-/// Loads two neighbouring words (`low` aligned to 16 bytes) of memory that the host writes; orders what follows after them.
-///
-/// # Safety
-/// The words are neighbours in one object, `low` first and aligned to 16 bytes, in memory that all
-/// threads of the device address.
-pub unsafe fn load_pair_acquire(low: &AtomicU64, high: &AtomicU64) -> [u64; 2] {
+/// Loads a chunk of memory that the host writes; orders what follows after them.
+pub(crate) fn load_chunk_acquire(chunk: &Chunk16) -> [u64; 2] {
+    let [low, high] = chunk.words();
     // pairs with the Release stores of the ring's producer
     [low.load(Ordering::Acquire), high.load(Ordering::Acquire)]
 }
 
-/// [`load_pair_acquire`] without an order.
-///
-/// # Safety
-/// The words are neighbours in one object, `low` first and aligned to 16 bytes, in memory that all
-/// threads of the device address.
-pub unsafe fn load_pair(low: &AtomicU64, high: &AtomicU64) -> [u64; 2] {
+/// [`load_chunk_acquire`] without an order.
+pub(crate) fn load_chunk(chunk: &Chunk16) -> [u64; 2] {
+    let [low, high] = chunk.words();
     [low.load(Ordering::Relaxed), high.load(Ordering::Relaxed)]
 }
 

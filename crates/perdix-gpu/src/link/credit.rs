@@ -31,7 +31,9 @@ impl Link {
         let (mut tail, mut outcome) = (self.tail, 0);
         if lane_id() == 0 {
             let capacity = self.ring.capacity();
-            (tail, outcome) = wait(self.ring.control(), self.state, tail, end, capacity, limit_ns);
+            // SAFETY: words are only loaded.
+            let control = unsafe { self.ring.control() };
+            (tail, outcome) = wait(control, self.state, tail, end, capacity, limit_ns);
             self.full += outcome >> WAITED;
         }
         self.tail = warp.shuffle_u64(tail, 0);
@@ -49,7 +51,9 @@ impl Link {
             return Ok(());
         }
         let capacity = self.ring.capacity();
-        let (tail, outcome) = wait(self.ring.control(), self.state, self.tail, end, capacity, self.limit_ns);
+        // SAFETY: words are only loaded.
+        let control = unsafe { self.ring.control() };
+        let (tail, outcome) = wait(control, self.state, self.tail, end, capacity, self.limit_ns);
         self.tail = tail;
         self.full += outcome >> WAITED;
         Error::from_code(outcome as u32 & !(1 << WAITED))
@@ -61,7 +65,9 @@ impl Link {
     #[inline(always)]
     pub(crate) fn try_credit(&mut self, end: u64) -> Result<bool, Error> {
         if !self.credit().covers_outdated(end) {
-            let (tail, code) = renew(self.ring.control(), self.state, self.ring.capacity(), self.tail);
+            // SAFETY: words are only loaded.
+            let control = unsafe { self.ring.control() };
+            let (tail, code) = renew(control, self.state, self.ring.capacity(), self.tail);
             self.tail = tail;
             self.full += u64::from(!self.credit().covers_outdated(end));
             Error::from_code(code)?;
@@ -81,7 +87,8 @@ impl Link {
         }
         let is_across = crosses_eighth(self.ring.capacity(), first, end);
         let word = match lane_id() {
-            0 if is_across => self.ring.control().consumer.tail.load(Ordering::Relaxed),
+            // SAFETY: the word is only loaded.
+            0 if is_across => unsafe { self.ring.control() }.consumer.tail.load(Ordering::Relaxed),
             0 => self.state.words().tail.load(Ordering::Relaxed),
             _ => 0,
         };

@@ -36,7 +36,8 @@ impl Link {
     #[inline(always)]
     pub(crate) fn close(&self) {
         device_fence();
-        let (state, stats) = (self.state.words(), &self.ring.control().producer.stats);
+        // SAFETY: this is the ring's producer.
+        let (state, stats) = (self.state.words(), unsafe { &self.ring.control().producer.stats });
         let (start, unsent) = (self.ring.config().start, state.unsent.load(Ordering::Relaxed));
         let sent = state.messages.load(Ordering::Relaxed);
         let Claims { end, messages, lost } = Claims::end_of(start, self.state.head(), unsent, sent);
@@ -52,6 +53,7 @@ impl Link {
     #[inline(always)]
     fn publish_dropped(&self) {
         let dropped = self.state.words().dropped.load(Ordering::Relaxed);
-        self.ring.control().producer.stats.dropped.store(dropped, Ordering::Relaxed);
+        // SAFETY: this is the ring's producer.
+        unsafe { self.ring.control() }.producer.stats.dropped.store(dropped, Ordering::Relaxed);
     }
 }

@@ -25,7 +25,9 @@ impl Link {
     /// The same by a thread alone, whose slot it is.
     #[inline(always)]
     pub(crate) fn publish_gap_marker_alone(&self, number: u64, dropped: u64) {
-        write_gap_marker(self.ring.slot(number), number, dropped, self.ring.mode());
+        // SAFETY: the slot is free, and this thread's to write.
+        let slot = unsafe { self.ring.slot(number) };
+        write_gap_marker(slot, number, dropped, self.ring.mode());
     }
 }
 

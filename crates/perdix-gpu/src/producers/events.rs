@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::events::{Draft, EventSink};
 use crate::intrinsics::{blocks, device_fence, threads_per_block};
 use crate::link::Link;
-use crate::stores::{store_last, store_pair};
+use crate::stores::{store_chunk, store_last};
 
 /// A ring for the events of a kernel: every thread logs by itself, wherever its control flow has taken it, with
 /// [`event!`](crate::event).
@@ -156,17 +156,17 @@ impl Events {
     /// Publishes an event as message `number`, which is claimed and whose slot is free.
     #[inline(always)]
     fn publish<const N: usize>(&mut self, number: u64, event: &Draft<N>) {
-        let (slot, head) = (self.link.ring.slot(number), event.head(Scope::Thread, N));
+        // SAFETY: the number is claimed, and its slot is free.
+        let (slot, head) = (unsafe { self.link.ring.slot(number) }, event.head(Scope::Thread, N));
         let len = Draft::<N>::LEN;
         let meta = Meta::new(len, 0, EVENT_KIND);
         match self.link.ring.mode() {
             Mode::FenceFree => {
-                sentinel::publish_pairs(slot, number, meta, |piece| event.piece(head, piece));
+                sentinel::publish_chunks(slot, number, meta, |piece| event.piece(head, piece));
             }
             Mode::Fenced => {
                 for piece in 0..len.div_ceil(16) {
-                    let [low, high] = slot.pair(piece as u32 + 1);
-                    store_pair(low, high, event.piece(head, piece));
+                    store_chunk(slot.chunk16(piece as u32 + 1), event.piece(head, piece));
                 }
                 slot.meta.store(meta.word(), Ordering::Relaxed);
                 // pairs with the Acquire loads of seq in Consumer::learn_run and Consumer::ready

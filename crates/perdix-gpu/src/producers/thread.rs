@@ -134,7 +134,7 @@ impl ThreadProducer {
     ) -> Result<(), Error> {
         self.publish();
         loop {
-            match self.core.push_pairs(kind, 0, len, &make) {
+            match self.core.push_chunks(kind, 0, len, &make) {
                 Err(Refused::Full) => self.wait(limit_ns)?,
                 other => return other.map_err(Error::from),
             }
@@ -156,7 +156,7 @@ impl ThreadProducer {
             return Err(Error::TooLong);
         }
         self.publish();
-        Ok(self.core.room_or_drop()? && self.core.push_pairs(kind, 0, len, make).map(|()| true)?)
+        Ok(self.core.room_or_drop()? && self.core.push_chunks(kind, 0, len, make).map(|()| true)?)
     }
 
     /// Copies a message into the next slot without publishing it: [`publish`](Self::publish) then makes all staged messages
@@ -206,7 +206,7 @@ impl ThreadProducer {
     fn push(&mut self, kind: u16, message: &[u8]) -> Result<(), Refused> {
         match self.link.ring.mode() {
             Mode::Fenced => self.core.push(kind, 0, message),
-            Mode::FenceFree => self.core.push_unordered(kind, 0, message.len(), |pair| {
+            Mode::FenceFree => self.core.push_chunks(kind, 0, message.len(), |pair| {
                 let (offset, len) = (16 * pair, message.len());
                 let left = if len - offset < 16 { len - offset } else { 16 };
                 // SAFETY: the protocol asks only for pairs that the message has.

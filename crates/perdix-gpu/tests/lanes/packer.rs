@@ -148,10 +148,11 @@ impl Model {
 fn read(consumer: &mut Consumer, most: u64, messages: &mut Messages) -> u64 {
     let before = messages.len();
     while messages.len() - before < most as usize {
-        let Ok(Poll::Ready(meta)) = consumer.poll() else { break };
+        let Ok(Poll::Ready(message)) = consumer.poll() else { break };
+        let meta = message.meta();
         let mut bytes = vec![0; meta.len()];
-        consumer.copy_next(meta, &mut bytes);
-        consumer.take(1, meta.len() as u64);
+        message.copy_to(&mut bytes);
+        message.take();
         consumer.settle();
         messages.push((meta.kind(), bytes));
     }

@@ -134,7 +134,11 @@ fn a_block_that_published_beyond_the_gap() {
                     sleep_ns(100);
                 }
                 // What a consumer does that has read all.
-                view.control().consumer.tail.store(Cursor::new(64, false).word(), Ordering::Release);
+                // SAFETY: the ring has no other consumer.
+                unsafe { view.control() }
+                    .consumer
+                    .tail
+                    .store(Cursor::new(64, false).word(), Ordering::Release);
                 assert_eq!(producer.produce_batch_within(64, &pattern.from(64), u64::MAX), Ok(()));
             }
             producer.finish();
