@@ -114,12 +114,14 @@ perdix_gpu::kernel! {
         let mut seen = 0;
         let mut i = 0;
         while i < count {
-            let ticket = device_add(&state.head, 1);
+            // SAFETY: a word of the state in device memory.
+            let ticket = unsafe { device_add(&state.head, 1) };
             if ticket.wrapping_sub(seen) >= capacity {
                 let begun = now_ns();
                 loop {
                     // pairs with the release store below, by another thread
-                    seen = device_load_acquire(&state.tail);
+                    // SAFETY: as above.
+                    seen = unsafe { device_load_acquire(&state.tail) };
                     if ticket.wrapping_sub(seen) < capacity {
                         break;
                     }
@@ -127,7 +129,8 @@ perdix_gpu::kernel! {
                     seen = tail.load(Ordering::Acquire);
                     // Another thread may store a newer one at the same time: an older tail is true all the same.
                     // pairs with the acquire load above
-                    device_store_release(&state.tail, seen);
+                    // SAFETY: as above.
+                    unsafe { device_store_release(&state.tail, seen) };
                     if ticket.wrapping_sub(seen) < capacity {
                         break;
                     }

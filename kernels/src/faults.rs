@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use perdix_core::{Meta, Mode, PAYLOAD_WORDS, Ring, sentinel};
-use perdix_gpu::intrinsics::{lane_id, sync_warp, trap};
+use perdix_gpu::intrinsics::{lane_id, trap};
 use perdix_gpu::{DeviceRing, Error, WarpProducer};
 
 use crate::pattern::Pattern;
@@ -32,7 +32,7 @@ perdix_gpu::kernel! {
         }
         if ending == Ending::Traps as u64 {
             // A fault must not overtake the other lanes' last words.
-            sync_warp();
+            producer.warp().sync();
             trap();
         }
         if ending == Ending::Pauses as u64 {
@@ -63,7 +63,7 @@ perdix_gpu::kernel! {
             store_part(&view, ring.start.wrapping_add(count), count, &pattern, words, header != 0);
         }
         // A fault must not overtake what the first lane stores.
-        sync_warp();
+        producer.warp().sync();
         if ending == Ending::Traps as u64 {
             trap();
         }

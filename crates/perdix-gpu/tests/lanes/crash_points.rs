@@ -11,7 +11,7 @@ use perdix_gpu::emulation::{EmulatedRing, Fate, LaneStore, launch, launch_with};
 use perdix_kernels::soak::{SoakEnd, SoakMessages, SoakSteps};
 use perdix_kernels::{soak_block, soak_grid, soak_warp};
 
-use crate::common::{MODES, Messages};
+use crate::common::{MODES, Messages, View as _};
 use crate::soak::{Kernel, check};
 
 const SLOTS: u64 = 8;
@@ -111,7 +111,7 @@ fn kill(case: Case, mode: Mode, kill: Kill, seed: u64) -> u64 {
         let killed =
             !launch_with(blocks, threads, fate(kill, seed, &log), || run(messages, SoakEnd::Finishes));
         let log = std::mem::take(&mut *log.lock().unwrap());
-        let view = ring.ring();
+        let view = ring.view();
         let published = published(&view, first, &log);
         // SAFETY: only its address is asked for.
         let end = unsafe { &view.control().producer.end };
@@ -200,14 +200,14 @@ fn take_over(ring: &EmulatedRing, consumer: &mut Consumer) {
     consumer.settle();
     let head = consumer.next().wrapping_add(consumer.published().0);
     // SAFETY: neither half is in use.
-    unsafe { ring.ring().clear_free(consumer.next(), head) };
+    unsafe { ring.view().clear_free(consumer.next(), head) };
     consumer.look_again();
     let (state, fresh) = (ring.state(), DeviceState::new(head, consumer.next()));
     for (to, from) in words(state).into_iter().zip(words(&fresh)) {
         to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
     }
     // SAFETY: the producer before is no more.
-    unsafe { perdix_core::Producer::resume(ring.ring(), head) }.reopen();
+    unsafe { perdix_core::Producer::resume(ring.view(), head) }.reopen();
 }
 
 /// What device producers go by.
