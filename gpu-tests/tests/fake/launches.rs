@@ -172,6 +172,9 @@ fn a_launch_that_cannot_be_watched_keeps_the_memory() {
             }
             other => panic!("{other:?}"),
         }
+        // Nobody says that it has ended.
+        assert_eq!(producer.wait(PATIENCE), Err(GpuError::Unwatched));
+        assert_eq!(producer.is_running(), Err(GpuError::Unwatched));
         drop((producer, consumer));
         drop((buffer, kernels, gpu));
         assert_eq!((fake.alive("managed"), fake.alive("device"), fake.alive("context")), (1, 1, 1));

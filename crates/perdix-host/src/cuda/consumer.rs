@@ -130,8 +130,7 @@ impl DeviceConsumer<'_> {
     /// [`DeviceProducer::launch_with`](super::DeviceProducer::launch_with).
     ///
     /// # Errors
-    /// Those of `launch`: nothing was launched, and the ring is as it was. [`GpuError::Driver`] as for
-    /// [`Launch::start`](super::Launch::start).
+    /// As [`DeviceProducer::launch_with`](super::DeviceProducer::launch_with).
     ///
     /// # Safety
     /// The stream is alive and belongs to the ring's context, and `launch` launches into it alone.
@@ -148,7 +147,7 @@ impl DeviceConsumer<'_> {
     /// [`DeviceProducer::attach`](super::DeviceProducer::attach).
     ///
     /// # Errors
-    /// [`GpuError::Driver`]. Nobody knows then when these kernels have ended, and the ring's memory will not be freed.
+    /// As [`DeviceProducer::attach`](super::DeviceProducer::attach).
     ///
     /// # Safety
     /// The stream is alive and belongs to the ring's context.
@@ -160,7 +159,8 @@ impl DeviceConsumer<'_> {
     /// Waits until all attached launches have ended, faulted ones included.
     ///
     /// # Errors
-    /// [`GpuError::StillRunning`] after `limit`; [`GpuError::Driver`] if the driver does not tell.
+    /// [`GpuError::StillRunning`] after `limit`; [`GpuError::Unwatched`] if a launch could not be attached;
+    /// [`GpuError::Driver`] if the driver does not tell.
     pub fn wait(&self, limit: Duration) -> Result<(), GpuError> {
         self.session.wait(limit)
     }

@@ -84,6 +84,9 @@ pub enum GpuError {
         "the launch has no ring: pass its host's end with `arg(&producer)`, or name a stream with `start_on`"
     )]
     NoTarget,
+    /// A kernel was launched and could not be attached: when it ends is not known, and what it uses is never freed.
+    #[error("a launch could not be attached to the ring, so nobody knows whether it still runs")]
+    Unwatched,
     /// The kernels attached to a ring have not ended in time.
     #[error("the kernels attached to the ring still run after {0:?}")]
     StillRunning(std::time::Duration),
