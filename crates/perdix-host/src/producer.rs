@@ -1,6 +1,8 @@
 //! The CPU producer.
 
 mod batch;
+#[cfg(target_os = "linux")]
+mod copying;
 mod grant;
 mod large;
 mod records;
@@ -375,6 +377,8 @@ fn wait_for_slots(
                     ProduceError::TimedOut { waited }
                 })?;
                 if waiter.is_time_to_look() {
+                    #[cfg(target_os = "linux")]
+                    shared.peer.watch_after_fork();
                     is_lost = shared.readers.lost().is_some();
                 }
             }
