@@ -64,6 +64,7 @@ pub mod poller;
 #[cfg(target_os = "linux")]
 pub mod process;
 mod producer;
+mod ptx;
 mod records;
 mod shards;
 mod shared;

@@ -95,15 +95,8 @@ impl DeviceConsumer<'_> {
             Some(stream) => Arc::clone(stream),
             None => Arc::new(Stream::new(&gpu)?),
         };
-        let config = shared.ring.config();
-        let ring = DeviceRing {
-            memory: memory.device_ptr() as *mut u8,
-            state: session.state_ptr(),
-            capacity: config.capacity,
-            mode: config.mode as u64,
-            start: config.start,
-            limit_ns: DEFAULT_LIMIT.as_nanos() as u64,
-        };
+        let (memory, limit_ns) = (memory.device_ptr() as *mut u8, DEFAULT_LIMIT.as_nanos() as u64);
+        let ring = DeviceRing::new(memory, session.state_ptr(), shared.ring.config(), limit_ns);
         let input = DeviceInput { ring, whole_words: 0 };
         shared.readers.attach(Arc::clone(&session));
         Ok(Self { shared: Arc::clone(shared), session, gpu, stream, input, borrow: PhantomData })

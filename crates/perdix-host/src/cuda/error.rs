@@ -49,6 +49,18 @@ pub enum GpuError {
         /// What the compiler in the driver said.
         log: String,
     },
+    /// The kernels were compiled with a perdix-gpu (or `perdix.cuh`) of another layout version: they would take the
+    /// ring for something else.
+    #[error(
+        "the kernels were compiled for layout version {found} and this program has version {expected}: recompile the \
+         kernels with perdix-gpu of the same version"
+    )]
+    LayoutVersion {
+        /// The version that the PTX names.
+        found: u32,
+        /// The version of this crate.
+        expected: u32,
+    },
     /// The PTX has a NUL byte, or the name has one.
     #[error("a PTX text or kernel name must not contain a NUL byte")]
     Nul,

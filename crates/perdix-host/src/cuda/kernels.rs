@@ -7,6 +7,7 @@ use super::gpu::Gpu;
 use super::launch::Launch;
 use super::module::Module;
 use crate::events::{Sites, SitesError};
+use crate::ptx::other_layout;
 
 /// The kernels of one PTX text, compiled by the driver for its device.
 ///
@@ -29,8 +30,12 @@ impl Gpu {
     /// ([Lazy loading](https://docs.nvidia.com/cuda/cuda-programming-guide/04-special-topics/lazy-loading.html))
     ///
     /// # Errors
+    /// [`GpuError::LayoutVersion`] if the kernels were compiled with a perdix-gpu of another layout version;
     /// [`GpuError::Ptx`] with the compiler's log; [`GpuError::NoKernel`] if a kernel in it cannot be loaded.
     pub fn load(&self, ptx: &str) -> Result<Kernels, GpuError> {
+        if let Some(found) = other_layout(ptx) {
+            return Err(GpuError::LayoutVersion { found, expected: perdix_core::VERSION });
+        }
         let _current = self.enter()?;
         let module = Arc::new(Module::load(self, ptx)?);
         for name in entries(ptx) {

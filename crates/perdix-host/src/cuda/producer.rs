@@ -69,15 +69,8 @@ impl DeviceProducer<'_> {
         session: Arc<Session>,
         stream: Option<&Arc<Stream>>,
     ) -> Result<Self, GpuError> {
-        let config = shared.ring.config();
-        let ring = DeviceRing {
-            memory: device as *mut u8,
-            state: session.state_ptr(),
-            capacity: config.capacity,
-            mode: config.mode as u64,
-            start: config.start,
-            limit_ns: DEFAULT_LIMIT.as_nanos() as u64,
-        };
+        let limit_ns = DEFAULT_LIMIT.as_nanos() as u64;
+        let ring = DeviceRing::new(device as *mut u8, session.state_ptr(), shared.ring.config(), limit_ns);
         let stream = match stream {
             Some(stream) => Arc::clone(stream),
             None => Arc::new(Stream::new(gpu)?),
