@@ -187,7 +187,7 @@ impl Session {
 
     /// `Some(Ok)` while launches run, `Some(Err)` if one has faulted, `None` if all have ended (or none was attached).
     pub(crate) fn running(&self) -> Option<Result<(), GpuError>> {
-        let _current = match self.gpu.enter() {
+        let _current = match self.gpu.enter_relaxed() {
             Ok(current) => current,
             Err(error) => return Some(Err(error)),
         };
