@@ -29,13 +29,13 @@
 
 mod attach;
 mod consumer;
+mod counterpart;
 mod driver;
 mod error;
 mod event;
 mod gpu;
 mod kernels;
 mod launching;
-mod liveness;
 mod memory;
 mod producer;
 #[cfg(target_os = "linux")]
@@ -52,7 +52,6 @@ pub use cust::sys;
 pub use error::GpuError;
 pub use gpu::{Current, Gpu};
 pub use kernels::{Kernels, Launch};
-pub(crate) use liveness::Liveness;
 pub use memory::{DeviceBytes, Mapped};
 pub use perdix_core::{DeviceInput, DeviceRing, DeviceRings, DeviceService};
 pub use producer::DeviceProducer;

@@ -64,7 +64,7 @@ impl RingMetrics {
         counter!("perdix_dropped_messages_total", "ring" => label()).absolute(now.dropped);
         counter!("perdix_gap_messages_total", "ring" => label()).absolute(now.told);
         counter!("perdix_lost_messages_total", "ring" => label()).absolute(now.lost);
-        if self.counters.0.producer_counts() {
+        if self.counters.are_current() {
             let fill = now.sent.saturating_sub(now.received).min(now.capacity);
             gauge!("perdix_fill_slots", "ring" => label()).set(fill as f64);
         }

@@ -1,5 +1,7 @@
 //! A stream of our own.
 
+use std::sync::Arc;
+
 use cust::sys::{self, CUstream};
 
 use super::driver;
@@ -26,6 +28,14 @@ impl Stream {
         // SAFETY: the pointer is valid for writing, and a context is current.
         check("cuStreamCreate", unsafe { driver::cuStreamCreate(&mut raw, flags) })?;
         Ok(Self { gpu: gpu.clone(), raw })
+    }
+
+    /// `stream` if there is one, or a new one.
+    pub(super) fn shared(gpu: &Gpu, stream: Option<&Arc<Self>>) -> Result<Arc<Self>, GpuError> {
+        match stream {
+            Some(stream) => Ok(Arc::clone(stream)),
+            None => Ok(Arc::new(Self::new(gpu)?)),
+        }
     }
 
     pub(crate) fn raw(&self) -> CUstream {

@@ -29,8 +29,8 @@ impl Registration {
     pub(crate) fn wait(&mut self, cx: &Context<'_>, watches: Vec<Watch>) {
         self.waiting = true;
         let waker = cx.waker().clone();
-        let can_be_lost = watches.iter().any(Watch::may_be_lost);
-        let question = can_be_lost.then(|| Instant::now() + QUESTION_EVERY);
+        let may_vanish = watches.iter().any(Watch::may_vanish);
+        let question = may_vanish.then(|| Instant::now() + QUESTION_EVERY);
         let mut table = POLLER.lock();
         if !table.running {
             table.running = thread::start();

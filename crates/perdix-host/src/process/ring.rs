@@ -5,29 +5,24 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perdix_core::{Config, Consumer as ConsumerCore, Mode, Ring};
+use perdix_core::{Mode, Producer as ProducerCore, Ring};
 
 use super::directory::Directory;
 use super::error::{RoleError, ShareError};
 use super::file::RingFile;
 use super::lock::{self, Byte, Lock};
 use super::mapping::Mapping;
+use super::peer::OtherProcess;
 use super::role::{Part, Role};
-use crate::builder::Builder;
+use crate::builder::{Builder, Plan};
 use crate::consumer::Consumer;
-use crate::memory::{MemoryKind, Region};
+use crate::cores::ReadPosition;
+use crate::counterpart::Thread;
+use crate::memory::MemoryKind;
 use crate::producer::Producer;
-use crate::shared::{Shared, Waits};
+use crate::shared::Shared;
 use crate::trace;
-use crate::wait::WaitStrategy;
-
-/// What a builder says of a ring that is to be shared.
-#[derive(Debug)]
-pub(crate) struct Plan {
-    pub(crate) config: Config,
-    pub(crate) waits: Waits,
-    pub(crate) tail_every: Option<u64>,
-}
+use crate::wait::{WaitStrategies, WaitStrategy};
 
 /// A ring in memory that processes share. Take a role to use it: [`into_producer`](Self::into_producer),
 /// [`into_consumer`](Self::into_consumer), or with the feature `cuda` `into_gpu`. For both roles in one process, open it
@@ -51,7 +46,7 @@ pub struct SharedRing {
     file: RingFile,
     mapping: Mapping,
     ring: Ring,
-    waits: Waits,
+    waits: WaitStrategies,
     tail_every: Option<u64>,
     grace: Duration,
 }
@@ -122,7 +117,7 @@ impl SharedRing {
     /// How the half of this process waits; as the builder said, or [`WaitStrategy::Backoff`] unless set.
     #[must_use]
     pub fn wait(mut self, strategy: WaitStrategy) -> Self {
-        self.waits = Waits { producer: strategy, consumer: strategy };
+        self.waits = WaitStrategies { producer: strategy, consumer: strategy };
         self
     }
 
@@ -159,11 +154,12 @@ impl SharedRing {
     pub fn into_producer(self) -> Result<Producer<'static>, RoleError> {
         let part = Part::Producer { device: false, grace: self.grace, lost: None };
         let role = Role::take(self.file, self.ring, part)?;
-        // SAFETY: the role's lock is ours, and it had nobody before: this is the ring's only producer. The other half's state is not used.
-        let consumer = unsafe { ConsumerCore::new(self.ring) };
-        let region = Region::Shared(self.mapping);
-        let shared = Shared::of_process(region, self.ring, consumer, self.waits, self.tail_every, role);
-        Ok(Producer::new(Arc::new(shared)))
+        // SAFETY: the role's lock is ours, and it had nobody before: this is the ring's only producer.
+        let core = unsafe { ProducerCore::new(self.ring) };
+        let consumer = Arc::new(OtherProcess::consumer(role));
+        let memory = Box::new(self.mapping);
+        let shared = Shared::attached(memory, self.ring, self.waits, Arc::new(Thread), consumer);
+        Ok(Producer::new(Arc::new(shared), core))
     }
 
     /// Becomes the consumer, and goes on where an earlier one stopped, if there was one: see the [module's documentation](super).
@@ -171,12 +167,15 @@ impl SharedRing {
     /// # Errors
     /// [`RoleError::ConsumerThere`]; [`RoleError::Invalid`] if the ring's memory is corrupt.
     pub fn into_consumer(self) -> Result<Consumer<'static>, RoleError> {
-        let (role, core) = Role::take_consumer(self.file, self.ring)?;
-        let region = Region::Shared(self.mapping);
-        let shared = Shared::of_process(region, self.ring, core, self.waits, self.tail_every, role);
-        // SAFETY: no half exists yet that could be used.
-        unsafe { shared.consumer() }.rejoin();
-        Ok(Consumer::new(Arc::new(shared)))
+        let (role, mut core) = Role::take_consumer(self.file, self.ring)?;
+        if let Some(messages) = self.tail_every {
+            core = core.with_tail_every(messages);
+        }
+        core.rejoin();
+        let producer = Arc::new(OtherProcess::producer(role));
+        let memory = Box::new(self.mapping);
+        let shared = Shared::attached(memory, self.ring, self.waits, producer, Arc::new(Thread));
+        Ok(Consumer::new(Arc::new(shared), core, ReadPosition::default()))
     }
 
     /// An empty ring in a new file.
@@ -205,7 +204,7 @@ impl SharedRing {
         // SAFETY: the file is that long, so the mapping is valid for reads and writes; the view is dropped with it, or goes with it.
         let ring = unsafe { Ring::attach(mapping.as_ptr(), length) };
         let ring = ring.map_err(|why| ShareError::Invalid { what, why })?;
-        let waits = Waits::default();
+        let waits = WaitStrategies::default();
         Ok(Self { file, mapping, ring, waits, tail_every: None, grace: Duration::ZERO })
     }
 
@@ -215,8 +214,8 @@ impl SharedRing {
 
     /// All that it is made of.
     #[cfg(feature = "cuda")]
-    pub(super) fn into_parts(self) -> (RingFile, Mapping, Ring, Waits, Option<u64>, Duration) {
-        (self.file, self.mapping, self.ring, self.waits, self.tail_every, self.grace)
+    pub(super) fn into_parts(self) -> (RingFile, Mapping, Ring, WaitStrategies, Duration) {
+        (self.file, self.mapping, self.ring, self.waits, self.grace)
     }
 }
 
