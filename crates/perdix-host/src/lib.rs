@@ -57,6 +57,8 @@ pub mod cuda;
 mod emulated;
 mod error;
 pub mod events;
+#[cfg(any(feature = "futures", feature = "metrics"))]
+mod fork;
 mod memory;
 #[cfg(feature = "metrics")]
 pub mod metrics;

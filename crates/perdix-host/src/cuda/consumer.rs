@@ -17,9 +17,9 @@ use super::stream::Stream;
 use crate::buffer::Buffer;
 use crate::cores::Cores;
 use crate::counters::Counters;
-use crate::wait::DEVICE_LIMIT;
 use crate::producer::Producer;
 use crate::shared::Shared;
+use crate::wait::DEVICE_LIMIT;
 
 impl Buffer {
     /// The two halves, the consumer being kernels: borrowed. Messages that are still in the ring come first.

@@ -17,8 +17,8 @@ use super::stream::Stream;
 use crate::buffer::Buffer;
 use crate::consumer::Consumer;
 use crate::counters::Counters;
-use crate::wait::DEVICE_LIMIT;
 use crate::shared::Shared;
+use crate::wait::DEVICE_LIMIT;
 
 impl Buffer {
     /// The two halves, the producer being kernels: borrowed. Messages that are still in the ring come first.

@@ -113,7 +113,8 @@ impl<'a> Producer<'a> {
     ) -> Poll<Result<(), ProduceError>> {
         let Self { core, waiting, shared, .. } = self;
         let staged = core.staged();
-        let mut found = core.ensure(staged.saturating_add(slots)).map_err(|refused| explain(refused, core, 0, slots));
+        let mut found =
+            core.ensure(staged.saturating_add(slots)).map_err(|refused| explain(refused, core, 0, slots));
         if let Err(ProduceError::Full { .. }) = found {
             core.publish();
             found = waiting.room(core, slots, registration.is_waiting());

@@ -54,12 +54,7 @@ enum End {
 }
 
 /// Runs the operations up to the next split.
-fn session(
-    buffer: &mut Buffer,
-    queue: &mut Queue,
-    ops: &mut impl Iterator<Item = Op>,
-    before: End,
-) -> End {
+fn session(buffer: &mut Buffer, queue: &mut Queue, ops: &mut impl Iterator<Item = Op>, before: End) -> End {
     let (mut producer, mut consumer) = buffer.split_mut();
     if before == End::Forgotten {
         queue.split_again(consumer.position());
