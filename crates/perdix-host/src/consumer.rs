@@ -15,6 +15,7 @@ mod stream;
 mod typed;
 
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +24,6 @@ pub use iter::{IntoMessages, Messages};
 pub use large::Large;
 pub use message::{Message, MessageRef, OwnedMessage};
 use perdix_core::{Consumer as Core, Corruption, Meta, Poll};
-pub(crate) use reader::Progress;
 pub use reader::Reader;
 pub use records::RecordBatch;
 pub use recv::RecvTimeoutError;
@@ -31,28 +31,47 @@ pub use recv::RecvTimeoutError;
 pub use stream::{MessageStream, Ready};
 pub use typed::TypedMessage;
 
-use crate::buffer::Buffer;
+use crate::cores::ReadPosition;
+use crate::counterpart::Counterpart;
 use crate::counters::Counters;
 use crate::error::ConsumeError;
 use crate::shared::Shared;
 use crate::trace;
-use crate::wait::Waiter;
+use crate::wait::{Tries, Wait, Waiter};
 
 /// The consuming half of a [`Buffer`], whoever produces. Dropping it tells the producer that nobody reads any more.
 ///
 /// Calls that begin with `try_` never wait; the others wait while the ring is empty, as the buffer's
 /// [`WaitStrategy`](crate::WaitStrategy) says, and can be given a time limit. Messages come in the order in which they were
 /// produced, each exactly once.
+///
+/// A consumer that is forgotten (`std::mem::forget`) does not tell the producer. When its buffer is split again, what it had taken and
+/// not handed back by then may come again: see [`Builder::release_every`](crate::Builder::release_every).
+// Aligned so that it shares no cache line with the other half.
 #[derive(Debug)]
+#[repr(align(128))]
 pub struct Consumer<'a> {
+    /// Its state; parked in the buffer when it is dropped.
+    core: ManuallyDrop<Core>,
+    /// What readers have read of the next message.
+    read: ReadPosition,
+    /// Who produces.
+    producer: Arc<dyn Counterpart>,
     shared: Arc<Shared>,
+    /// Tries that found the ring empty.
+    tries: Tries,
     /// Borrows the buffer, and (as `Cell` is not `Sync`) keeps the half to one thread at a time.
-    borrow: PhantomData<(&'a mut Buffer, std::cell::Cell<()>)>,
+    borrow: PhantomData<(&'a mut Shared, std::cell::Cell<()>)>,
 }
 
 impl<'a> Consumer<'a> {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, borrow: PhantomData }
+    /// The half of this ring with the state `core`, which nobody else has.
+    pub(crate) fn new(shared: Arc<Shared>, core: Core, read: ReadPosition) -> Self {
+        let producer = shared.producer.get();
+        let (core, tries) = (ManuallyDrop::new(core), Tries::default());
+        let mut half = Self { core, read, producer, shared, tries, borrow: PhantomData };
+        half.learn_producer();
+        half
     }
 
     /// The next message, if it is there.
@@ -66,6 +85,64 @@ impl<'a> Consumer<'a> {
             Ok(Poll::Ready(meta)) => Some(Message::take(self.core(), meta)),
             _ => None,
         }
+    }
+
+    /// The next message if it is there; if not, the error says why not. The call for loops that poll.
+    ///
+    /// ```
+    /// use perdix_host::ConsumeError;
+    /// let mut buffer = perdix_host::Buffer::new(2)?;
+    /// let (mut producer, mut consumer) = buffer.split_mut();
+    /// for i in 0..5_u8 {
+    ///     producer.message(&[i]).send_or_drop()?; // the last three find the ring full
+    /// }
+    /// producer.finish();
+    /// let mut sum = 0;
+    /// loop {
+    ///     match consumer.try_next() {
+    ///         Ok(message) => sum += message[0],
+    ///         Err(ConsumeError::Empty) => std::hint::spin_loop(), // or do something else
+    ///         Err(ConsumeError::Gap { dropped, .. }) => assert_eq!(dropped, 3),
+    ///         Err(ConsumeError::EndOfStream) => break,
+    ///         Err(error) => return Err(error.into()),
+    ///     }
+    /// }
+    /// assert_eq!(sum, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ConsumeError::Empty`] if a message may still come, [`ConsumeError::Gap`] (once) where messages were
+    /// dropped, and the reasons why nothing will come, as [`consume`](Self::consume). What has become of
+    /// kernels or of another process it asks with every 256th try that finds nothing.
+    #[doc(alias = "try_recv")]
+    #[inline]
+    pub fn try_next(&mut self) -> Result<Message<'_>, ConsumeError> {
+        self.next(Wait::No)
+    }
+
+    /// The next message, waiting for it as `wait` says.
+    ///
+    /// # Errors
+    /// As [`consume`](Self::consume); and [`ConsumeError::Empty`] with [`Wait::No`],
+    /// [`ConsumeError::TimedOut`] with a time limit.
+    #[doc(alias = "recv_timeout")]
+    #[inline]
+    pub fn next(&mut self, wait: impl Into<Wait>) -> Result<Message<'_>, ConsumeError> {
+        let meta = self.find(wait.into())?;
+        Ok(Message::take(self.core(), meta))
+    }
+
+    /// The messages that are there, up to `most`, as one guard; if there are none, waits for the first as
+    /// `wait` says. With `most` 0 the batch is empty.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    #[inline]
+    pub fn batch(&mut self, most: usize, wait: impl Into<Wait>) -> Result<MessageBatch<'_>, ConsumeError> {
+        self.find(wait.into())?;
+        let (count, bytes) = self.core().run_sized(most as u64);
+        Ok(MessageBatch::take(self.core(), count, bytes))
     }
 
     /// The next message, waiting for it.
@@ -227,8 +304,17 @@ impl<'a> Consumer<'a> {
 
     #[inline(always)]
     pub(crate) fn core(&mut self) -> &mut Core {
-        // SAFETY: this is the one consumer half, borrowed mutably for as long as the reference lives.
-        unsafe { self.shared.consumer() }
+        &mut self.core
+    }
+
+    /// Leaves; a share of the ring's memory.
+    pub(crate) fn end_reading(self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
+    /// Tells the protocol whether a core produces. Another process may not have taken its role before.
+    pub(crate) fn learn_producer(&mut self) {
+        self.core.set_cpu_producer(self.producer.is_core());
     }
 
     /// Looks for the next message; no guard exists now, so an idle look releases what forgotten guards held.
@@ -255,6 +341,33 @@ impl<'a> Consumer<'a> {
         Ok(MessageBatch::take(self.core(), count, bytes))
     }
 
+    /// Finds the next message, waiting for it as `wait` says; does not take it.
+    #[inline]
+    pub(crate) fn find(&mut self, wait: Wait) -> Result<Meta, ConsumeError> {
+        match self.poll()? {
+            Poll::Ready(meta) => Ok(meta),
+            found => self.find_slowly(found, wait),
+        }
+    }
+
+    /// Goes on after a first poll that found no message, but `found`.
+    #[inline(never)]
+    fn find_slowly(&mut self, found: Poll, wait: Wait) -> Result<Meta, ConsumeError> {
+        match found {
+            Poll::Ready(meta) => return Ok(meta),
+            Poll::Gap(_) => self.gap()?,
+            Poll::Ended => return Err(self.end()),
+            Poll::Empty => {}
+        }
+        if wait != Wait::No {
+            return self.wait_long(wait.limit());
+        }
+        if self.tries.is_time_to_ask() {
+            self.check_producer()?;
+        }
+        Err(ConsumeError::Empty)
+    }
+
     #[inline]
     pub(crate) fn wait_for_message(&mut self, limit: Option<Duration>) -> Result<Meta, ConsumeError> {
         match self.poll()? {
@@ -267,10 +380,7 @@ impl<'a> Consumer<'a> {
 
     #[inline(never)]
     fn wait_long(&mut self, limit: Option<Duration>) -> Result<Meta, ConsumeError> {
-        if let Some(is_core) = self.shared.peer.produced_by_core() {
-            // Who produces may not have been known yet.
-            self.core().set_cpu_producer(is_core);
-        }
+        self.learn_producer();
         let run = self.core().begin_wait();
         let mut waiter = Waiter::after_run(self.shared.waits.consumer, limit, run);
         loop {
@@ -313,12 +423,12 @@ impl<'a> Consumer<'a> {
         }
     }
 
-    /// Asks what has become of the kernels or the process that produce, if any do. Nothing is lost if they have ended: whatever they published
-    /// is visible then, so one more look decides.
+    /// Asks what has become of whoever produces: every wait does so here. Nothing is lost if it is no more: whatever
+    /// it published is visible then, so one more look decides.
     #[cold]
     fn check_producer(&mut self) -> Result<(), ConsumeError> {
-        let Some(why) = self.shared.producer_lost() else { return Ok(()) };
-        match self.poll()? {
+        let Some(why) = self.producer.lost() else { return Ok(()) };
+        match self.look_to_the_end()? {
             Poll::Ready(_) => Ok(()),
             Poll::Ended => Err(self.end()),
             Poll::Gap(_) => self.gap(),
@@ -333,6 +443,20 @@ impl<'a> Consumer<'a> {
             },
         }
     }
+
+    /// Polls until nothing is found at one place: a poll that passes over a marker of no gap finds nothing, and the next message
+    /// may be behind it. No further than a ring full, whatever the memory says.
+    fn look_to_the_end(&mut self) -> Result<Poll, Corruption> {
+        let mut found = Poll::Empty;
+        for _ in 0..=self.capacity() {
+            let before = self.position();
+            found = self.poll()?;
+            if !matches!(found, Poll::Empty) || self.position() == before {
+                break;
+            }
+        }
+        Ok(found)
+    }
 }
 
 impl Drop for Consumer<'_> {
@@ -343,8 +467,11 @@ impl Drop for Consumer<'_> {
         };
         let messages = self.core().taken().0;
         trace::left(&self.shared.ring, messages);
-        let over = self.shared.peer.is_process && self.status().is_err_and(is_over);
+        let over = self.producer.is_elsewhere() && self.status().is_err_and(is_over);
         self.core().leave();
-        self.shared.peer.leave(over);
+        // SAFETY: the half is being dropped, and nothing uses its state after this.
+        let core = unsafe { ManuallyDrop::take(&mut self.core) };
+        self.shared.park_consumer(core, self.read);
+        self.producer.leave(over);
     }
 }

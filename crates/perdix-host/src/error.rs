@@ -1,9 +1,11 @@
 //! What can go wrong, one type per operation.
 
 mod io;
+mod life;
 
 use std::time::Duration;
 
+pub use life::StillInUse;
 use perdix_core::{AttachError, ConfigError, Corruption, Fault, PAYLOAD_SIZE};
 
 /// Why a buffer could not be made.
@@ -92,6 +94,21 @@ pub enum ProduceError {
     Corrupt,
 }
 
+/// Why nobody will read what is produced: [`Producer::status`](crate::Producer::status).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Disconnected {
+    /// The consumer was dropped, or its process has died.
+    #[error("the consumer is gone; nobody will read what is produced")]
+    Gone,
+    /// The kernels that consumed have ended, or faulted, without saying so in the ring.
+    #[error("the kernels that consumed are lost: {why}; launch another one, or split the buffer again")]
+    Lost {
+        /// What became of them.
+        why: String,
+    },
+}
+
 fn remedy(limit: usize) -> &'static str {
     if limit == PAYLOAD_SIZE {
         "; produce_large splits it, on a ring with enough slots"
@@ -128,6 +145,9 @@ pub enum ConsumeError {
         /// The number of the next message that can come.
         position: u64,
     },
+    /// No message is there now; one may still come. Only for a call that does not wait.
+    #[error("the ring is empty: no message is there now; try again, or use a call that waits")]
+    Empty,
     /// The time limit passed with no message.
     #[error("no message within {waited:?}")]
     TimedOut {

@@ -47,18 +47,21 @@
 mod buffer;
 mod builder;
 mod client;
+mod close;
 mod consumer;
+mod cores;
+mod counterpart;
 mod counters;
 #[cfg(feature = "cuda")]
 pub mod cuda;
 mod emulated;
 mod error;
 pub mod events;
-mod liveness;
+#[cfg(any(feature = "futures", feature = "metrics"))]
+mod fork;
 mod memory;
 #[cfg(feature = "metrics")]
 pub mod metrics;
-mod peer;
 #[cfg(feature = "futures")]
 pub mod poller;
 #[cfg(target_os = "linux")]
@@ -75,6 +78,9 @@ mod wait;
 pub use buffer::Buffer;
 pub use builder::Builder;
 pub use client::{CallError, Client, Response};
+pub use close::CloseError;
+#[cfg(feature = "futures")]
+pub use close::Closing;
 pub use consumer::{
     Consumer, IntoMessages, Large, Message, MessageBatch, MessageRef, Messages, OwnedMessage, Reader,
     RecordBatch, RecvTimeoutError, TypedMessage,
@@ -83,13 +89,13 @@ pub use consumer::{
 pub use consumer::{MessageStream, Ready};
 pub use counters::{Counters, Snapshot};
 pub use emulated::{EmulatedProducer, LaneFault};
-pub use error::{ConsumeError, CreateError, ProduceAllError, ProduceError};
+pub use error::{ConsumeError, CreateError, Disconnected, ProduceAllError, ProduceError, StillInUse};
 pub use memory::MemoryKind;
 pub use perdix_core::{
     AnyOf, Corruption, DeviceRing, Fault, MessageLayout, Mode, PAYLOAD_SIZE, RecordLayout, SLOT_SIZE,
     TypeMismatch, Typed, messages,
 };
-pub use producer::{Batch, Grant, Producer, RecordProducer, TypedGrant, Writer};
+pub use producer::{Batch, Grant, Outgoing, Producer, RecordProducer, TypedGrant, Writer};
 #[cfg(feature = "futures")]
 pub use producer::{MessageSink, Room, SinkError};
 pub use records::{ConsumeRecordsError, PushAllError, RecordError};
@@ -97,4 +103,4 @@ pub use records::{ConsumeRecordsError, PushAllError, RecordError};
 pub use shards::ShardStream;
 pub use shards::{ShardCounters, ShardError, ShardedConsumer, Shards, ShardsBuilder};
 pub use typed::ReceiveError;
-pub use wait::WaitStrategy;
+pub use wait::{Wait, WaitStrategy};

@@ -5,31 +5,35 @@ mod batch;
 mod copying;
 mod grant;
 mod large;
+mod outgoing;
 mod records;
 #[cfg(feature = "futures")]
 mod sink;
 mod typed;
+mod waiting;
 mod writer;
 
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use batch::Batch;
 pub use grant::Grant;
+pub use outgoing::Outgoing;
 use perdix_core::{Fault, PAYLOAD_SIZE, Producer as Core, Refused};
 pub use records::RecordProducer;
 #[cfg(feature = "futures")]
 pub use sink::{MessageSink, Room, SinkError};
 pub use typed::TypedGrant;
+use waiting::Waiting;
 pub use writer::Writer;
 
-use crate::buffer::Buffer;
 use crate::counters::Counters;
-use crate::error::{ProduceAllError, ProduceError};
+use crate::error::{Disconnected, ProduceAllError, ProduceError};
 use crate::shared::Shared;
 use crate::trace;
-use crate::wait::Waiter;
+use crate::wait::{Tries, Wait};
 
 /// Messages staged before [`Producer::produce_all`] publishes them: enough to spread the cost, few enough that the consumer
 /// starts early.
@@ -42,16 +46,29 @@ const PUBLISH_EVERY: u64 = 32;
 /// Calls that begin with `try_` never wait; the others wait while the ring is full, as the buffer's
 /// [`WaitStrategy`](crate::WaitStrategy) says, and can be given a time limit. Every message has a *kind*, a tag of 16 bits for
 /// the user's purposes, 0 unless given.
+///
+/// A producer that is forgotten (`std::mem::forget`) does not end the stream. When its buffer is split again, what it
+/// had published is there.
+// Aligned so that it shares no cache line with the other half.
 #[derive(Debug)]
+#[repr(align(128))]
 pub struct Producer<'a> {
+    /// Its state; parked in the buffer when it is dropped.
+    core: ManuallyDrop<Core>,
+    waiting: Waiting,
     shared: Arc<Shared>,
+    /// Tries that found the ring full.
+    tries: Tries,
     /// Borrows the buffer, and (as `Cell` is not `Sync`) keeps the half to one thread at a time.
-    borrow: PhantomData<(&'a mut Buffer, std::cell::Cell<()>)>,
+    borrow: PhantomData<(&'a mut Shared, std::cell::Cell<()>)>,
 }
 
 impl Producer<'_> {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, borrow: PhantomData }
+    /// The half of this ring with the state `core`, which nobody else has.
+    pub(crate) fn new(shared: Arc<Shared>, core: Core) -> Self {
+        let waiting = Waiting::new(shared.waits.producer, shared.consumer.get());
+        let (core, tries) = (ManuallyDrop::new(core), Tries::default());
+        Self { core, waiting, shared, tries, borrow: PhantomData }
     }
 
     /// Publishes `message` (up to 240 bytes) if a slot is free.
@@ -70,8 +87,10 @@ impl Producer<'_> {
     /// As [`try_produce`](Self::try_produce).
     #[inline]
     pub fn try_produce_kind(&mut self, kind: u16, message: &[u8]) -> Result<(), ProduceError> {
-        let core = self.core();
-        core.push(kind, 0, message).map_err(|refused| explain(refused, core, message.len(), 1))
+        match self.core().push(kind, 0, message) {
+            Ok(()) => Ok(()),
+            Err(refused) => self.send_slowly(refused, kind, message, Wait::No),
+        }
     }
 
     /// Publishes `message` (up to 240 bytes), waiting while the ring is full.
@@ -126,6 +145,25 @@ impl Producer<'_> {
     pub fn produce_or_drop_kind(&mut self, kind: u16, message: &[u8]) -> Result<bool, ProduceError> {
         let core = self.core();
         core.push_or_drop(kind, 0, message).map_err(|refused| explain(refused, core, message.len(), 1))
+    }
+
+    /// Messages dropped that no gap marker reports yet: it waits for a free slot, or for the end of the stream.
+    pub fn unreported_drops(&mut self) -> u64 {
+        self.core().gap()
+    }
+
+    /// Whether somebody may still read: `Ok` while the consumer is there.
+    ///
+    /// # Errors
+    /// [`Disconnected`] says why nobody will.
+    pub fn status(&mut self) -> Result<(), Disconnected> {
+        if self.core().consumer_gone() {
+            return Err(Disconnected::Gone);
+        }
+        match self.consumer_lost() {
+            Some(why) => Err(Disconnected::Lost { why }),
+            None => Ok(()),
+        }
     }
 
     /// Messages dropped since the consumer was last told of any: its notice waits for a free slot, or for the end of the stream.
@@ -239,14 +277,13 @@ impl Producer<'_> {
 
     /// Whether the consumer was dropped; if kernels consume, whether they have left or have ended.
     pub fn is_consumer_gone(&self) -> bool {
-        // SAFETY: this is the one producer half, and the reference ends here.
-        unsafe { self.shared.producer() }.consumer_gone() || self.consumer_lost().is_some()
+        self.core.consumer_gone() || self.consumer_lost().is_some()
     }
 
     /// Why nobody will read any more although no consumer has said so: what became of the kernels that consumed. `None` while some may
     /// read, and on a ring whose consumer is a thread.
     pub fn consumer_lost(&self) -> Option<String> {
-        self.shared.readers.lost()
+        self.waiting.lost()
     }
 
     /// Publishes `message` (up to 240 bytes) in whole words, each stored once, waiting no longer than `limit`; its number. For rings to
@@ -300,10 +337,24 @@ impl Producer<'_> {
         Counters(Arc::clone(&self.shared))
     }
 
+    /// Ends the stream; a share of the ring's memory.
+    pub(crate) fn end(self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
     #[inline(always)]
     fn core(&mut self) -> &mut Core {
-        // SAFETY: this is the one producer half, borrowed mutably for as long as the reference lives.
-        unsafe { self.shared.producer() }
+        &mut self.core
+    }
+
+    /// Makes sure of a free slot for `len` bytes, with nothing staged.
+    #[inline]
+    fn room_for(&mut self, len: usize, wait: Wait) -> Result<(), ProduceError> {
+        if len > PAYLOAD_SIZE {
+            return Err(ProduceError::TooLong { len, limit: PAYLOAD_SIZE });
+        }
+        self.core().abandon();
+        if self.core().credit() != 0 { Ok(()) } else { self.wait_for_room(1, wait) }
     }
 
     #[inline]
@@ -313,6 +364,37 @@ impl Producer<'_> {
         }
         self.core().abandon();
         if self.core().credit() != 0 { Ok(()) } else { self.wait_for(1, limit) }
+    }
+
+    /// Sends a message that was refused at first.
+    #[cold]
+    fn send_slowly(
+        &mut self,
+        refused: Refused,
+        kind: u16,
+        message: &[u8],
+        wait: Wait,
+    ) -> Result<(), ProduceError> {
+        if refused == Refused::Full {
+            self.wait_for_room(1, wait)?;
+        }
+        let core = self.core();
+        core.push(kind, 0, message).map_err(|refused| explain(refused, core, message.len(), 1))
+    }
+
+    /// Makes sure of `slots` free slots, waiting as `wait` says.
+    #[cold]
+    fn wait_for_room(&mut self, slots: u64, wait: Wait) -> Result<(), ProduceError> {
+        if wait != Wait::No {
+            return self.wait_for(slots, wait.limit());
+        }
+        let is_lost = self.tries.is_time_to_ask() && self.consumer_lost().is_some();
+        let core = self.core();
+        // What lost kernels did last is there to be seen in this look.
+        match core.ensure(slots) {
+            Err(Refused::Full) if is_lost => Err(ProduceError::ConsumerLost),
+            found => found.map_err(|refused| explain(refused, core, 0, slots)),
+        }
     }
 
     #[cold]
@@ -333,9 +415,7 @@ impl Producer<'_> {
     /// Waits until `slots` slots are free.
     #[cold]
     fn wait_for(&mut self, slots: u64, limit: Option<Duration>) -> Result<(), ProduceError> {
-        // SAFETY: this is the one producer half, and the reference ends with this call.
-        let core = unsafe { self.shared.producer() };
-        wait_for_slots(core, &self.shared, slots, limit)
+        self.waiting.wait_for(&mut self.core, slots, limit)
     }
 }
 
@@ -350,40 +430,10 @@ impl Drop for Producer<'_> {
         }
         let messages = self.core().counts().0;
         trace::produced(&self.shared.ring, messages, panicking);
-        self.shared.peer.leave(false);
-    }
-}
-
-/// Waits until `slots` slots are free.
-fn wait_for_slots(
-    core: &mut Core,
-    shared: &Shared,
-    slots: u64,
-    limit: Option<Duration>,
-) -> Result<(), ProduceError> {
-    let mut waiter = Waiter::new(shared.waits.producer, limit);
-    let mut is_lost = false;
-    loop {
-        match core.ensure(slots) {
-            Ok(()) => return Ok(()),
-            // What the kernels did last was there to be seen in this look.
-            Err(Refused::Full) if is_lost => return Err(ProduceError::ConsumerLost),
-            Err(Refused::Full) if limit == Some(Duration::ZERO) => {
-                return Err(ProduceError::TimedOut { waited: Duration::ZERO });
-            }
-            Err(Refused::Full) => {
-                waiter.pause().map_err(|waited| {
-                    trace::timed_out(core.ring(), "producer", waited);
-                    ProduceError::TimedOut { waited }
-                })?;
-                if waiter.is_time_to_look() {
-                    #[cfg(target_os = "linux")]
-                    shared.peer.watch_after_fork();
-                    is_lost = shared.readers.lost().is_some();
-                }
-            }
-            Err(other) => return Err(explain(other, core, 0, slots)),
-        }
+        // SAFETY: the half is being dropped, and nothing uses its state after this.
+        let core = unsafe { ManuallyDrop::take(&mut self.core) };
+        self.shared.park_producer(core);
+        self.waiting.leave();
     }
 }
 

@@ -196,7 +196,7 @@ mod tracing {
             let producer = ring.into_copying_producer().unwrap();
             assert!(listener.take()[0].starts_with("DEBUG attached, role: \"producer\", file: "));
             std::mem::forget(producer); // it does not end the stream, and is here still
-            consumer.consume_timeout(Duration::ZERO).unwrap_err();
+            consumer.next(Duration::ZERO).unwrap_err();
             assert_eq!(listener.take(), ["TRACE timed out, half: \"consumer\""]);
         });
     }

@@ -12,6 +12,7 @@ use perdix_core::{
 
 use super::{Consumer, Message, MessageRef, OwnedMessage};
 use crate::typed::ReceiveError;
+use crate::wait::Wait;
 
 /// Messages of one type. A message of another kind or size is an error that says what it is, and is left for `try_consume`.
 impl Consumer<'_> {
@@ -44,6 +45,51 @@ impl Consumer<'_> {
     pub fn receive<T: Typed + AnyBitPattern>(&mut self) -> Result<TypedMessage<'_, T>, ReceiveError> {
         let meta = self.wait_for_message(None)?;
         TypedMessage::take(self.core(), meta)
+    }
+
+    /// The next message as a value where it lies, waiting for it as `wait` says.
+    ///
+    /// ```
+    /// #[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    /// #[repr(C)]
+    /// struct Residual {
+    ///     step: u32,
+    ///     value: f32,
+    /// }
+    /// impl perdix_host::Typed for Residual {
+    ///     const KIND: u16 = 7;
+    /// }
+    ///
+    /// use perdix_host::Wait;
+    /// let mut buffer = perdix_host::Buffer::new(8)?;
+    /// let (mut producer, mut consumer) = buffer.split_mut();
+    /// producer.value(&Residual { step: 1, value: 0.5 }).send()?;
+    /// producer.produce(b"text")?;
+    /// assert_eq!(consumer.value::<Residual>(Wait::Forever)?.value, 0.5);
+    /// assert!(consumer.value::<Residual>(Wait::Forever).is_err());
+    /// assert_eq!(&consumer.consume()?[..], b"text"); // nothing was lost
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`ReceiveError::Stream`] as [`next`](Self::next), [`ReceiveError::Mismatch`] if the next message is
+    /// none of this type. It stays in the ring.
+    #[inline]
+    pub fn value<T: Typed + AnyBitPattern>(
+        &mut self,
+        wait: impl Into<Wait>,
+    ) -> Result<TypedMessage<'_, T>, ReceiveError> {
+        let meta = self.find(wait.into())?;
+        TypedMessage::take(self.core(), meta)
+    }
+
+    /// The next message as a copy that was checked: for types of which not all bytes are a value.
+    ///
+    /// # Errors
+    /// As [`value`](Self::value); the message was not taken.
+    pub fn value_copy<T: Typed>(&mut self, wait: impl Into<Wait>) -> Result<T, ReceiveError> {
+        let meta = self.find(wait.into())?;
+        self.take_checked(meta)
     }
 
     /// [`receive`](Self::receive), waiting no longer than `limit`.

@@ -170,7 +170,7 @@ impl Session {
     }
 
     /// What is known of the attached launches.
-    pub(crate) fn outcome(&self) -> Outcome {
+    fn outcome(&self) -> Outcome {
         match self.running() {
             Some(Ok(())) => Outcome::Running,
             Some(Err(error)) if has_ended(&error) => Outcome::Ended,
@@ -181,12 +181,12 @@ impl Session {
     }
 
     /// Whether all launches are watched: those of which nobody knows when they have ended may run for ever.
-    pub(crate) fn is_watched(&self) -> bool {
+    fn is_watched(&self) -> bool {
         !self.unwatched.load(Ordering::Acquire)
     }
 
     /// `Some(Ok)` while launches run, `Some(Err)` if one has faulted, `None` if all have ended (or none was attached).
-    pub(crate) fn running(&self) -> Option<Result<(), GpuError>> {
+    fn running(&self) -> Option<Result<(), GpuError>> {
         let _current = match self.gpu.enter_relaxed() {
             Ok(current) => current,
             Err(error) => return Some(Err(error)),
@@ -261,7 +261,7 @@ impl<T: Debug + Send + Sync> Retained for T {}
 
 /// What is known of a session's attached launches.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+enum Outcome {
     /// All have ended, if only by a fault; or there were none.
     Ended,
     /// Some run.

@@ -1,22 +1,26 @@
 //! Messages copied into memory that somebody else may be writing to.
 
-use std::time::Duration;
-
 use perdix_core::PAYLOAD_SIZE;
 
 use super::{Producer, explain};
 use crate::error::ProduceError;
+use crate::wait::Wait;
 
 impl Producer<'_> {
-    /// Publishes `message` (up to 240 bytes), waiting no longer than `limit`. Every word is written
+    /// Publishes `message` (up to 240 bytes), waiting as `wait` says. Every word is written
     /// atomically and once, and none is read again, so it is sound whatever the consumer does meanwhile.
     pub(crate) fn produce_copied(
         &mut self,
         kind: u16,
         message: &[u8],
-        limit: Option<Duration>,
+        wait: Wait,
     ) -> Result<(), ProduceError> {
-        self.reserve_within(message.len(), limit)?;
+        self.reserve_within(message.len(), wait.limit()).map_err(|error| match error {
+            ProduceError::TimedOut { .. } if wait == Wait::No => {
+                ProduceError::Full { needed: 1, capacity: self.shared.ring.capacity() }
+            }
+            other => other,
+        })?;
         self.push_copied(kind, message)
     }
 

@@ -6,6 +6,7 @@ use perdix_core::{PAYLOAD_SIZE, flags};
 
 use super::{Producer, explain};
 use crate::error::ProduceError;
+use crate::wait::Wait;
 
 /// Messages of several slots. All slots of one are published together, or none; since there is one producer, nothing comes
 /// between them.
@@ -21,7 +22,7 @@ impl Producer<'_> {
     /// # Errors
     /// [`ProduceError::TooLong`], [`ProduceError::ConsumerGone`] or [`ProduceError::Corrupt`]; nothing is published then.
     pub fn produce_large(&mut self, kind: u16, message: &[u8]) -> Result<(), ProduceError> {
-        self.large(kind, message, None)
+        self.send_large(kind, message, Wait::Forever)
     }
 
     /// [`produce_large`](Self::produce_large), waiting no longer than `limit`.
@@ -34,7 +35,7 @@ impl Producer<'_> {
         message: &[u8],
         limit: Duration,
     ) -> Result<(), ProduceError> {
-        self.large(kind, message, Some(limit))
+        self.send_large(kind, message, limit.into())
     }
 
     /// [`produce_large`](Self::produce_large) without waiting.
@@ -42,21 +43,17 @@ impl Producer<'_> {
     /// # Errors
     /// As [`produce_large`](Self::produce_large), and [`ProduceError::Full`].
     pub fn try_produce_large(&mut self, kind: u16, message: &[u8]) -> Result<(), ProduceError> {
-        self.large(kind, message, Some(Duration::ZERO)).map_err(|error| match error {
-            ProduceError::TimedOut { .. } => {
-                ProduceError::Full { needed: slots_of(message.len()), capacity: self.shared.ring.capacity() }
-            }
-            other => other,
-        })
+        self.send_large(kind, message, Wait::No)
     }
 
-    fn large(&mut self, kind: u16, message: &[u8], limit: Option<Duration>) -> Result<(), ProduceError> {
+    /// [`Outgoing::send_large`](super::Outgoing::send_large).
+    pub(super) fn send_large(&mut self, kind: u16, message: &[u8], wait: Wait) -> Result<(), ProduceError> {
         let (len, most) = (message.len(), self.large_limit());
         if len > most {
             return Err(ProduceError::TooLong { len, limit: most });
         }
         self.core().abandon();
-        self.wait_for(slots_of(len), limit)?;
+        self.wait_for_room(slots_of(len), wait)?;
         let core = self.core();
         let (rest, last) = message.split_at(len.saturating_sub(1) / PAYLOAD_SIZE * PAYLOAD_SIZE);
         let parts = rest.chunks(PAYLOAD_SIZE).map(|part| (flags::MORE, part)).chain([(0, last)]);

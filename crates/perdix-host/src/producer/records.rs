@@ -8,23 +8,20 @@ use std::time::Duration;
 use bytemuck::NoUninit;
 use perdix_core::{PAYLOAD_SIZE, Producer as Core, RecordLayout};
 
-use super::{Producer, wait_for_slots};
+use super::{Producer, Waiting};
 use crate::error::ProduceError;
 use crate::records::PushAllError;
-use crate::shared::Shared;
 
 impl Producer<'_> {
     /// Sends records of type `T` as messages of this kind, as many to a slot as fit 240 bytes: see [`RecordProducer`].
     ///
     /// A type of more than 240 bytes, of none, or with an alignment above 16 does not compile.
     pub fn records<T: NoUninit>(&mut self, kind: u16) -> RecordProducer<'_, T> {
-        let shared: &Shared = &self.shared;
-        // SAFETY: this is the one producer half, borrowed mutably for as long as the reference lives.
-        let core = unsafe { shared.producer() };
+        let Self { core, waiting, .. } = self;
         core.abandon();
         RecordProducer {
             core,
-            shared,
+            waiting,
             kind,
             filled: 0,
             last: 0,
@@ -65,7 +62,7 @@ impl Producer<'_> {
 #[must_use = "it sends nothing by itself"]
 pub struct RecordProducer<'p, T: NoUninit> {
     core: &'p mut Core,
-    shared: &'p Shared,
+    waiting: &'p Waiting,
     kind: u16,
     /// Records gathered for the open slot.
     filled: usize,
@@ -205,7 +202,7 @@ impl<T: NoUninit> RecordProducer<'_, T> {
     #[inline(always)]
     fn open(&mut self, limit: Option<Duration>) -> Result<(), ProduceError> {
         if self.core.credit() == 0 {
-            wait_for_slots(self.core, self.shared, 1, limit)?;
+            self.waiting.wait_for(self.core, 1, limit)?;
         }
         self.last = Self::PER_SLOT - 1;
         Ok(())

@@ -10,6 +10,7 @@ use perdix_core::{MessageLayout, Typed};
 
 use super::{Grant, Producer, explain};
 use crate::error::ProduceError;
+use crate::wait::Wait;
 
 /// Values of a type as messages of its kind. A type that does not fit a slot does not compile.
 impl Producer<'_> {
@@ -82,6 +83,37 @@ impl Producer<'_> {
         Ok(TypedGrant::new(self.reserve(MessageLayout::<T>::SIZE)?))
     }
 
+    /// Reserves the next slot for a value that is made in place.
+    ///
+    /// ```
+    /// # #[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    /// # #[repr(C)]
+    /// # struct Row([f32; 60]);
+    /// # impl perdix_host::Typed for Row {
+    /// #     const KIND: u16 = 3;
+    /// # }
+    /// use perdix_host::Wait;
+    /// let mut buffer = perdix_host::Buffer::new(8)?;
+    /// let (mut producer, mut consumer) = buffer.split_mut();
+    /// let mut row = producer.reserve_value::<Row>(Wait::Forever)?;
+    /// row.0.fill(0.5);
+    /// row.commit();
+    /// assert_eq!(consumer.value::<Row>(Wait::No)?.0[59], 0.5);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`reserve`](Self::reserve).
+    #[inline]
+    pub fn reserve_value<T: Typed + AnyBitPattern>(
+        &mut self,
+        wait: impl Into<Wait>,
+    ) -> Result<TypedGrant<'_, T>, ProduceError> {
+        let len = MessageLayout::<T>::SIZE;
+        self.room_for(len, wait.into())?;
+        Ok(TypedGrant::new(Grant::new(self.core(), len)))
+    }
+
     /// [`reserve_as`](Self::reserve_as), if a slot is free.
     ///
     /// # Errors
@@ -143,7 +175,7 @@ impl<T: Typed + AnyBitPattern + fmt::Debug> fmt::Debug for TypedGrant<'_, T> {
 
 /// The kind of a type that is known to fit a slot.
 #[inline(always)]
-const fn kind_of<T: Typed>() -> u16 {
+pub(super) const fn kind_of<T: Typed>() -> u16 {
     const { assert!(MessageLayout::<T>::SIZE <= perdix_core::PAYLOAD_SIZE) };
     T::KIND
 }

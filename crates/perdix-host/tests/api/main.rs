@@ -9,6 +9,7 @@ mod consume;
 mod gaps;
 mod gone;
 mod limits;
+mod options;
 mod produce;
 mod resplit;
 
