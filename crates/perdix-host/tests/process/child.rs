@@ -198,6 +198,7 @@ fn child_process() {
                 say(directory.path().display());
             }
         }
+        ["refused"] => say(Directory::all_of_user().unwrap_err()),
         // Makes a ring, or opens one, wherever this user's rings are.
         ["make", name] => {
             // SAFETY: nobody else has a ring of this name.
