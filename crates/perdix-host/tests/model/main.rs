@@ -43,7 +43,7 @@ pub(crate) fn run(plan: Plan) {
 fn session(buffer: &mut Buffer, queue: &mut Queue, ops: &mut impl Iterator<Item = Op>) -> bool {
     let (mut producer, mut consumer) = buffer.split_mut();
     queue.split();
-    assert!(!producer.is_consumer_gone());
+    assert!(producer.status().is_ok());
     consume::run(&mut producer, &mut consumer, queue, ops::Take::Status);
     for op in ops {
         match op {
@@ -69,7 +69,7 @@ fn session(buffer: &mut Buffer, queue: &mut Queue, ops: &mut impl Iterator<Item 
             Op::Leave(make) => {
                 drop(consumer);
                 queue.settle();
-                assert!(producer.is_consumer_gone());
+                assert!(producer.status().is_err());
                 queue.gone = true;
                 for make in make {
                     produce::run(&mut producer, queue, make);
