@@ -75,7 +75,7 @@ fn an_idle_consumer_releases_at_once() {
         |consumer: &mut Consumer<'_>| assert_eq!(consumer.status(), Ok(())),
         |consumer: &mut Consumer<'_>| assert_eq!(consumer.drain(|_| ()), Ok(0)),
         |consumer: &mut Consumer<'_>| {
-            assert_eq!(consumer.large(&mut Vec::new(), Wait::No), Err(perdix_host::ConsumeError::Empty))
+            assert_eq!(consumer.large(&mut Vec::new(), Wait::No), Err(perdix_host::ConsumeError::Empty));
         },
         |consumer: &mut Consumer<'_>| assert!(consumer.next(std::time::Duration::ZERO).is_err()),
     ] {
