@@ -150,7 +150,7 @@ impl<'a> Client<'a> {
             return Err(CallError::TooMany { limit: self.window.limit() });
         }
         let id = if self.whole_words {
-            self.requests.produce_words(kind, request, self.limit)
+            self.requests.produce_copied(kind, request, self.limit.into())
         } else {
             self.requests.produce_numbered(kind, request, self.limit)
         }?;

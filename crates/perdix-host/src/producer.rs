@@ -1,6 +1,7 @@
 //! The CPU producer.
 
 mod batch;
+mod copying;
 mod grant;
 mod large;
 mod outgoing;
@@ -179,30 +180,7 @@ impl Producer<'_> {
         core.credit() as usize
     }
 
-    /// Publishes `message` (up to 240 bytes) in whole words, each stored once, waiting no longer than `limit`; its number. For rings to
-    /// which nothing is written in place.
-    #[cfg_attr(not(feature = "cuda"), allow(dead_code))] // only kernels can do with less than a published order
-    pub(crate) fn produce_words(
-        &mut self,
-        kind: u16,
-        message: &[u8],
-        limit: Duration,
-    ) -> Result<u64, ProduceError> {
-        self.room_for(message.len(), limit.into())?;
-        let core = self.core();
-        let number = core.head();
-        let word = |i: usize| {
-            let bytes = message.get(8 * i..).unwrap_or_default();
-            let mut word = [0; 8];
-            word.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-            u64::from_le_bytes(word)
-        };
-        core.push_pairs(kind, 0, message.len(), |pair| [word(2 * pair), word(2 * pair + 1)])
-            .map_err(|refused| explain(refused, core, message.len(), 1))?;
-        Ok(number)
-    }
-
-    /// [`produce_kind`](Self::produce_kind), waiting no longer than `limit`; the message's number.
+    /// Publishes `message` with a kind, waiting no longer than `limit`; its number.
     pub(crate) fn produce_numbered(
         &mut self,
         kind: u16,
@@ -333,6 +311,8 @@ fn wait_for_slots(
                     ProduceError::TimedOut { waited }
                 })?;
                 if waiter.is_time_to_look() {
+                    #[cfg(target_os = "linux")]
+                    shared.peer.watch_after_fork();
                     is_lost = shared.readers.lost().is_some();
                 }
             }

@@ -27,6 +27,15 @@ impl Peer {
         if self.is_process { self.lock().as_ref()?.lost() } else { None }
     }
 
+    /// Looks for the consumer where nobody else does: [`Role::watch_after_fork`].
+    pub(crate) fn watch_after_fork(&self) {
+        if self.is_process {
+            if let Some(role) = self.lock().as_ref() {
+                role.watch_after_fork();
+            }
+        }
+    }
+
     /// Whether the producer is known to be a core of this machine; `None` if that was settled when the ring was made.
     pub(crate) fn produced_by_core(&self) -> Option<bool> {
         if self.is_process { self.lock().as_ref().map(Role::produced_by_core) } else { None }

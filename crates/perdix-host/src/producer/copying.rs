@@ -1,0 +1,53 @@
+//! Messages copied into memory that somebody else may be writing to.
+
+use perdix_core::PAYLOAD_SIZE;
+
+use super::{Producer, explain};
+use crate::error::ProduceError;
+use crate::wait::Wait;
+
+impl Producer<'_> {
+    /// Publishes `message` (up to 240 bytes), waiting as `wait` says; its number. Every word is written
+    /// atomically and once, and none is read again, so it is sound whatever the consumer does meanwhile.
+    pub(crate) fn produce_copied(
+        &mut self,
+        kind: u16,
+        message: &[u8],
+        wait: Wait,
+    ) -> Result<u64, ProduceError> {
+        self.room_for(message.len(), wait)?;
+        self.push_copied(kind, message)
+    }
+
+    /// The same if a slot is free; else the message is dropped and counted. Whether it was published.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code))] // rings between processes are Linux's
+    pub(crate) fn produce_copied_or_drop(&mut self, kind: u16, message: &[u8]) -> Result<bool, ProduceError> {
+        if message.len() > PAYLOAD_SIZE {
+            return Err(ProduceError::TooLong { len: message.len(), limit: PAYLOAD_SIZE });
+        }
+        let core = self.core();
+        let room = core.room_or_drop().map_err(|refused| explain(refused, core, message.len(), 1))?;
+        if room {
+            self.push_copied(kind, message)?;
+        }
+        Ok(room)
+    }
+
+    fn push_copied(&mut self, kind: u16, message: &[u8]) -> Result<u64, ProduceError> {
+        let core = self.core();
+        let number = core.head();
+        core.push_pairs(kind, 0, message.len(), |pair| {
+            [word(message, 2 * pair), word(message, 2 * pair + 1)]
+        })
+        .map_err(|refused| explain(refused, core, message.len(), 1))?;
+        Ok(number)
+    }
+}
+
+/// The bytes of a message that stand in payload word `at`, filled up with zeros.
+fn word(message: &[u8], at: usize) -> u64 {
+    let mut word = [0; 8];
+    let bytes = message.get(8 * at..).unwrap_or_default();
+    word.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
+    u64::from_ne_bytes(word)
+}
