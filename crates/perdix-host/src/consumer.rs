@@ -14,6 +14,7 @@ mod stream;
 mod typed;
 
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,14 +23,14 @@ pub use iter::{IntoMessages, Messages};
 pub use large::Large;
 pub use message::{Message, MessageRef, OwnedMessage};
 use perdix_core::{Consumer as Core, Corruption, Meta, Poll};
-pub(crate) use reader::Progress;
 pub use reader::Reader;
 pub use records::RecordBatch;
 #[cfg(feature = "futures")]
 pub use stream::{MessageStream, Ready};
 pub use typed::TypedMessage;
 
-use crate::buffer::Buffer;
+use crate::cores::ReadPosition;
+use crate::counterpart::Counterpart;
 use crate::counters::Counters;
 use crate::error::ConsumeError;
 use crate::shared::Shared;
@@ -50,18 +51,34 @@ use crate::wait::{Tries, Wait, Waiter};
 /// Every call that takes a [`Wait`] says there whether and how long it waits while the ring is empty; how it
 /// waits is the buffer's [`WaitStrategy`](crate::WaitStrategy). Messages come in the order in which they were
 /// produced, each exactly once.
+///
+/// A consumer that is forgotten (`std::mem::forget`) does not tell the producer. When its buffer is split again, what it had taken and
+/// not handed back by then may come again: see [`Builder::release_every`](crate::Builder::release_every).
+// Aligned so that it shares no cache line with the other half.
 #[derive(Debug)]
+#[repr(align(128))]
 pub struct Consumer<'a> {
+    /// Its state; parked in the buffer when it is dropped.
+    core: ManuallyDrop<Core>,
+    /// What readers have read of the next message.
+    read: ReadPosition,
+    /// Who produces.
+    producer: Arc<dyn Counterpart>,
     shared: Arc<Shared>,
     /// Tries that found the ring empty.
     tries: Tries,
     /// Borrows the buffer, and (as `Cell` is not `Sync`) keeps the half to one thread at a time.
-    borrow: PhantomData<(&'a mut Buffer, std::cell::Cell<()>)>,
+    borrow: PhantomData<(&'a mut Shared, std::cell::Cell<()>)>,
 }
 
 impl<'a> Consumer<'a> {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, tries: Tries::default(), borrow: PhantomData }
+    /// The half of this ring with the state `core`, which nobody else has.
+    pub(crate) fn new(shared: Arc<Shared>, core: Core, read: ReadPosition) -> Self {
+        let producer = shared.producer.get();
+        let (core, tries) = (ManuallyDrop::new(core), Tries::default());
+        let mut half = Self { core, read, producer, shared, tries, borrow: PhantomData };
+        half.learn_producer();
+        half
     }
 
     /// The next message, if it is there.
@@ -262,8 +279,17 @@ impl<'a> Consumer<'a> {
 
     #[inline(always)]
     pub(crate) fn core(&mut self) -> &mut Core {
-        // SAFETY: this is the one consumer half, borrowed mutably for as long as the reference lives.
-        unsafe { self.shared.consumer() }
+        &mut self.core
+    }
+
+    /// Leaves; a share of the ring's memory.
+    pub(crate) fn end_reading(self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
+    /// Tells the protocol whether a core produces. Another process may not have taken its role before.
+    pub(crate) fn learn_producer(&mut self) {
+        self.core.set_cpu_producer(self.producer.is_core());
     }
 
     /// Looks for the next message; no guard exists now, so an idle look releases what forgotten guards held.
@@ -308,10 +334,7 @@ impl<'a> Consumer<'a> {
 
     #[inline(never)]
     fn wait_long(&mut self, limit: Option<Duration>) -> Result<Meta, ConsumeError> {
-        if let Some(is_core) = self.shared.peer.produced_by_core() {
-            // Who produces may not have been known yet.
-            self.core().set_cpu_producer(is_core);
-        }
+        self.learn_producer();
         let run = self.core().begin_wait();
         let mut waiter = Waiter::after_run(self.shared.waits.consumer, limit, run);
         loop {
@@ -354,12 +377,12 @@ impl<'a> Consumer<'a> {
         }
     }
 
-    /// Asks what has become of the kernels or the process that produce, if any do. Nothing is lost if they have ended: whatever they published
-    /// is visible then, so one more look decides.
+    /// Asks what has become of whoever produces: every wait does so here. Nothing is lost if it is no more: whatever
+    /// it published is visible then, so one more look decides.
     #[cold]
     fn check_producer(&mut self) -> Result<(), ConsumeError> {
-        let Some(why) = self.shared.producer_lost() else { return Ok(()) };
-        match self.poll()? {
+        let Some(why) = self.producer.lost() else { return Ok(()) };
+        match self.look_to_the_end()? {
             Poll::Ready(_) => Ok(()),
             Poll::Ended => Err(self.end()),
             Poll::Gap(_) => self.gap(),
@@ -374,6 +397,20 @@ impl<'a> Consumer<'a> {
             },
         }
     }
+
+    /// Polls until nothing is found at one place: a poll that passes over a marker of no gap finds nothing, and the next message
+    /// may be behind it. No further than a ring full, whatever the memory says.
+    fn look_to_the_end(&mut self) -> Result<Poll, Corruption> {
+        let mut found = Poll::Empty;
+        for _ in 0..=self.capacity() {
+            let before = self.position();
+            found = self.poll()?;
+            if !matches!(found, Poll::Empty) || self.position() == before {
+                break;
+            }
+        }
+        Ok(found)
+    }
 }
 
 impl Drop for Consumer<'_> {
@@ -384,8 +421,11 @@ impl Drop for Consumer<'_> {
         };
         let messages = self.core().taken().0;
         trace::left(&self.shared.ring, messages);
-        let over = self.shared.peer.is_process && self.status().is_err_and(is_over);
+        let over = self.producer.is_elsewhere() && self.status().is_err_and(is_over);
         self.core().leave();
-        self.shared.peer.leave(over);
+        // SAFETY: the half is being dropped, and nothing uses its state after this.
+        let core = unsafe { ManuallyDrop::take(&mut self.core) };
+        self.shared.park_consumer(core, self.read);
+        self.producer.leave(over);
     }
 }

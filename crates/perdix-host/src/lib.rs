@@ -49,18 +49,21 @@
 mod buffer;
 mod builder;
 mod client;
+mod close;
 mod consumer;
+mod cores;
+mod counterpart;
 mod counters;
 #[cfg(feature = "cuda")]
 pub mod cuda;
 mod emulated;
 mod error;
 pub mod events;
-mod liveness;
+#[cfg(any(feature = "futures", feature = "metrics"))]
+mod fork;
 mod memory;
 #[cfg(feature = "metrics")]
 pub mod metrics;
-mod peer;
 #[cfg(feature = "futures")]
 pub mod poller;
 #[cfg(target_os = "linux")]
@@ -76,6 +79,9 @@ mod wait;
 pub use buffer::Buffer;
 pub use builder::Builder;
 pub use client::{CallError, Client, Request, Response};
+pub use close::CloseError;
+#[cfg(feature = "futures")]
+pub use close::Closing;
 pub use consumer::{
     Consumer, IntoMessages, Large, Message, MessageBatch, MessageRef, Messages, OwnedMessage, Reader,
     RecordBatch, TypedMessage,
@@ -84,7 +90,7 @@ pub use consumer::{
 pub use consumer::{MessageStream, Ready};
 pub use counters::{Counters, Snapshot};
 pub use emulated::{EmulatedProducer, LaneFault};
-pub use error::{ConsumeError, CreateError, Disconnected, ProduceAllError, ProduceError};
+pub use error::{ConsumeError, CreateError, Disconnected, ProduceAllError, ProduceError, StillInUse};
 pub use memory::MemoryKind;
 pub use perdix_core::{
     AnyOf, Corruption, DeviceRing, Fault, MessageLayout, Mode, PAYLOAD_SIZE, RecordLayout, SLOT_SIZE,

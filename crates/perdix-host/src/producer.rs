@@ -9,9 +9,11 @@ mod records;
 #[cfg(feature = "futures")]
 mod sink;
 mod typed;
+mod waiting;
 mod writer;
 
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,14 +25,14 @@ pub use records::RecordProducer;
 #[cfg(feature = "futures")]
 pub use sink::{MessageSink, Room, SinkError};
 pub use typed::TypedGrant;
+use waiting::Waiting;
 pub use writer::Writer;
 
-use crate::buffer::Buffer;
 use crate::counters::Counters;
 use crate::error::{Disconnected, ProduceAllError, ProduceError};
 use crate::shared::Shared;
 use crate::trace;
-use crate::wait::{Tries, Wait, Waiter};
+use crate::wait::Wait;
 
 /// Messages staged before [`Producer::produce_all`] publishes them: enough to spread the cost, few enough that the consumer
 /// starts early.
@@ -52,18 +54,26 @@ const PUBLISH_EVERY: u64 = 32;
 /// Every call that takes a [`Wait`] says there whether and how long it waits while the ring is full; how it
 /// waits is the buffer's [`WaitStrategy`](crate::WaitStrategy). Every message has a *kind*, a tag of 16 bits
 /// for the user's purposes, 0 unless given.
+///
+/// A producer that is forgotten (`std::mem::forget`) does not end the stream. When its buffer is split again, what it
+/// had published is there.
+// Aligned so that it shares no cache line with the other half.
 #[derive(Debug)]
+#[repr(align(128))]
 pub struct Producer<'a> {
+    /// Its state; parked in the buffer when it is dropped.
+    core: ManuallyDrop<Core>,
+    waiting: Waiting,
     shared: Arc<Shared>,
-    /// Tries that found the ring full.
-    tries: Tries,
     /// Borrows the buffer, and (as `Cell` is not `Sync`) keeps the half to one thread at a time.
-    borrow: PhantomData<(&'a mut Buffer, std::cell::Cell<()>)>,
+    borrow: PhantomData<(&'a mut Shared, std::cell::Cell<()>)>,
 }
 
 impl Producer<'_> {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, tries: Tries::default(), borrow: PhantomData }
+    /// The half of this ring with the state `core`, which nobody else has.
+    pub(crate) fn new(shared: Arc<Shared>, core: Core) -> Self {
+        let waiting = Waiting::new(shared.waits.producer, shared.consumer.get());
+        Self { core: ManuallyDrop::new(core), waiting, shared, borrow: PhantomData }
     }
 
     /// Publishes `message` (up to 240 bytes) if a slot is free.
@@ -99,11 +109,10 @@ impl Producer<'_> {
     /// # Errors
     /// [`Disconnected`] says why nobody will.
     pub fn status(&self) -> Result<(), Disconnected> {
-        // SAFETY: this is the one producer half, and the reference ends here.
-        if unsafe { self.shared.producer() }.consumer_gone() {
+        if self.core.consumer_gone() {
             return Err(Disconnected::Gone);
         }
-        match self.shared.readers.lost() {
+        match self.waiting.lost() {
             Some(why) => Err(Disconnected::Lost { why }),
             None => Ok(()),
         }
@@ -125,7 +134,7 @@ impl Producer<'_> {
             while let Err(refused) = self.core().stage(0, 0, message) {
                 sent += self.core().publish();
                 let waited = match refused {
-                    Refused::Full => self.wait_for(1, None),
+                    Refused::Full => self.wait_for(1, Wait::Forever),
                     other => Err(explain(other, self.core(), message.len(), 1)),
                 };
                 waited.map_err(|source| ProduceAllError { sent, source })?;
@@ -162,7 +171,7 @@ impl Producer<'_> {
         // free slot will do, and is not counted as a full ring.
         if core.credit() < most {
             if let Err(refused) = core.renew(1) {
-                self.room_after(refused, 1, wait.into())?;
+                self.waiting.wait_after(refused, &mut self.core, wait.into())?;
             }
         }
         let core = self.core();
@@ -208,10 +217,14 @@ impl Producer<'_> {
         Counters(Arc::clone(&self.shared))
     }
 
+    /// Ends the stream; a share of the ring's memory.
+    pub(crate) fn end(self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
     #[inline(always)]
     fn core(&mut self) -> &mut Core {
-        // SAFETY: this is the one producer half, borrowed mutably for as long as the reference lives.
-        unsafe { self.shared.producer() }
+        &mut self.core
     }
 
     /// Makes sure of a free slot for `len` bytes, with nothing staged.
@@ -221,55 +234,13 @@ impl Producer<'_> {
             return Err(ProduceError::TooLong { len, limit: PAYLOAD_SIZE });
         }
         self.core().abandon();
-        if self.core().credit() != 0 { Ok(()) } else { self.wait_for_room(1, wait) }
-    }
-
-    /// Sends a message that was refused at first.
-    #[cold]
-    fn send_slowly(
-        &mut self,
-        refused: Refused,
-        kind: u16,
-        message: &[u8],
-        wait: Wait,
-    ) -> Result<(), ProduceError> {
-        self.room_after(refused, 1, wait)?;
-        let core = self.core();
-        core.push(kind, 0, message).map_err(|refused| explain(refused, core, message.len(), 1))
-    }
-
-    /// Makes sure of `slots` free slots after a first look was `refused`, waiting as `wait` says.
-    #[cold]
-    fn room_after(&mut self, refused: Refused, slots: u64, wait: Wait) -> Result<(), ProduceError> {
-        match refused {
-            Refused::Full => self.wait_for_room(slots, wait),
-            // The length is checked by the caller's next attempt, which knows it.
-            Refused::TooLong => Ok(()),
-            other => Err(explain(other, self.core(), 0, slots)),
-        }
+        if self.core().credit() != 0 { Ok(()) } else { self.wait_for(1, wait) }
     }
 
     /// Makes sure of `slots` free slots, waiting as `wait` says.
     #[cold]
-    fn wait_for_room(&mut self, slots: u64, wait: Wait) -> Result<(), ProduceError> {
-        if wait != Wait::No {
-            return self.wait_for(slots, wait.limit());
-        }
-        let is_lost = self.tries.is_time_to_ask() && self.shared.readers.lost().is_some();
-        let core = self.core();
-        // What lost kernels did last is there to be seen in this look.
-        match core.ensure(slots) {
-            Err(Refused::Full) if is_lost => Err(ProduceError::ConsumerLost),
-            found => found.map_err(|refused| explain(refused, core, 0, slots)),
-        }
-    }
-
-    /// Waits until `slots` slots are free.
-    #[cold]
-    fn wait_for(&mut self, slots: u64, limit: Option<Duration>) -> Result<(), ProduceError> {
-        // SAFETY: this is the one producer half, and the reference ends with this call.
-        let core = unsafe { self.shared.producer() };
-        wait_for_slots(core, &self.shared, slots, limit)
+    fn wait_for(&mut self, slots: u64, wait: Wait) -> Result<(), ProduceError> {
+        self.waiting.wait_for(&mut self.core, slots, wait)
     }
 }
 
@@ -284,40 +255,10 @@ impl Drop for Producer<'_> {
         }
         let messages = self.core().counts().0;
         trace::produced(&self.shared.ring, messages, panicking);
-        self.shared.peer.leave(false);
-    }
-}
-
-/// Waits until `slots` slots are free.
-fn wait_for_slots(
-    core: &mut Core,
-    shared: &Shared,
-    slots: u64,
-    limit: Option<Duration>,
-) -> Result<(), ProduceError> {
-    let mut waiter = Waiter::new(shared.waits.producer, limit);
-    let mut is_lost = false;
-    loop {
-        match core.ensure(slots) {
-            Ok(()) => return Ok(()),
-            // What the kernels did last was there to be seen in this look.
-            Err(Refused::Full) if is_lost => return Err(ProduceError::ConsumerLost),
-            Err(Refused::Full) if limit == Some(Duration::ZERO) => {
-                return Err(ProduceError::TimedOut { waited: Duration::ZERO });
-            }
-            Err(Refused::Full) => {
-                waiter.pause().map_err(|waited| {
-                    trace::timed_out(core.ring(), "producer", waited);
-                    ProduceError::TimedOut { waited }
-                })?;
-                if waiter.is_time_to_look() {
-                    #[cfg(target_os = "linux")]
-                    shared.peer.watch_after_fork();
-                    is_lost = shared.readers.lost().is_some();
-                }
-            }
-            Err(other) => return Err(explain(other, core, 0, slots)),
-        }
+        // SAFETY: the half is being dropped, and nothing uses its state after this.
+        let core = unsafe { ManuallyDrop::take(&mut self.core) };
+        self.shared.park_producer(core);
+        self.waiting.leave();
     }
 }
 

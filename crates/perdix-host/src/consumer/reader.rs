@@ -3,12 +3,11 @@
 use std::borrow::BorrowMut;
 use std::io::{self, BufRead, Read};
 use std::marker::PhantomData;
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
 
 use perdix_core::Meta;
 
 use super::{Consumer, MessageRef};
+use crate::cores::ReadPosition;
 use crate::error::ConsumeError;
 use crate::wait::Wait;
 
@@ -53,13 +52,6 @@ pub struct Reader<'a, C = Consumer<'a>> {
     ring: PhantomData<Consumer<'a>>,
 }
 
-/// How far into which message readers have come: the consumer's own, kept with its other state.
-#[derive(Debug, Default)]
-pub(crate) struct Progress {
-    message: AtomicU64,
-    bytes: AtomicUsize,
-}
-
 impl<'a> Consumer<'a> {
     /// The stream as bytes.
     pub fn reader(&mut self) -> Reader<'a, &mut Self> {
@@ -100,9 +92,7 @@ impl<'a> Consumer<'a> {
 
     fn bytes_read(&mut self) -> usize {
         let message = self.position();
-        let progress = &self.shared.progress;
-        // Relaxed: one consumer half alone uses it, and a half that changes threads is synchronised by that.
-        if progress.message.load(Relaxed) == message { progress.bytes.load(Relaxed) } else { 0 }
+        if self.read.message == message { self.read.bytes } else { 0 }
     }
 
     fn has_rest(&mut self, meta: Meta) -> bool {
@@ -130,9 +120,7 @@ impl<'a> Consumer<'a> {
     fn advance(&mut self, count: usize, lent: usize) {
         let bytes = self.bytes_read() + count;
         if count < lent {
-            let message = self.position();
-            self.shared.progress.message.store(message, Relaxed);
-            self.shared.progress.bytes.store(bytes, Relaxed);
+            self.read = ReadPosition { message: self.position(), bytes };
         } else {
             let core = self.core();
             core.take(1, bytes as u64);

@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 
 use super::driver::{self, Code, NO_DEVICE, OUT_OF_MEMORY, SUCCESS};
+use crate::error::StillInUse;
 
 /// Why a GPU operation failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -87,6 +88,9 @@ pub enum GpuError {
     /// The kernels attached to a ring have not ended in time.
     #[error("the kernels attached to the ring still run after {0:?}")]
     StillRunning(std::time::Duration),
+    /// The buffer cannot be split: kernels of an earlier split may still use it.
+    #[error(transparent)]
+    StillInUse(#[from] StillInUse),
 }
 
 /// The error of a driver call, if it is one.

@@ -11,30 +11,31 @@ use super::attach::target::Target;
 use super::attach::{LaunchTarget, around};
 use super::error::GpuError;
 use super::gpu::Gpu;
+use super::memory::Mapped;
 use super::session::Session;
 use super::stream::Stream;
 use crate::buffer::Buffer;
 use crate::consumer::Consumer;
 use crate::counters::Counters;
-use crate::emulated::DEFAULT_LIMIT;
-use crate::memory::Region;
 use crate::shared::Shared;
+use crate::wait::DEVICE_LIMIT;
 
 impl Buffer {
     /// The two halves, the producer being kernels: borrowed. Messages that are still in the ring come first.
     ///
     /// # Errors
-    /// [`GpuError::NotReachable`] if the ring lies in heap memory, [`GpuError::Driver`].
+    /// [`GpuError::NotReachable`] if the ring lies in heap memory, [`GpuError::Driver`]; [`GpuError::StillInUse`] if kernels of an
+    /// earlier split may still run, after waiting for them as [`split_mut`](Self::split_mut) does.
     pub fn split_gpu(&mut self) -> Result<(DeviceProducer<'_>, Consumer<'_>), GpuError> {
-        Ok((DeviceProducer::new(self, None)?, Consumer::new(Arc::clone(&self.shared))))
+        DeviceProducer::split(self, None)
     }
 
     /// The two halves, the producer being kernels: owned, to move into threads.
     ///
     /// # Errors
     /// As [`split_gpu`](Self::split_gpu).
-    pub fn into_gpu(self) -> Result<(DeviceProducer<'static>, Consumer<'static>), GpuError> {
-        Ok((DeviceProducer::new(&self, None)?, Consumer::new(Arc::clone(&self.shared))))
+    pub fn into_gpu(mut self) -> Result<(DeviceProducer<'static>, Consumer<'static>), GpuError> {
+        DeviceProducer::split(&mut self, None)
     }
 }
 
@@ -48,27 +49,41 @@ pub struct DeviceProducer<'a> {
     gpu: Gpu,
     stream: Arc<Stream>,
     ring: DeviceRing,
-    borrow: PhantomData<&'a mut Buffer>,
+    borrow: PhantomData<&'a mut Shared>,
 }
 
 impl DeviceProducer<'_> {
-    /// The host's end of a buffer that is borrowed mutably or owned. Its kernels go to `stream`, or to a new one.
-    pub(super) fn new(buffer: &Buffer, stream: Option<&Arc<Stream>>) -> Result<Self, GpuError> {
+    /// Both ends of a buffer. The kernels go to `stream`, or to a new one.
+    pub(super) fn split<'a>(
+        buffer: &mut Buffer,
+        stream: Option<&Arc<Stream>>,
+    ) -> Result<(DeviceProducer<'a>, Consumer<'a>), GpuError> {
+        let memory = buffer.shared.memory().and_then(|memory| memory.downcast_ref::<Mapped>());
+        let memory = memory.ok_or(GpuError::NotReachable)?;
+        let (gpu, device) = (memory.gpu().clone(), memory.device_ptr());
+        let stream = Stream::shared(&gpu, stream)?;
+        let (state, consumer, read) = buffer.open()?.into_device();
         let shared = &buffer.shared;
-        let Some(Region::Gpu(memory)) = shared.memory() else { return Err(GpuError::NotReachable) };
-        let gpu = memory.gpu().clone();
-        let session = Arc::new(Session::new(&gpu, buffer.device_state())?);
-        Self::begin(shared, &gpu, memory.device_ptr(), session, stream)
+        let session = match Session::new(&gpu, state) {
+            Ok(session) => Arc::new(session),
+            Err(error) => {
+                shared.park_consumer(consumer, read);
+                return Err(error);
+            }
+        };
+        shared.producer.set(Arc::<Session>::clone(&session));
+        let consumer = Consumer::new(Arc::clone(shared), consumer, read);
+        Ok((DeviceProducer::new(shared, &gpu, device, session, stream), consumer))
     }
 
     /// The host's end of a ring at `device`, whose producers have this session.
-    pub(crate) fn begin(
+    pub(crate) fn new(
         shared: &Arc<Shared>,
         gpu: &Gpu,
         device: CUdeviceptr,
         session: Arc<Session>,
-        stream: Option<&Arc<Stream>>,
-    ) -> Result<Self, GpuError> {
+        stream: Arc<Stream>,
+    ) -> Self {
         let config = shared.ring.config();
         let ring = DeviceRing {
             memory: device as *mut u8,
@@ -76,14 +91,9 @@ impl DeviceProducer<'_> {
             capacity: config.capacity,
             mode: config.mode as u64,
             start: config.start,
-            limit_ns: DEFAULT_LIMIT.as_nanos() as u64,
+            limit_ns: DEVICE_LIMIT.as_nanos() as u64,
         };
-        let stream = match stream {
-            Some(stream) => Arc::clone(stream),
-            None => Arc::new(Stream::new(gpu)?),
-        };
-        shared.liveness.attach(Arc::clone(&session));
-        Ok(Self { shared: Arc::clone(shared), session, gpu: gpu.clone(), stream, ring, borrow: PhantomData })
+        Self { shared: Arc::clone(shared), session, gpu: gpu.clone(), stream, ring, borrow: PhantomData }
     }
 
     /// What kernels get: pass it by value.

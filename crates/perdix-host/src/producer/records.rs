@@ -7,19 +7,21 @@ use std::mem::MaybeUninit;
 use bytemuck::NoUninit;
 use perdix_core::{PAYLOAD_SIZE, Producer as Core, RecordLayout};
 
-use super::Producer;
+use super::{Producer, Waiting};
 use crate::error::ProduceError;
 use crate::records::PushAllError;
 use crate::wait::Wait;
 
-impl<'a> Producer<'a> {
+impl Producer<'_> {
     /// Sends records of type `T` as messages of this kind, as many to a slot as fit 240 bytes: see [`RecordProducer`].
     ///
     /// A type of more than 240 bytes, of none, or with an alignment above 16 does not compile.
-    pub fn records<T: NoUninit>(&mut self, kind: u16) -> RecordProducer<'_, 'a, T> {
-        self.core().abandon();
+    pub fn records<T: NoUninit>(&mut self, kind: u16) -> RecordProducer<'_, T> {
+        let Self { core, waiting, .. } = self;
+        core.abandon();
         RecordProducer {
-            producer: self,
+            core,
+            waiting,
             kind,
             wait: Wait::Forever,
             filled: 0,
@@ -59,8 +61,9 @@ impl<'a> Producer<'a> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "it sends nothing by itself"]
-pub struct RecordProducer<'p, 'a, T: NoUninit> {
-    producer: &'p mut Producer<'a>,
+pub struct RecordProducer<'p, T: NoUninit> {
+    core: &'p mut Core,
+    waiting: &'p mut Waiting,
     kind: u16,
     wait: Wait,
     /// Records gathered for the open slot.
@@ -84,7 +87,7 @@ impl Payload {
     }
 }
 
-impl<T: NoUninit> RecordProducer<'_, '_, T> {
+impl<T: NoUninit> RecordProducer<'_, T> {
     /// Records in a full slot.
     pub const PER_SLOT: usize = RecordLayout::<T>::PER_SLOT;
 
@@ -144,7 +147,7 @@ impl<T: NoUninit> RecordProducer<'_, '_, T> {
             }
             if self.filled == 0 && left.len() >= Self::PER_SLOT {
                 let (slot, later) = left.split_at(Self::PER_SLOT);
-                publish(self.producer.core(), self.kind, bytemuck::cast_slice(slot));
+                publish(self.core, self.kind, bytemuck::cast_slice(slot));
                 self.last = 0;
                 left = later;
                 continue;
@@ -189,8 +192,8 @@ impl<T: NoUninit> RecordProducer<'_, '_, T> {
     /// Makes sure of a free slot.
     #[inline(always)]
     fn open(&mut self) -> Result<(), ProduceError> {
-        if self.producer.core().credit() == 0 {
-            self.producer.wait_for_room(1, self.wait)?;
+        if self.core.credit() == 0 {
+            self.waiting.wait_for(self.core, 1, self.wait)?;
         }
         self.last = Self::PER_SLOT - 1;
         Ok(())
@@ -211,7 +214,7 @@ impl<T: NoUninit> RecordProducer<'_, '_, T> {
         let start = self.gathered.0.as_ptr().cast::<u8>();
         // SAFETY: that many records were stored, and all their bytes are initialised (`NoUninit`).
         let bytes = unsafe { std::slice::from_raw_parts(start, count * RecordLayout::<T>::SIZE) };
-        publish(self.producer.core(), self.kind, bytes);
+        publish(self.core, self.kind, bytes);
         self.filled = 0;
         self.last = 0;
     }
@@ -225,13 +228,13 @@ fn publish(core: &mut Core, kind: u16, bytes: &[u8]) {
     debug_assert_eq!(pushed, Ok(()));
 }
 
-impl<T: NoUninit> Drop for RecordProducer<'_, '_, T> {
+impl<T: NoUninit> Drop for RecordProducer<'_, T> {
     fn drop(&mut self) {
         self.flush();
     }
 }
 
-impl<T: NoUninit> fmt::Debug for RecordProducer<'_, '_, T> {
+impl<T: NoUninit> fmt::Debug for RecordProducer<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut all = f.debug_struct("RecordProducer");
         all.field("kind", &self.kind).field("pending", &self.pending()).finish_non_exhaustive()

@@ -18,7 +18,7 @@ async fn send(mut sink: MessageSink<'static>) {
     }
     let mut others = stream::iter((500..MESSAGES).map(|index| Ok(common::message(index, 240))));
     sink.send_all(&mut others).await.unwrap();
-    SinkExt::<Vec<u8>>::close(&mut sink).await.unwrap();
+    sink.close().await.unwrap();
     assert!(sink.into_inner().is_none());
 }
 
