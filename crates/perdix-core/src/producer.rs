@@ -274,6 +274,15 @@ impl<W: Word> Producer<W> {
         (self.messages, self.bytes, self.full)
     }
 
+    /// The same producer, going on with the counts that stand in the ring.
+    #[must_use]
+    pub fn with_counts_of_ring(mut self) -> Self {
+        let stats = self.ring.producer_stats();
+        (self.messages, self.bytes, self.full) = (stats.messages, stats.bytes, stats.full);
+        self.highest_fill = stats.highest_fill;
+        self
+    }
+
     /// Ends the stream: the consumer sees the end once it has taken everything published. Idempotent.
     pub fn finish(&mut self) {
         self.finish_with(None);
@@ -361,8 +370,9 @@ impl<W: Word> Producer<W> {
     #[inline(always)]
     fn advance(&mut self, messages: u64, bytes: u64) {
         self.head = self.head.wrapping_add(messages);
-        self.messages += messages;
-        self.bytes += bytes;
+        // Where the counts began may have been read from shared memory.
+        self.messages = self.messages.wrapping_add(messages);
+        self.bytes = self.bytes.wrapping_add(bytes);
         // Across the link these stores would cost more than the message; a device stores its counts when it finishes.
         if cfg!(not(target_arch = "nvptx64")) {
             self.store_counts();

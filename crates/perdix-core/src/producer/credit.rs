@@ -73,7 +73,7 @@ impl<W: Word> Producer<W> {
     pub(super) fn count_full(&mut self) {
         if !self.starved {
             self.starved = true;
-            self.full += 1;
+            self.full = self.full.wrapping_add(1);
             self.control().producer.stats.full.store(self.full, Ordering::Relaxed);
         }
     }

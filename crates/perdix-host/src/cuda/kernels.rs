@@ -36,7 +36,7 @@ impl Gpu {
         if let Some(found) = other_layout(ptx) {
             return Err(GpuError::LayoutVersion { found, expected: perdix_core::VERSION });
         }
-        let _current = self.enter()?;
+        let _current = self.enter_relaxed()?;
         let module = Arc::new(Module::load(self, ptx)?);
         for name in entries(ptx) {
             module.function(name)?;
@@ -51,7 +51,7 @@ impl Kernels {
     /// # Errors
     /// [`GpuError::NoKernel`].
     pub fn launch(&self, name: &str) -> Result<Launch<'_>, GpuError> {
-        let _current = self.gpu.enter()?;
+        let _current = self.gpu.enter_relaxed()?;
         Ok(Launch::new(&self.gpu, &self.module, self.module.function(name)?))
     }
 
