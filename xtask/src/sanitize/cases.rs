@@ -20,7 +20,7 @@ pub(super) struct Case {
 pub(super) const CASES: [Case; 9] = [
     Case {
         package: "perdix-core",
-        tests: &["attach", "hostile", "model", "runs", "threads", "unordered"],
+        tests: &["attach", "hostile", "model", "batches", "threads", "unordered"],
         arguments: &[],
         tools: &[Address],
         short: false,
@@ -28,7 +28,7 @@ pub(super) const CASES: [Case; 9] = [
     Case { package: "perdix-core", tests: &["threads"], arguments: &[], tools: &[Thread], short: false },
     Case {
         package: "perdix-core",
-        tests: &["attach", "runs"],
+        tests: &["attach", "batches"],
         arguments: &[],
         tools: &[Memcheck],
         short: false,
