@@ -71,7 +71,7 @@ fn the_specification_has_the_numbers_of_the_source() {
         format!("0x{SENTINEL:016x}"),
         format!("1 to 2^{}", MAX_CAPACITY.trailing_zeros()),
         format!("`{} + {SLOT_SIZE} * capacity` bytes", Control::SIZE),
-        format!("| {} | opened |", UNESCAPED.trailing_zeros()),
+        format!("| {} | unescaped |", UNESCAPED.trailing_zeros()),
     ] {
         assert!(SPECIFICATION.contains(&text), "docs/protocol.md does not say {text:?}");
     }
