@@ -262,6 +262,17 @@ impl<W: Word> Producer<W> {
         (self.messages, self.bytes, self.full)
     }
 
+    /// The same producer, going on with the counts that stand in the ring.
+    #[must_use]
+    pub fn with_counts_of_ring(mut self) -> Self {
+        let stats = &self.ring.control().producer.stats;
+        self.messages = stats.messages.load(Ordering::Relaxed);
+        self.bytes = stats.bytes.load(Ordering::Relaxed);
+        self.full = stats.full.load(Ordering::Relaxed);
+        self.highest_fill = stats.highest_fill.load(Ordering::Relaxed);
+        self
+    }
+
     /// Ends the stream: the consumer sees the end once it has taken everything published. Idempotent.
     pub fn finish(&mut self) {
         self.finish_with(None);

@@ -53,6 +53,13 @@ impl Counters {
     pub fn read(&self) -> Snapshot {
         Snapshot::of(&self.0.ring)
     }
+
+    /// Whether the producer's counts are up to date: some producers count when they pause or finish.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn are_current(&self) -> bool {
+        let end = self.0.ring.control().producer.end.load(Ordering::Relaxed);
+        perdix_core::Cursor::from_word(end).flag() || self.0.producer.get().counts_at_once()
+    }
 }
 
 impl Snapshot {

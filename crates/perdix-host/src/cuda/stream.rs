@@ -1,5 +1,7 @@
 //! A stream of our own.
 
+use std::sync::Arc;
+
 use cust::sys::CUstream;
 
 use super::error::{GpuError, check};
@@ -22,6 +24,14 @@ impl Stream {
     pub(crate) fn new(gpu: &Gpu) -> Result<Self, GpuError> {
         let _current = gpu.enter()?;
         Ok(Self { gpu: gpu.clone(), raw: copy::create()? })
+    }
+
+    /// `stream` if there is one, or a new one.
+    pub(super) fn shared(gpu: &Gpu, stream: Option<&Arc<Self>>) -> Result<Arc<Self>, GpuError> {
+        match stream {
+            Some(stream) => Ok(Arc::clone(stream)),
+            None => Ok(Arc::new(Self::new(gpu)?)),
+        }
     }
 
     pub(crate) fn raw(&self) -> CUstream {
