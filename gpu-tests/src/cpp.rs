@@ -60,10 +60,10 @@ fn chained(case: Case) -> Result<(), Failed> {
     for round in 0..rounds {
         let (kernel, threads) = turns[round as usize % turns.len()];
         let kernels = if kernel.starts_with("cpp_") { cpp_kernels() } else { kernels() };
-        let launch = kernels.launch(kernel).unwrap().block(threads).arg(producer.ring()).arg(SENTINELS);
+        let launch = kernels.launch(kernel).unwrap().block(threads).arg(&producer).arg(SENTINELS);
         let launch = launch.arg(333 * round).arg(333_u64).arg(u64::from(round + 1 == rounds));
         // SAFETY: the kernel's parameters.
-        unsafe { launch.start(&producer) }.unwrap();
+        unsafe { launch.start() }.unwrap();
     }
     check_some(&mut consumer, SENTINELS, 0, 333 * rounds)?;
     match consumer.consume_timeout(PATIENCE) {
@@ -104,9 +104,9 @@ fn gaps(case: Case) -> Result<(), Failed> {
 fn too_long(case: Case) -> Result<(), Failed> {
     let mut buffer = case.buffer(8);
     let (producer, mut consumer) = buffer.split_gpu().unwrap();
-    let launch = cpp_kernels().launch("cpp_send_too_long").unwrap().block(32).arg(producer.ring());
+    let launch = cpp_kernels().launch("cpp_send_too_long").unwrap().block(32).arg(&producer);
     // SAFETY: the kernel's parameter.
-    unsafe { launch.start(&producer) }.unwrap();
+    unsafe { launch.start() }.unwrap();
     match consumer.consume_timeout(PATIENCE) {
         Err(ConsumeError::ProducerFailed { fault: Fault::TooLong, first_missing: 0 }) => Ok(()),
         other => Err(format!("{other:?}").into()),

@@ -37,9 +37,9 @@ fn all_accounted_for(case: Case, (name, grid, block, burst): (&str, u32, u32, u6
         let (producer, mut consumer) = buffer.split_gpu().unwrap();
         let count = 20_000_u64;
         let launch = kernels().launch(name).unwrap().grid(grid).block(block);
-        let launch = launch.arg(producer.ring()).arg(PATTERN).arg(count).arg(burst).arg(2_000_u64);
+        let launch = launch.arg(&producer).arg(PATTERN).arg(count).arg(burst).arg(2_000_u64);
         // SAFETY: the kernel's parameters; it is alone on the ring.
-        unsafe { launch.start(&producer) }.unwrap();
+        unsafe { launch.start() }.unwrap();
         let senders = if name == "drop_grid" { u64::from(grid * block / 32) } else { 1 };
         let (received, missing) = receive(&mut consumer, senders, nap)?;
         producer.wait(PATIENCE)?;

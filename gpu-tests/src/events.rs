@@ -33,12 +33,12 @@ fn sites() -> &'static Sites {
 }
 
 fn start(producer: &DeviceProducer<'_>, kernel: &str, grid: u32, block: u32, arguments: &[u32]) {
-    let mut launch = kernels().launch(kernel).unwrap().grid(grid).block(block).arg(producer.ring());
+    let mut launch = kernels().launch(kernel).unwrap().grid(grid).block(block).arg(producer);
     for argument in arguments {
         launch = launch.arg(*argument);
     }
     // SAFETY: the kernel's parameters: a ring and numbers.
-    unsafe { launch.start(producer) }.unwrap();
+    unsafe { launch.start() }.unwrap();
 }
 
 /// Takes all events up to the end of the stream; how many others were dropped.

@@ -70,10 +70,10 @@ fn counted(case: &str, test: impl FnOnce() -> Result<u64, Failed>) -> Result<(),
 
 /// Has one warp send `count` messages of [`WORDS`], store a part of the next, and stop.
 fn break_off(producer: &DeviceProducer<'_>, count: u64, part: Part, ending: Ending) {
-    let launch = kernels().launch("break_off").unwrap().block(32).arg(producer.ring()).arg(WORDS).arg(count);
+    let launch = kernels().launch("break_off").unwrap().block(32).arg(producer).arg(WORDS).arg(count);
     let launch = launch.arg(part.words).arg(u64::from(part.header)).arg(ending as u64);
     // SAFETY: the kernel's parameters; the address is one of the first page's, where nothing is.
-    unsafe { launch.arg(16_u64).start(producer) }.unwrap();
+    unsafe { launch.arg(16_u64).start() }.unwrap();
 }
 
 /// What of a message was stored when its kernel stopped.

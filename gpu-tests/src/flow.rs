@@ -103,9 +103,9 @@ fn full_ring(case: Case) -> Result<(), Failed> {
     let (producer, mut consumer) = buffer.split_gpu().unwrap();
     let accepted = Mapped::new(gpu(), case.memory, 8).unwrap();
     let launch = kernels().launch("try_until_full").unwrap().block(32);
-    let launch = launch.arg(producer.ring()).arg(MIXED).arg(accepted.device_ptr());
+    let launch = launch.arg(&producer).arg(MIXED).arg(accepted.device_ptr());
     // SAFETY: the kernel's parameters; the word lives until the kernel has ended, below.
-    unsafe { launch.start(&producer) }.unwrap();
+    unsafe { launch.start() }.unwrap();
     producer.wait(PATIENCE)?;
     // SAFETY: the kernel has ended; the word is aligned and initialised.
     let accepted = unsafe { accepted.as_ptr().cast::<u64>().read_volatile() };
@@ -121,9 +121,9 @@ fn running(case: Case) -> Result<(), Failed> {
     let (producer, mut consumer) = buffer.split_gpu().unwrap();
     let command = Mapped::new(gpu(), case.memory, 8).unwrap();
     let limit_ns = 10_000_000_000_u64;
-    let launch = kernels().launch("echo").unwrap().block(32).arg(producer.ring()).arg(command.device_ptr());
+    let launch = kernels().launch("echo").unwrap().block(32).arg(&producer).arg(command.device_ptr());
     // SAFETY: the kernel's parameters; the word lives until the stream has ended, below.
-    unsafe { launch.arg(1000_u64).arg(240_u64).arg(limit_ns).start(&producer) }.unwrap();
+    unsafe { launch.arg(1000_u64).arg(240_u64).arg(limit_ns).start() }.unwrap();
     // SAFETY: aligned, initialised, and only accessed atomically.
     let word = unsafe { std::sync::atomic::AtomicU64::from_ptr(command.as_ptr().cast()) };
     for turn in 1..=1000_u64 {

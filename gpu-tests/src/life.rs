@@ -65,9 +65,9 @@ pub(crate) fn stop_midway(
     count: u64,
     ending: Ending,
 ) {
-    let launch = kernels().launch("stop_midway").unwrap().block(32).arg(producer.ring()).arg(MIXED);
+    let launch = kernels().launch("stop_midway").unwrap().block(32).arg(producer).arg(MIXED);
     // SAFETY: the kernel's parameters.
-    unsafe { launch.arg(first).arg(count).arg(ending as u64).start(producer) }.unwrap();
+    unsafe { launch.arg(first).arg(count).arg(ending as u64).start() }.unwrap();
 }
 
 fn expect_lost(result: Result<impl std::fmt::Debug, ConsumeError>, missing: u64) -> Result<(), Failed> {
@@ -118,7 +118,8 @@ fn forgets_behind_a_pause(case: Case) -> Result<(), Failed> {
         // More than the ring holds: it waits for the consumer.
         stop_midway(&producer, 0, 300, Ending::Pauses);
         if by_other_means {
-            let launch = kernels().launch("stop_midway").unwrap().block(32).arg(producer.ring()).arg(MIXED);
+            let launch = kernels().launch("stop_midway").unwrap().block(32);
+            let launch = launch.arg_unattached(producer.ring()).arg(MIXED);
             let launch = launch.arg(300_u64).arg(200_u64).arg(Ending::Forgets as u64);
             let stream = producer.raw_stream();
             // SAFETY: the kernel's parameters; the producer's stream lives.
@@ -216,8 +217,8 @@ fn foreign(case: Case) -> Result<(), Failed> {
     let other = unsafe { Gpu::from_context(gpu().raw_context()) }?;
     let mut buffer = Buffer::builder().slots(64).mode(case.mode).memory(case.memory).gpu(&other).build()?;
     let (producer, mut consumer) = buffer.split_gpu()?;
-    let launch =
-        kernels().launch("send_warp")?.block(32).arg(producer.ring()).arg(MIXED).arg(1000_u64).arg(32_u64);
+    let launch = kernels().launch("send_warp")?.block(32).arg_unattached(producer.ring());
+    let launch = launch.arg(MIXED).arg(1000_u64).arg(32_u64);
     let stream = std::ptr::null_mut();
     // SAFETY: the kernel's parameters; the default stream always lives.
     unsafe { launch.start_on(stream) }?;

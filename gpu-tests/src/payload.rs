@@ -109,9 +109,9 @@ fn torn(case: Case) -> Result<(), Failed> {
     let (count, pause_ns) = (100_000_u64, 200_u64);
     let mut buffer = case.buffer(16);
     let (producer, mut consumer) = buffer.split_gpu().unwrap();
-    let launch = kernels().launch("send_torn").unwrap().arg(producer.ring()).arg(FULL_SENTINELS);
+    let launch = kernels().launch("send_torn").unwrap().arg(&producer).arg(FULL_SENTINELS);
     // SAFETY: the kernel's parameters; one thread on a fence-free ring.
-    unsafe { launch.arg(count).arg(pause_ns).start(&producer) }.unwrap();
+    unsafe { launch.arg(count).arg(pause_ns).start() }.unwrap();
     check_all(&mut consumer, FULL_SENTINELS, 1, count)
 }
 
@@ -120,9 +120,9 @@ fn too_long(case: Case) -> Result<(), Failed> {
     let (producer, mut consumer) = buffer.split_gpu().unwrap();
     let refused = Mapped::new(gpu(), case.memory, 8).unwrap();
     let launch =
-        kernels().launch("send_too_long").unwrap().block(32).arg(producer.ring()).arg(refused.device_ptr());
+        kernels().launch("send_too_long").unwrap().block(32).arg(&producer).arg(refused.device_ptr());
     // SAFETY: the kernel's parameters; the word lives until the kernel has ended, below.
-    unsafe { launch.start(&producer) }.unwrap();
+    unsafe { launch.start() }.unwrap();
     let message = consumer.consume_timeout(PATIENCE)?.to_owned();
     producer.wait(PATIENCE)?;
     // SAFETY: the kernel has ended; the word is aligned and initialised.
@@ -139,10 +139,10 @@ fn bytes(case: Case) -> Result<(), Failed> {
     for (offset, len) in [(0, 0), (0, 1), (3, 239), (0, 240), (5, 241), (16, 999_000), (7, 999_996)] {
         let mut buffer = case.buffer(256);
         let (producer, mut consumer) = buffer.split_gpu().unwrap();
-        let launch = kernels().launch("send_bytes").unwrap().block(256).arg(producer.ring());
+        let launch = kernels().launch("send_bytes").unwrap().block(256).arg(&producer);
         let launch = launch.arg(data.device_ptr() + offset as u64).arg(len as u64);
         // SAFETY: the kernel's parameters; the bytes live until the stream has ended, below.
-        unsafe { launch.start(&producer) }.unwrap();
+        unsafe { launch.start() }.unwrap();
         let mut received = Vec::new();
         consumer.for_each(|message| received.extend_from_slice(&message))?;
         if received != content[offset..offset + len] {

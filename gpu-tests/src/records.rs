@@ -35,9 +35,9 @@ pub(crate) fn add(case: Case, trials: &mut Vec<Trial>) {
 fn sent(case: Case, size: u32, slots: usize, count: u64) -> Result<(), Failed> {
     let mut buffer = case.buffer(slots);
     let (producer, mut consumer) = buffer.split_gpu().unwrap();
-    let launch = kernels().launch("send_sized_records").unwrap().block(32).arg(producer.ring());
+    let launch = kernels().launch("send_sized_records").unwrap().block(32).arg(&producer);
     // SAFETY: the kernel's parameters.
-    unsafe { launch.arg(size).arg(count).start(&producer) }.unwrap();
+    unsafe { launch.arg(size).arg(count).start() }.unwrap();
     check_bytes(&mut consumer, size, 0..count)
 }
 
@@ -45,9 +45,9 @@ fn sent(case: Case, size: u32, slots: usize, count: u64) -> Result<(), Failed> {
 fn packed(case: Case, size: u32, slots: usize, rounds: u64, density: u64) -> Result<(), Failed> {
     let mut buffer = case.buffer(slots);
     let (producer, mut consumer) = buffer.split_gpu().unwrap();
-    let launch = kernels().launch("pack_sized_records").unwrap().block(32).arg(producer.ring());
+    let launch = kernels().launch("pack_sized_records").unwrap().block(32).arg(&producer);
     // SAFETY: the kernel's parameters.
-    unsafe { launch.arg(size).arg(rounds).arg(density).start(&producer) }.unwrap();
+    unsafe { launch.arg(size).arg(rounds).arg(density).start() }.unwrap();
     check_bytes(&mut consumer, size, (0..32 * rounds).filter(|id| has_record(*id, density)))
 }
 
@@ -75,9 +75,9 @@ fn check_bytes(consumer: &mut Consumer<'_>, size: u32, ids: impl Iterator<Item =
 const WARPS: u64 = 32;
 
 fn start(producer: &DeviceProducer<'_>, kernel: &str, count: u64) {
-    let launch = kernels().launch(kernel).unwrap().grid(8).block(128).arg(producer.ring()).arg(count);
+    let launch = kernels().launch(kernel).unwrap().grid(8).block(128).arg(producer).arg(count);
     // SAFETY: the kernel's parameters.
-    unsafe { launch.start(producer) }.unwrap();
+    unsafe { launch.start() }.unwrap();
 }
 
 /// Each warp of a grid sends `count * each` records of 16 bytes, which arrive in its own order.

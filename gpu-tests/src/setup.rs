@@ -121,9 +121,9 @@ impl Sender {
     ) {
         let kernels = if self.kernel.starts_with("cpp_") { cpp_kernels() } else { kernels() };
         let launch = kernels.launch(self.kernel).unwrap().grid(self.grid).block(self.block);
-        let launch = launch.arg(producer.ring()).arg(pattern).arg(count).arg(self.batch);
+        let launch = launch.arg(producer).arg(pattern).arg(count).arg(self.batch);
         // SAFETY: these are the parameters of all `send_*` kernels; each is launched as it asks, alone on the ring.
-        unsafe { launch.start(producer) }.unwrap();
+        unsafe { launch.start() }.unwrap();
     }
 }
 

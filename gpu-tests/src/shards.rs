@@ -5,7 +5,7 @@ mod life;
 use std::collections::HashMap;
 
 use libtest_mimic::{Failed, Trial};
-use perdix_host::cuda::{DeviceRings, DeviceShards, GpuError, LaunchTarget};
+use perdix_host::cuda::{DeviceRings, DeviceShards, GpuError};
 use perdix_host::{Buffer, ConsumeError, Consumer, MemoryKind, ShardedConsumer, Shards};
 use perdix_kernels::pattern::{ALL_LENGTHS, Pattern};
 
@@ -64,11 +64,11 @@ impl Sender {
         self.start_with(device, device.rings(), pattern, count);
     }
 
-    fn start_with(self, target: &impl LaunchTarget, rings: DeviceRings, pattern: Pattern, count: u64) {
+    fn start_with(self, device: &DeviceShards<'_>, rings: DeviceRings, pattern: Pattern, count: u64) {
         let launch = kernels().launch(self.kernel).unwrap().grid(self.grid).block(self.block);
-        let launch = launch.arg(rings).arg(pattern).arg(count).arg(self.batch);
-        // SAFETY: the parameters of both kernels, alone on rings that the target keeps.
-        unsafe { launch.start(target) }.unwrap();
+        let launch = launch.attach(device).arg_unattached(rings).arg(pattern).arg(count).arg(self.batch);
+        // SAFETY: the parameters of both kernels, alone on rings that `device` keeps.
+        unsafe { launch.start() }.unwrap();
     }
 
     /// The first identity of each sender on ring `ring` of `rings`.

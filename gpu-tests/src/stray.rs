@@ -29,11 +29,12 @@ pub(crate) fn add(trials: &mut Vec<Trial>) {
 
 /// Lets a kernel write `TOLD` bytes from `address` on.
 fn write_to(address: u64) -> Result<(), Failed> {
-    let launch = kernels().launch("bare_writes")?.block(32).arg(address).arg(TOLD / 16).arg(1_u64);
     let mut buffer = Case::all().next().ok_or("no case")?.buffer(8);
     let (producer, _consumer) = buffer.split_gpu()?;
+    let launch = kernels().launch("bare_writes")?.block(32).attach(&producer);
+    let launch = launch.arg(address).arg(TOLD / 16).arg(1_u64);
     // SAFETY: the kernel's parameters; that it writes further than it should is the purpose, and ends in memory of the driver's.
-    unsafe { launch.start(&producer) }?;
+    unsafe { launch.start() }?;
     producer.wait(PATIENCE)?;
     Ok(())
 }

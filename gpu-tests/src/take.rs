@@ -61,18 +61,15 @@ impl Relay {
     /// Starts the kernel behind those before. What it sends goes to a ring whose host end is `output`.
     fn start(self, input: &DeviceConsumer<'_>, output: &DeviceProducer<'_>, count: u64) {
         let launch = kernels().launch(self.kernel).unwrap().block(self.threads);
-        let launch = launch.arg(input.input()).arg(output.ring()).arg(count);
+        let launch = launch.arg(input).arg(output).arg(count);
         // SAFETY: the kernel's parameters, and these rings are its alone.
-        let start = || unsafe { launch.start(input) };
-        // It is attached to both rings: to one by the launch, to the other by what is launched into its stream.
-        // SAFETY: the input's stream is alive, and of the same context.
-        unsafe { output.launch_with(input.raw_stream(), start) }.unwrap();
+        unsafe { launch.start() }.unwrap();
     }
 
     /// Everything comes back, in order, and then the end.
     fn sent(self, case: Case, slots: usize, first: u64, count: u64) -> Result<(), Failed> {
         let (mut there, mut back) = (case.buffer_from(slots, first), case.buffer(1024));
-        let (mut producer, input) = there.split_to_gpu().unwrap();
+        let (mut producer, input) = there.split_gpu_consumer().unwrap();
         let (output, mut consumer) = back.split_gpu().unwrap();
         self.start(&input, &output, FOR_EVER);
         std::thread::scope(|scope| {
@@ -97,7 +94,7 @@ impl Relay {
     /// Kernels one after the other in the same stream, each of which takes a part and pauses.
     fn chained(self, case: Case) -> Result<(), Failed> {
         let (mut there, mut back) = (case.buffer(64), case.buffer(256));
-        let (mut producer, input) = there.split_to_gpu().unwrap();
+        let (mut producer, input) = there.split_gpu_consumer().unwrap();
         let (output, mut consumer) = back.split_gpu().unwrap();
         (0..8).for_each(|_| self.start(&input, &output, 100));
         self.start(&input, &output, FOR_EVER);
@@ -112,7 +109,7 @@ impl Relay {
     /// The kernel cannot get rid of what it takes for a while, so the CPU's ring is full; nothing is lost.
     fn backpressure(self, case: Case) -> Result<(), Failed> {
         let (mut there, mut back) = (case.buffer(16), case.buffer(16));
-        let (mut producer, input) = there.split_to_gpu().unwrap();
+        let (mut producer, input) = there.split_gpu_consumer().unwrap();
         let (output, mut consumer) = back.split_gpu().unwrap();
         self.start(&input, &output, FOR_EVER);
         let mut sent = 0;
@@ -135,7 +132,7 @@ impl Relay {
     /// The CPU sends no more: the kernel gives up in time, and says so.
     fn time_limit(self, case: Case) -> Result<(), Failed> {
         let (mut there, mut back) = (case.buffer(16), case.buffer(16));
-        let (mut producer, mut input) = there.split_to_gpu().unwrap();
+        let (mut producer, mut input) = there.split_gpu_consumer().unwrap();
         let (output, mut consumer) = back.split_gpu().unwrap();
         input.set_limit(Duration::from_millis(50));
         send(&mut producer, SHORT, 0)?;
@@ -156,7 +153,7 @@ impl Relay {
     /// What the CPU dropped is told in its place.
     fn gaps(self, case: Case) -> Result<(), Failed> {
         let (mut there, mut back) = (case.buffer(4), case.buffer(16));
-        let (mut producer, input) = there.split_to_gpu().unwrap();
+        let (mut producer, input) = there.split_gpu_consumer().unwrap();
         let (output, mut consumer) = back.split_gpu().unwrap();
         (0..4).try_for_each(|id| send(&mut producer, SHORT, id))?;
         for _ in 0..3 {
@@ -174,7 +171,7 @@ impl Relay {
     /// The producer's thread panics: the kernel is told, and ends.
     fn producer_gone(self, case: Case) -> Result<(), Failed> {
         let (mut there, mut back) = (case.buffer(16), case.buffer(16));
-        let (mut producer, input) = there.split_to_gpu().unwrap();
+        let (mut producer, input) = there.split_gpu_consumer().unwrap();
         let (output, mut consumer) = back.split_gpu().unwrap();
         self.start(&input, &output, FOR_EVER);
         send(&mut producer, SHORT, 0)?;
@@ -198,7 +195,7 @@ impl Relay {
     /// Nobody reads what comes back: the kernel ends, and the CPU that sends notices.
     fn consumer_gone(self, case: Case) -> Result<(), Failed> {
         let (mut there, mut back) = (case.buffer(16), case.buffer(16));
-        let (mut producer, input) = there.split_to_gpu().unwrap();
+        let (mut producer, input) = there.split_gpu_consumer().unwrap();
         let (output, consumer) = back.split_gpu().unwrap();
         self.start(&input, &output, FOR_EVER);
         drop(consumer);
@@ -263,13 +260,12 @@ fn reason(consumer: &mut Consumer<'_>, expected: [u64; 2]) -> Result<(), Failed>
 /// A kernel that takes nothing and says nothing: a producer that waits is told.
 fn without_finish(case: Case) -> Result<(), Failed> {
     let (mut there, mut scratch) = (case.buffer(4), case.buffer(4));
-    let (mut producer, input) = there.split_to_gpu().unwrap();
+    let (mut producer, input) = there.split_gpu_consumer().unwrap();
     let (other, _consumer) = scratch.split_gpu().unwrap();
-    let launch = kernels().launch("send_thread").unwrap().arg(other.ring()).arg(SHORT).arg(0_u64).arg(1_u64);
+    let launch = kernels().launch("send_thread").unwrap().attach(&input);
+    let launch = launch.arg(&other).arg(SHORT).arg(0_u64).arg(1_u64);
     // SAFETY: the kernel's parameters; it uses the other ring alone.
-    let start = || unsafe { launch.start(&input) };
-    // SAFETY: the input's stream is alive, and of the same context.
-    unsafe { other.launch_with(input.raw_stream(), start) }.unwrap();
+    unsafe { launch.start() }.unwrap();
     match (0..5).try_for_each(|id| send(&mut producer, SHORT, id)) {
         Err(NotSent(ProduceError::ConsumerLost, 4)) => {}
         other => return Err(format!("{other:?}").into()),
@@ -287,7 +283,7 @@ fn cpu_goes_on(case: Case) -> Result<(), Failed> {
     let mut next = 0;
     for _ in 0..3 {
         {
-            let (mut producer, input) = there.split_to_gpu().unwrap();
+            let (mut producer, input) = there.split_gpu_consumer().unwrap();
             let (output, mut consumer) = back.split_gpu().unwrap();
             warp.start(&input, &output, 5);
             (next..next + 10).try_for_each(|id| send(&mut producer, MIXED, id))?;
@@ -305,10 +301,10 @@ fn cpu_goes_on(case: Case) -> Result<(), Failed> {
 fn word_back(case: Case) -> Result<(), Failed> {
     let mut there = case.buffer(256);
     let reply = Mapped::new(gpu(), case.memory, 8).unwrap();
-    let (mut producer, input) = there.split_to_gpu().unwrap();
+    let (mut producer, input) = there.split_gpu_consumer().unwrap();
     let launch = kernels().launch("take_and_tell").unwrap().block(32);
     // SAFETY: the kernel's parameters; the word lives until the kernel has ended, below.
-    unsafe { launch.arg(input.input()).arg(reply.device_ptr()).start(&input) }.unwrap();
+    unsafe { launch.arg(&input).arg(reply.device_ptr()).start() }.unwrap();
     // SAFETY: aligned, initialised, and only accessed atomically.
     let word = unsafe { AtomicU64::from_ptr(reply.as_ptr().cast()) };
     let outcome = (0..5000).try_for_each(|id| {
@@ -334,9 +330,9 @@ fn service(case: Case, slots: usize) -> Service {
 }
 
 fn serve(service: &Service, count: u64) {
-    let launch = kernels().launch("serve").unwrap().block(32).arg(service.handle()).arg(count);
+    let launch = kernels().launch("serve").unwrap().block(32).arg(service).arg(count);
     // SAFETY: the kernel's parameters.
-    unsafe { launch.start(service) }.unwrap();
+    unsafe { launch.start() }.unwrap();
 }
 
 /// What the kernel answers to a request.
@@ -356,7 +352,7 @@ fn calls(case: Case, slots: usize, count: u64) -> Result<(), Failed> {
     serve(&service, FOR_EVER);
     for id in 0..count {
         let request = bytes(MIXED, id);
-        let response = service.call_kind(id as u16, &request)?;
+        let response = service.client().call_kind(id as u16, &request)?;
         if response[..] != answer(&request)[..] || response.id() != id {
             return Err(format!("the answer to {id} is {response:?}").into());
         }
@@ -370,11 +366,11 @@ fn pipelined(case: Case) -> Result<(), Failed> {
     serve(&service, FOR_EVER);
     let (mut asked, mut answered) = (0, 0);
     while answered < 50_000 {
-        match service.send(&bytes(MIXED, asked)) {
+        match service.client().send(&bytes(MIXED, asked)) {
             Ok(id) if id == asked => asked += 1,
             Ok(id) => return Err(format!("request {asked} has id {id}").into()),
             Err(CallError::TooMany { limit: 64 }) => {
-                let response = service.receive()?;
+                let response = service.client().receive()?;
                 if response[..] != answer(&bytes(MIXED, answered))[..] || response.id() != answered {
                     return Err(format!("the answer to {answered} is {response:?}").into());
                 }
@@ -391,7 +387,7 @@ fn service_chained(case: Case) -> Result<(), Failed> {
     (0..20).for_each(|_| serve(&service, 50));
     for id in 0..1000 {
         let request = bytes(MIXED, id);
-        let response = service.call(&request)?;
+        let response = service.client().call(&request)?;
         if response[..] != answer(&request)[..] {
             return Err(format!("the answer to {id} is {response:?}").into());
         }
@@ -406,7 +402,7 @@ fn service_ended(case: Case) -> Result<(), Failed> {
     serve(&service, FOR_EVER);
     service.responses().wait(PATIENCE)?;
     let begun = Instant::now();
-    match service.call(b"anybody?") {
+    match service.client().call(b"anybody?") {
         Err(CallError::Response(ConsumeError::EndOfStream)) if begun.elapsed() < Duration::from_secs(5) => {}
         other => return Err(format!("{other:?} after {:?}", begun.elapsed()).into()),
     }
@@ -417,7 +413,7 @@ fn service_ended(case: Case) -> Result<(), Failed> {
 fn service_dropped(case: Case) -> Result<(), Failed> {
     let mut service = service(case, 16);
     serve(&service, FOR_EVER);
-    drop(service.call(b"one")?);
+    drop(service.client().call(b"one")?);
     let begun = Instant::now();
     drop(service);
     match begun.elapsed() {

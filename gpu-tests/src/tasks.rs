@@ -24,9 +24,9 @@ pub(crate) fn add(case: Case, trials: &mut Vec<Trial>) {
 }
 
 fn send(producer: &DeviceProducer<'_>) {
-    let launch = kernels().launch("send_sized_records").unwrap().block(32).arg(producer.ring());
+    let launch = kernels().launch("send_sized_records").unwrap().block(32).arg(producer);
     // SAFETY: the kernel's parameters.
-    unsafe { launch.arg(SIZE).arg(RECORDS).start(producer) }.unwrap();
+    unsafe { launch.arg(SIZE).arg(RECORDS).start() }.unwrap();
 }
 
 fn expected() -> Vec<u8> {

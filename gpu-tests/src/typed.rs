@@ -22,9 +22,9 @@ const STEPS: u32 = 3000;
 fn round_trip(case: Case, kernel: &str, grid: u32, block: u32, warps: usize) -> Result<(), Failed> {
     let mut buffer = case.buffer(256);
     let (producer, mut consumer) = buffer.split_gpu().unwrap();
-    let launch = kernels().launch(kernel).unwrap().grid(grid).block(block).arg(producer.ring()).arg(STEPS);
+    let launch = kernels().launch(kernel).unwrap().grid(grid).block(block).arg(&producer).arg(STEPS);
     // SAFETY: the kernel's parameters.
-    unsafe { launch.start(&producer) }.unwrap();
+    unsafe { launch.start() }.unwrap();
     let mut checker = FrameChecker::new(warps, STEPS);
     for _ in 0..warps as u64 * u64::from(STEPS + 1) {
         let message = consumer.consume_timeout(PATIENCE)?;
@@ -55,9 +55,9 @@ fn round_trip(case: Case, kernel: &str, grid: u32, block: u32, warps: usize) -> 
 fn mismatch(case: Case) -> Result<(), Failed> {
     let mut buffer = case.buffer(64);
     let (producer, mut consumer) = buffer.split_gpu().unwrap();
-    let launch = kernels().launch("typed_thread").unwrap().arg(producer.ring()).arg(1_u32);
+    let launch = kernels().launch("typed_thread").unwrap().arg(&producer).arg(1_u32);
     // SAFETY: the kernel's parameters.
-    unsafe { launch.start(&producer) }.unwrap();
+    unsafe { launch.start() }.unwrap();
     match consumer.receive_timeout::<Row>(PATIENCE) {
         Err(ReceiveError::Mismatch {
             message: 0,

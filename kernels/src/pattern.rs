@@ -1,7 +1,7 @@
 //! What test messages hold: both sides compute it.
 
 use perdix_core::sentinel::SENTINEL;
-use perdix_gpu::{PAYLOAD_SIZE, Source};
+use perdix_gpu::{KernelArg, PAYLOAD_SIZE, Source};
 
 /// The length that stands for "all lengths in turn".
 pub const ALL_LENGTHS: u32 = u32::MAX;
@@ -15,6 +15,8 @@ pub struct Pattern {
     /// Not zero: every third word is the fence-free mode's sentinel.
     pub sentinels: u32,
 }
+
+impl KernelArg for Pattern {}
 
 impl Pattern {
     /// The length of message `id`.

@@ -3,8 +3,8 @@
 use perdix_core::sentinel::{SENTINEL, STAND_IN};
 use perdix_gpu::intrinsics::{block_rank, sleep_ns, sync_threads_and, warp_id, warps_per_block};
 use perdix_gpu::{
-    BlockProducer, DeviceRing, DeviceRings, GridProducer, Shard, Source, ThreadProducer, WarpProducer,
-    finish_unused,
+    BlockProducer, DeviceRing, DeviceRings, GridProducer, KernelArg, Shard, Source, ThreadProducer,
+    WarpProducer, finish_unused,
 };
 
 /// What a soak's messages hold, numbered by an identity: the sending warp in the bits from 40 on, a count below. Both sides compute it.
@@ -18,6 +18,8 @@ pub struct SoakMessages {
     /// Not zero: some words are the fence-free mode's sentinel, or its stand-in.
     pub sentinels: u32,
 }
+
+impl KernelArg for SoakMessages {}
 
 impl SoakMessages {
     /// Bytes of message `id`.
@@ -109,6 +111,8 @@ pub struct SoakSteps {
     /// How the launch ends: the number of a [`SoakEnd`].
     pub end: u64,
 }
+
+impl KernelArg for SoakSteps {}
 
 /// How a launch of a soak ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

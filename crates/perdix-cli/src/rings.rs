@@ -1,6 +1,7 @@
 //! `perdix rings`: what rings there are in this user's shared memory.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use perdix_host::process::{Directory, Holder, Listed, RingState};
@@ -9,14 +10,17 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::report::{To, grouped};
 
+/// What `--directory` means.
+pub(crate) const WHERE: &str =
+    "Where the rings are, if not in $PERDIX_DIR, $XDG_RUNTIME_DIR/perdix or /dev/shm/perdix-UID";
+
 /// Lists the rings with a name that processes of this user share, who is at either end, and what has passed through.
 #[derive(Debug, Args)]
 pub(crate) struct RingsArgs {
     /// Remove the rings that no process has open, with all that is left unread in them
     #[arg(long)]
     clean: bool,
-    /// Where the rings are, if not in /dev/shm/perdix-UID
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help = WHERE)]
     directory: Option<PathBuf>,
     /// Report one JSON object instead of a table
     #[arg(long)]
@@ -27,6 +31,7 @@ pub(crate) struct RingsArgs {
 #[derive(Debug, Serialize)]
 struct Report {
     command: &'static str,
+    /// Where they were looked for.
     directory: String,
     rings: Vec<Ring<State>>,
     /// Names of the rings that were removed, which are not among the others.
@@ -67,16 +72,50 @@ pub(crate) struct Role {
     process: Option<u32>,
 }
 
+/// Where to look for rings.
+pub(crate) struct Places(Vec<Directory>);
+
+impl Places {
+    /// The directory that was asked for, or all that this user's rings may be in.
+    pub(crate) fn new(asked: Option<&Path>) -> Result<Self, Error> {
+        Ok(Self(match asked {
+            Some(path) => vec![Directory::at(path)?],
+            None => Directory::all_of_user()?,
+        }))
+    }
+
+    /// All rings, in the order of their names.
+    pub(crate) fn list(&self) -> Result<Vec<Listed>, Error> {
+        let mut rings = Vec::new();
+        for directory in &self.0 {
+            rings.extend(directory.list()?);
+        }
+        rings.sort_by(|a: &Listed, b| a.name.cmp(&b.name));
+        Ok(rings)
+    }
+
+    fn cleanup(&self) -> Result<Vec<String>, Error> {
+        let mut removed = Vec::new();
+        for directory in &self.0 {
+            removed.extend(directory.cleanup()?);
+        }
+        Ok(removed)
+    }
+}
+
+impl fmt::Display for Places {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let paths: Vec<_> = self.0.iter().map(|place| place.path().display().to_string()).collect();
+        f.write_str(&paths.join(" or "))
+    }
+}
+
 /// Runs the command.
 pub(crate) fn run(args: &RingsArgs) -> Result<(), Error> {
-    let directory = match &args.directory {
-        Some(path) => Directory::at(path)?,
-        None => Directory::of_user()?,
-    };
-    let removed = if args.clean { directory.cleanup()? } else { Vec::new() };
-    let rings = directory.list()?.into_iter().map(Ring::from).collect();
-    let report =
-        Report { command: "rings", directory: directory.path().display().to_string(), rings, removed };
+    let places = Places::new(args.directory.as_deref())?;
+    let removed = if args.clean { places.cleanup()? } else { Vec::new() };
+    let rings = places.list()?.into_iter().map(Ring::from).collect();
+    let report = Report { command: "rings", directory: places.to_string(), rings, removed };
     if args.json { To::Stdout.json(&report) } else { To::Stdout.print(&report.text()) }
 }
 

@@ -13,17 +13,17 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use perdix_host::process::Directory;
 
 use crate::args::seconds;
 use crate::error::Error;
 use crate::report::To;
+use crate::rings::{Places, WHERE};
 use figures::Report;
 use model::Model;
 
 /// Watches the rings with a name that processes of this user share: how full they are, how fast they go, who waits, who has died.
 ///
-/// It only looks: rings are mapped for reading, and no lock is taken. Keys: arrows (or j and k) select a ring, q ends.
+/// It only looks: what rings say of themselves is copied, and no lock is taken. Keys: arrows (or j and k) select a ring, q ends.
 #[derive(Debug, Args)]
 pub(crate) struct TopArgs {
     /// Seconds between two looks
@@ -35,26 +35,22 @@ pub(crate) struct TopArgs {
     /// Look once and print one JSON object
     #[arg(long)]
     json: bool,
-    /// Where the rings are, if not in /dev/shm/perdix-UID
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", help = WHERE)]
     directory: Option<PathBuf>,
 }
 
 /// Runs the command.
 pub(crate) fn run(args: &TopArgs) -> Result<(), Error> {
-    let directory = match &args.directory {
-        Some(path) => Directory::at(path)?,
-        None => Directory::of_user()?,
-    };
-    let mut model = Model::new(directory.path().display().to_string());
+    let places = Places::new(args.directory.as_deref())?;
+    let mut model = Model::new(places.to_string());
     if !args.once && !args.json {
         if !std::io::stdout().is_terminal() {
             return Err(Error::Arguments(
                 "perdix top draws on a terminal, and standard output is none; use --once or --json",
             ));
         }
-        return terminal::run(&directory, &mut model, args.interval);
+        return terminal::run(&places, &mut model, args.interval);
     }
-    model.update(directory.list()?, Instant::now());
+    model.update(places.list()?, Instant::now());
     if args.json { To::Stdout.json(&Report::of(&model)) } else { To::Stdout.print(&cells::table(&model)) }
 }

@@ -19,9 +19,9 @@ fn it_lists_and_cleans() {
     };
     assert_eq!(rings(""), format!("no rings in {}\n", directory.path().display()));
 
-    drop(directory.create("stale", Buffer::builder().slots(8)).unwrap());
+    drop(common::create(&directory, "stale", Buffer::builder().slots(8)));
     let mut producer =
-        directory.create("live", Buffer::builder().slots(2048)).unwrap().into_producer().unwrap();
+        common::create(&directory, "live", Buffer::builder().slots(2048)).into_producer().unwrap();
     producer.produce(b"abc").unwrap();
     let us = std::process::id();
     let live = format!(

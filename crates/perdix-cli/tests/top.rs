@@ -28,7 +28,7 @@ fn once_for_scripts() {
     assert_eq!(json(&top("--json"))["rings"], serde_json::json!([]));
 
     let mut producer =
-        directory.create("live", Buffer::builder().slots(2048)).unwrap().into_producer().unwrap();
+        common::create(&directory, "live", Buffer::builder().slots(2048)).into_producer().unwrap();
     producer.produce(b"abc").unwrap();
     let us = std::process::id();
     let lines = top("--once");
@@ -40,7 +40,7 @@ fn once_for_scripts() {
     assert_eq!((report["command"].as_str(), ring["name"].as_str()), (Some("top"), Some("live")));
     assert_eq!((ring["fill"].as_u64(), ring["sent_bytes"].as_u64()), (Some(1), Some(3)));
     assert_eq!(ring["producer"]["process"].as_u64(), Some(u64::from(us)));
-    drop(directory.open("live").unwrap().into_consumer().unwrap());
+    drop(common::open(&directory, "live").into_consumer().unwrap());
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn without_a_terminal_it_says_what_to_do() {
 fn a_terminal_is_put_back_in_order() {
     let outer = tempfile::tempdir_in("/dev/shm").unwrap();
     let directory = Directory::at(outer.path().join("rings")).unwrap();
-    let ring = directory.create("watched", Buffer::builder().slots(8)).unwrap();
+    let ring = common::create(&directory, "watched", Buffer::builder().slots(8));
     for key in [Some("q"), Some("\x03"), None] {
         let size = Winsize { ws_row: 20, ws_col: 120, ws_xpixel: 0, ws_ypixel: 0 };
         let terminal = openpty(&size, None).unwrap();

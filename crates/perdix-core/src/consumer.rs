@@ -6,11 +6,11 @@ mod resume;
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use crate::control::Cursor;
 use crate::device::Fault;
 use crate::lines::further_lines;
 use crate::meta::Meta;
 use crate::mode::Mode;
+use crate::policy::{StreamEnd, batch, tail_interval, until_end};
 use crate::poll::{Corruption, Poll, check};
 use crate::ring::Ring;
 use crate::sentinel;
@@ -57,7 +57,7 @@ impl<W: Word> Consumer<W> {
     /// It is the ring's only consumer, and the ring's memory outlives it.
     pub unsafe fn new(ring: Ring<W>) -> Self {
         let start = ring.config().start;
-        let tail_every = (ring.capacity() / 4).clamp(1, 256);
+        let tail_every = tail_interval(ring.capacity());
         Self {
             ring,
             next: start,
@@ -149,7 +149,7 @@ impl<W: Word> Consumer<W> {
             Mode::FenceFree => {
                 let slot = self.ring.slot(number);
                 // pairs with the Release store of seq in Producer::push
-                if slot.seq.load(Ordering::Acquire) != number.wrapping_add(1) {
+                if slot.seq.load(Ordering::Acquire) != batch::published(number) {
                     if !self.from_core {
                         // A device's words arrive at about the same time: the rest is under way when the sequence word is seen.
                         further_lines(slot, PAYLOAD_SIZE).for_each(W::prefetch);
@@ -191,14 +191,13 @@ impl<W: Word> Consumer<W> {
         let head = self.ring.slot(self.known);
         // pairs with the Release store of seq in Producer::push, the Release fence in Producer::publish, and the Release store or
         // fence of a device's run
-        if head.seq.load(Ordering::Acquire) != self.known.wrapping_add(1) {
+        if head.seq.load(Ordering::Acquire) != batch::published(self.known) {
             return false;
         }
         let followers = Meta::mask_of(head.meta.load(Ordering::Relaxed));
-        // Nothing lies beyond the ring, whatever the shared memory says.
-        let most = self.next.wrapping_add(self.ring.capacity()).wrapping_sub(self.known);
-        self.known = self.known.wrapping_add(most.min(1 + followers));
-        most != 0
+        let before = self.known;
+        self.known = batch::acquired_end(self.ring.capacity(), self.next, before, followers);
+        self.known != before
     }
 
     /// Asks for the cache lines of a message that will be read soon, if it comes from a device and is known to be published.
@@ -241,9 +240,13 @@ impl<W: Word> Consumer<W> {
 
     /// How many messages (and notices of gaps) are still to come, those on their way included, if the producer has ended the stream.
     pub fn until_end(&self) -> Option<u64> {
+        until_end(self.end_word(), self.next)
+    }
+
+    #[inline(always)]
+    fn end_word(&self) -> u64 {
         // pairs with the Release store of end in Ring::close
-        let end = Cursor::from_word(self.ring.control().producer.end.load(Ordering::Acquire));
-        end.flag().then(|| end.distance_from(self.next))
+        self.ring.control().producer.end.load(Ordering::Acquire)
     }
 
     /// Why the stream ended early, if it did: what a device producer said before it ended the stream.
@@ -302,15 +305,13 @@ impl<W: Word> Consumer<W> {
             Some(0) => self.skip(1),
             Some(dropped) => return Ok(Poll::Gap(dropped)),
         }
-        match self.until_end() {
-            None => Ok(Poll::Empty),
-            Some(0) => match self.untold() {
+        match StreamEnd::read(self.ring.capacity(), self.end_word(), self.next) {
+            StreamEnd::Open | StreamEnd::Ahead => Ok(Poll::Empty),
+            StreamEnd::Here => match self.untold() {
                 0 => Ok(Poll::Ended),
                 dropped => Ok(Poll::Gap(dropped)),
             },
-            // The last messages are on their way: the end may overtake them.
-            Some(distance) if distance <= self.ring.capacity() => Ok(Poll::Empty),
-            Some(distance) => Err(Corruption::End { message: self.next, distance }),
+            StreamEnd::Corrupt(distance) => Err(Corruption::End { message: self.next, distance }),
         }
     }
 }

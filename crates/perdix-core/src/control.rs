@@ -61,6 +61,8 @@ impl Cursor {
 }
 
 /// The control block: four lines of 256 bytes ahead of slot 0. Each line has one writer.
+///
+/// `Control<u64>` is a private copy of one, for who only looks: [`Control::from_bytes`].
 #[repr(C)]
 #[derive(Debug)]
 pub struct Control<W = AtomicU64> {

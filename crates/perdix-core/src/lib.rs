@@ -12,6 +12,7 @@
 //! * [`Mode`]: how a message becomes visible, with a fence or with [sentinel words](sentinel).
 //! * [`DeviceRing`], [`DeviceRings`] and [`DeviceState`]: what a kernel gets, and what device producers keep in device memory;
 //!   [`DeviceInput`] and [`DeviceService`]: what a kernel gets that consumes, or that answers requests.
+//! * [`policy`]: the rules that all producers and consumers share, as pure functions.
 //! * [`Word`]: the one seam under the protocol, through which the same code runs on atomics, on a GPU and under
 //!   a model checker.
 //!
@@ -55,9 +56,12 @@ mod consumer;
 mod control;
 mod device;
 pub mod events;
+mod kernel_arg;
 mod lines;
 mod meta;
 mod mode;
+mod observe;
+pub mod policy;
 mod poll;
 mod producer;
 mod records;
@@ -75,6 +79,7 @@ pub use control::{
     ProducerStats, Reserved, Told,
 };
 pub use device::{DeviceInput, DeviceRing, DeviceRings, DeviceService, DeviceState, Fault};
+pub use kernel_arg::KernelArg;
 pub use meta::{Meta, flags};
 pub use mode::Mode;
 pub use poll::{Corruption, Poll};

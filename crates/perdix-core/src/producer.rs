@@ -9,6 +9,7 @@ use crate::control::Cursor;
 use crate::device::Fault;
 use crate::meta::Meta;
 use crate::mode::Mode;
+use crate::policy::{Credit, batch};
 use crate::refused::Refused;
 use crate::ring::Ring;
 use crate::sentinel;
@@ -77,7 +78,7 @@ impl<W: Word> Producer<W> {
     /// As [`new`](Self::new).
     pub unsafe fn resume(ring: Ring<W>, head: u64) -> Self {
         // No credit yet: the first message reads the tail.
-        let tail = head.wrapping_sub(ring.capacity());
+        let tail = Credit::none(ring.capacity(), head).tail();
         // SAFETY: the caller's contract.
         Self { head, tail, ..unsafe { Self::new(ring) } }
     }
@@ -238,7 +239,7 @@ impl<W: Word> Producer<W> {
             W::fence(Ordering::Release);
             for ahead in 0..count {
                 let number = self.head.wrapping_add(ahead);
-                self.ring.slot(number).seq.store(number.wrapping_add(1), BEHIND_FENCE);
+                self.ring.slot(number).seq.store(batch::published(number), BEHIND_FENCE);
             }
             self.advance(count, self.staged_bytes);
             self.forget_staged();
@@ -301,7 +302,7 @@ impl<W: Word> Producer<W> {
     fn publish_written(&mut self, slot: &Slot<W>, number: u64, len: usize, flags: u8, kind: u16) {
         slot.meta.store(self.meta_of(slot, len, flags, kind).word(), Ordering::Relaxed);
         // pairs with the Acquire loads of seq in Consumer::learn_run and Consumer::ready
-        slot.seq.store(number.wrapping_add(1), Ordering::Release);
+        slot.seq.store(batch::published(number), Ordering::Release);
         self.advance(1, len as u64);
     }
 

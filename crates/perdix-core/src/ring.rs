@@ -8,6 +8,7 @@ use crate::control::{Control, Cursor};
 use crate::device::Fault;
 use crate::meta::Meta;
 use crate::mode::Mode;
+use crate::policy::batch;
 use crate::slot::{LINE, SLOT_SIZE, Slot};
 use crate::word::Word;
 
@@ -63,26 +64,9 @@ impl Ring<AtomicU64> {
         let smallest = Config { capacity: 1, mode: Mode::Fenced, start: 0 };
         // SAFETY: the caller's contract covers the region.
         let probe = unsafe { Self::locate(memory, bytes, smallest.bytes()?, smallest) }?;
-        let identity = &probe.control().identity;
-        // pairs with the Release store of magic in Ring::reset
-        let magic = identity.magic.load(Ordering::Acquire);
-        if magic != MAGIC {
-            return Err(AttachError::NotARing { found: magic });
-        }
-        let format = identity.format.load(Ordering::Relaxed);
-        if format as u32 != VERSION {
-            return Err(AttachError::Version { found: format as u32 });
-        }
-        if format >> 32 != SLOT_SIZE as u64 {
-            return Err(AttachError::SlotSize { found: (format >> 32) as u32 });
-        }
-        let mode = identity.mode.load(Ordering::Relaxed);
-        let mode = Mode::from_word(mode).ok_or(AttachError::Mode { found: mode })?;
-        let capacity = identity.capacity.load(Ordering::Relaxed);
-        let config = Config { capacity, mode, start: identity.start.load(Ordering::Relaxed) };
-        let needed = config.bytes()?;
+        let config = probe.control().identity.read().check(bytes)?;
         // SAFETY: the caller's contract covers the region.
-        unsafe { Self::locate(memory, bytes, needed, config) }
+        unsafe { Self::locate(memory, bytes, config.bytes()?, config) }
     }
 
     /// A view of a ring that the caller knows to be one: what a kernel does with the [`DeviceRing`](crate::DeviceRing) that
@@ -172,8 +156,7 @@ impl<W: Word> Ring<W> {
     /// The slot of message `number`.
     #[inline(always)]
     pub fn slot(&self, number: u64) -> &Slot<W> {
-        // In 32 bits, which hold every capacity and are cheaper on a GPU.
-        let index = (number as u32 & (self.config.capacity as u32).wrapping_sub(1)) as usize;
+        let index = batch::slot_index(self.config.capacity, number);
         // SAFETY: the index is below the capacity, and the region holds that many slots.
         let slot = unsafe { self.slots.add(index) };
         // SAFETY: the maker of the view keeps the slots alive; their words allow shared access.
@@ -246,8 +229,7 @@ impl<W: Word> Ring<W> {
     /// Makes the slot of message `number` free: the sequence word of the lap before, and in fence-free mode sentinels.
     fn clear(&self, number: u64) {
         let slot = self.slot(number);
-        let before = number.wrapping_add(1).wrapping_sub(self.capacity());
-        slot.seq.store(before, Ordering::Relaxed);
+        slot.seq.store(batch::free(self.capacity(), number), Ordering::Relaxed);
         if self.mode() == Mode::FenceFree {
             crate::sentinel::rearm(slot, crate::PAYLOAD_SIZE);
         }

@@ -17,6 +17,8 @@
 use core::sync::atomic::Ordering;
 
 use crate::meta::{GAP_SIZE, Meta};
+use crate::policy::batch;
+pub use crate::policy::batch::header;
 use crate::slot::{Slot, words_of};
 use crate::word::Word;
 
@@ -63,13 +65,7 @@ pub fn escape_pair([low, high]: [u64; 2]) -> ([u64; 2], u32) {
 /// Stores the header of message `number`, in any order with its payload; `meta` has the right mask.
 #[inline(always)]
 pub fn publish_header<W: Word>(slot: &Slot<W>, number: u64, meta: Meta) {
-    W::store_pair(&slot.seq, &slot.meta, header(number, meta));
-}
-
-/// The two header words of message `number`.
-#[inline(always)]
-pub fn header(number: u64, meta: Meta) -> [u64; 2] {
-    [number.wrapping_add(1), meta.word()]
+    W::store_pair(&slot.seq, &slot.meta, batch::header(number, meta));
 }
 
 /// The meta word of the message in a slot whose sequence word is there; `None` until every word of it has arrived. A length
@@ -114,7 +110,7 @@ fn put_back<W: Word>(used: &[W], mask: u64) {
 /// Finishes what an earlier consumer may have been doing to message `number` when it died: putting the sentinels back.
 pub(crate) fn finish_opening<W: Word>(slot: &Slot<W>, number: u64) {
     // pairs with the Release store of seq in Producer::push
-    if slot.seq.load(Ordering::Acquire) != number.wrapping_add(1) {
+    if slot.seq.load(Ordering::Acquire) != batch::published(number) {
         return;
     }
     let word = slot.meta.load(Ordering::Relaxed);

@@ -81,7 +81,7 @@ pub use consumers::{BlockConsumer, ConsumeError, Received, ThreadConsumer, WarpC
 pub use error::{Error, Partial};
 pub use packer::{PackError, PackInto, RecordPacker};
 pub use perdix_core::{
-    DeviceInput, DeviceRing, DeviceRings, DeviceService, DeviceState, Fault, MessageLayout, Mode,
+    DeviceInput, DeviceRing, DeviceRings, DeviceService, DeviceState, Fault, KernelArg, MessageLayout, Mode,
     PAYLOAD_SIZE, PAYLOAD_WORDS, RecordLayout, Typed, messages,
 };
 pub use producers::{BlockProducer, Events, GridProducer, ThreadProducer, WarpProducer};

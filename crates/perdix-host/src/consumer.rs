@@ -1,6 +1,8 @@
 //! The consumer.
 
 mod batch;
+#[cfg(target_os = "linux")]
+mod copying;
 mod iter;
 mod large;
 mod look;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use perdix_core::Ring;
+use perdix_core::{ConsumerStats, ProducerStats, Ring};
 
 use crate::shared::Shared;
 
@@ -66,11 +66,25 @@ impl Snapshot {
     /// Reads the counters of a ring.
     pub(crate) fn of(ring: &Ring) -> Self {
         let control = ring.control();
-        let (producer, consumer) = (&control.producer.stats, &control.consumer.stats);
         let read = |word: &AtomicU64| word.load(Ordering::Relaxed);
+        // The consumer's first, so that a reader never sees more received than sent.
+        Self::gather(ring.capacity(), &control.consumer.stats, &control.producer.stats, read)
+    }
+
+    /// The counters in a copy of a ring's control block.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn of_copy(capacity: u64, control: &perdix_core::Control<u64>) -> Self {
+        Self::gather(capacity, &control.consumer.stats, &control.producer.stats, |word| *word)
+    }
+
+    fn gather<W>(
+        capacity: u64,
+        consumer: &ConsumerStats<W>,
+        producer: &ProducerStats<W>,
+        read: impl Fn(&W) -> u64,
+    ) -> Self {
         Snapshot {
-            capacity: ring.capacity(),
-            // The consumer's first, so that a reader never sees more received than sent.
+            capacity,
             received: read(&consumer.messages),
             received_bytes: read(&consumer.bytes),
             told: read(&consumer.dropped),

@@ -21,24 +21,30 @@
 //!   the file of a ring with a name it can end the other side with `SIGBUS`, which sealed rings without a name rule out.
 //! * A process that **forks** without `exec` shares its roles with the child: it counts as alive until both have ended.
 
+mod copying;
 mod directory;
 mod error;
 mod file;
+mod folder;
 #[cfg(feature = "cuda")]
 mod gpu;
 mod listing;
 mod lock;
 mod mapping;
 mod name;
+mod newfile;
 mod peer;
 mod ring;
 mod role;
+mod space;
+mod user;
 mod watch;
 
+pub use copying::{CopyingConsumer, CopyingMessages, CopyingProducer};
 pub use directory::Directory;
 pub use error::{RoleError, ShareError};
 pub use listing::{Holder, Listed, RingState};
 #[cfg(feature = "cuda")]
 pub(crate) use mapping::Mapping;
 pub use name::NameError;
-pub use ring::SharedRing;
+pub use ring::{SharedRing, Trusted, Untrusted};

@@ -1,6 +1,8 @@
 //! The CPU producer.
 
 mod batch;
+#[cfg(target_os = "linux")]
+mod copying;
 mod grant;
 mod large;
 mod records;

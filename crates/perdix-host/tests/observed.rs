@@ -190,9 +190,10 @@ mod tracing {
         tracing::subscriber::with_default(listener.clone(), || {
             let ring = Buffer::builder().slots(4).create_anonymous().unwrap();
             assert!(listener.take()[0].starts_with("DEBUG ring made, slots: 4"));
-            let mut consumer = SharedRing::from_fd(ring.to_fd().unwrap()).unwrap().into_consumer().unwrap();
+            let mut consumer =
+                SharedRing::from_fd(ring.to_fd().unwrap()).unwrap().into_copying_consumer().unwrap();
             assert!(listener.take()[0].starts_with("DEBUG attached, role: \"consumer\", file: "));
-            let producer = ring.into_producer().unwrap();
+            let producer = ring.into_copying_producer().unwrap();
             assert!(listener.take()[0].starts_with("DEBUG attached, role: \"producer\", file: "));
             std::mem::forget(producer); // it does not end the stream, and is here still
             consumer.consume_timeout(Duration::ZERO).unwrap_err();

@@ -19,9 +19,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let kernels = gpu.load(&std::fs::read_to_string(path)?)?;
     let mut buffer = Buffer::builder().slots(256).gpu(&gpu).build()?;
     let (producer, mut consumer) = buffer.split_gpu()?;
-    let launch = kernels.launch("squares")?.block(32).arg(producer.ring()).arg(COUNT);
+    let launch = kernels.launch("squares")?.block(32).arg(&producer).arg(COUNT);
     // SAFETY: the arguments are those of `squares`, which is one warp and uses this ring alone.
-    unsafe { launch.start(&producer) }?;
+    unsafe { launch.start() }?;
 
     let mut next = 0_u64;
     let received = consumer.for_each(|message| {

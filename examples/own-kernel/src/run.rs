@@ -24,9 +24,9 @@ mod gpu {
         let kernels = gpu.load(crate::PTX)?;
         let mut buffer = Buffer::builder().slots(4096).gpu(&gpu).build()?;
         let (producer, mut consumer) = buffer.split_gpu()?;
-        let launch = kernels.launch("twin_primes")?.grid(64).block(128).arg(producer.ring()).arg(end);
+        let launch = kernels.launch("twin_primes")?.grid(64).block(128).arg(&producer).arg(end);
         // SAFETY: the arguments are the kernel's, and blocks of whole warps have this ring to themselves.
-        unsafe { launch.start(&producer) }?;
+        unsafe { launch.start() }?;
         // Ends with the stream, or with an error if the kernel ends without ending it.
         consumer.for_each(|message| each(&message))?;
         Ok(())

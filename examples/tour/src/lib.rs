@@ -23,9 +23,9 @@ macro_rules! start {
     ($stage:expr, $half:expr, $kernel:ident[$blocks:expr, $threads:expr]($($argument:expr),*)) => {{
         let half: $crate::Half = $half;
         let launch = $stage.kernels().launch(stringify!($kernel))?.grid($blocks).block($threads);
-        let launch = launch.arg(half.ring())$(.arg($argument))*;
+        let launch = launch.arg(&half)$(.arg($argument))*;
         // SAFETY: the arguments are the kernel's, what they point to outlives it, and nothing else is launched on this ring.
-        unsafe { launch.start(&half) }?;
+        unsafe { launch.start() }?;
         $crate::Running::new(half)
     }};
 }

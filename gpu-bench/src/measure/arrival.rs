@@ -57,10 +57,10 @@ fn streamed(rig: &Rig) -> Result<Times, Error> {
     let mut begun = Instant::now();
     let received = together(rig, vec![(consumer, Identities::of(1))], receive, || {
         begun = Instant::now();
-        let launch = rig.launch("send_paced")?.block(THREADS).arg(producer.ring()).arg(PATTERN);
+        let launch = rig.launch("send_paced")?.block(THREADS).arg(&producer).arg(PATTERN);
         let launch = launch.arg(STEPS).arg(EACH).arg(STEP.as_nanos() as u64);
         // SAFETY: these are the kernel's parameters; it is one block, the ring's only producer.
-        Ok(unsafe { launch.start(&producer) }?)
+        Ok(unsafe { launch.start() }?)
     })?;
     match received.first() {
         Some(all) if all.count == STEPS * EACH => Ok((all.first - begun, all.last - begun)),

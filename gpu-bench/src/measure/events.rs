@@ -64,7 +64,7 @@ fn run(rig: &Rig, scene: Scene, [blocks, threads]: [u32; 2], sites: &Sites) -> R
     let (mut producer, consumer) = buffer.split_gpu()?;
     producer.set_limit(PATIENCE);
     let kernel = if logging == Logging::Lanes { "flood_lane_events" } else { "flood_events" };
-    let launch = rig.launch(kernel)?.grid(blocks).block(threads).arg(producer.ring()).arg(count as u32);
+    let launch = rig.launch(kernel)?.grid(blocks).block(threads).arg(&producer).arg(count as u32);
     let launch = match logging {
         Logging::Lanes => launch,
         Logging::Burst | Logging::Full => launch.arg(0_u32),
@@ -72,7 +72,7 @@ fn run(rig: &Rig, scene: Scene, [blocks, threads]: [u32; 2], sites: &Sites) -> R
         Logging::Off => launch.arg(2_u32),
     };
     // SAFETY: these are the kernels' parameters; nothing else is launched on the ring.
-    unsafe { launch.start(&producer) }?;
+    unsafe { launch.start() }?;
     if logging == Logging::Full {
         thread::sleep(AWAY);
     }

@@ -26,10 +26,10 @@ pub(super) fn idle(rig: &Rig, wait: Wait, time: Duration) -> Result<Idle, Error>
     let command = Word::new(rig, rig.memory())?;
     let (mut producer, consumer) = buffer.split_gpu()?;
     producer.set_limit(PATIENCE);
-    let launch = rig.launch("echo")?.block(32).arg(producer.ring()).arg(command.address());
+    let launch = rig.launch("echo")?.block(32).arg(&producer).arg(command.address());
     let launch = launch.arg(1 + WAKES).arg(240_u64).arg((time + PATIENCE).as_nanos() as u64);
     // SAFETY: these are the kernel's parameters; it is one warp, the ring's only producer, and the word stays until it has ended.
-    unsafe { launch.start(&producer) }?;
+    unsafe { launch.start() }?;
     let outcome: Result<_, Error> = thread::scope(|scope| {
         let (sender, arrivals) = mpsc::channel();
         let receiving = scope.spawn(move || {

@@ -119,10 +119,10 @@ fn trips(rig: &Rig, memory: Memory, mode: Mode, count: usize) -> Result<Vec<Trip
     let (mut producer, consumer) = buffer.split_gpu()?;
     producer.set_limit(PATIENCE);
     let total = (WARM_UP + count) as u64;
-    let launch = rig.launch("echo")?.block(32).arg(producer.ring()).arg(command.address());
+    let launch = rig.launch("echo")?.block(32).arg(&producer).arg(command.address());
     let launch = launch.arg(total).arg(BYTES as u64).arg(PATIENCE.as_nanos() as u64);
     // SAFETY: these are the kernel's parameters; it is one warp, the ring's only producer, and the word stays until it has ended.
-    unsafe { launch.start(&producer) }?;
+    unsafe { launch.start() }?;
     let outcome = rig.on_consumer_core(|| exchange(consumer, &command, total));
     // The kernel gives up by itself if a command has not come, so this returns.
     rig.synchronize()?;

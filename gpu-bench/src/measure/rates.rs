@@ -131,14 +131,14 @@ pub(super) fn start(
         (Sender::Grid, _) => "flood_grid",
         _ => "flood_block",
     };
-    let launch = rig.launch(kernel)?.grid(config.blocks).block(config.threads).arg(producer.ring());
+    let launch = rig.launch(kernel)?.grid(config.blocks).block(config.threads).arg(producer);
     let launch = match kernel {
         "send_thread" => launch.arg(Pattern { len: config.bytes, sentinels: 0 }).arg(share).arg(config.batch),
         "flood_warp_batches" => launch.arg(u64::from(config.bytes)).arg(share).arg(config.batch),
         _ => launch.arg(u64::from(config.bytes)).arg(share),
     };
     // SAFETY: these are each kernel's parameters, and the launch is as it says.
-    Ok(unsafe { launch.start(producer) }?)
+    Ok(unsafe { launch.start() }?)
 }
 
 /// Records of 16 bytes, as many to a slot as fit.
@@ -155,9 +155,9 @@ fn records(rig: &Rig, config: &Config, memory: Memory, count: u64) -> Result<Ran
     };
     let received = together(rig, vec![(consumer, Identities::of(warps))], receive_records, || {
         let launch = rig.launch(kernel)?.grid(config.blocks).block(config.threads);
-        let launch = launch.arg(producer.ring()).arg(share);
+        let launch = launch.arg(&producer).arg(share);
         // SAFETY: these are the kernels' parameters, and nothing else is launched on this ring.
-        Ok(unsafe { launch.start(&producer) }?)
+        Ok(unsafe { launch.start() }?)
     })?;
     check(&received, share * each * warps)
 }

@@ -24,9 +24,9 @@ pub(super) fn shards(rig: &Rig, config: &Config, memory: Memory, count: u64) -> 
     let consumers = consumers.into_iter().map(|consumer| (consumer, Identities::of(senders))).collect();
     let received = together(rig, consumers, receive, || {
         let launch = rig.launch(kernel)?.grid(blocks).block(config.threads);
-        let launch = launch.arg(device.rings()).arg(u64::from(config.bytes)).arg(share);
+        let launch = launch.arg(&device).arg(u64::from(config.bytes)).arg(share);
         // SAFETY: these are the kernels' parameters, and nothing else is launched on these rings.
-        Ok(unsafe { launch.start(&device) }?)
+        Ok(unsafe { launch.start() }?)
     })?;
     check(&received, share * senders)
 }

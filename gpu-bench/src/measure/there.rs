@@ -32,11 +32,11 @@ pub(super) fn to_gpu(
 ) -> Result<Vec<u32>, Error> {
     let mut buffer = rig.ring(memory, mode, SLOTS)?;
     let reply = Word::new(rig, memory)?;
-    let (producer, mut consumer) = buffer.split_to_gpu()?;
+    let (producer, mut consumer) = buffer.split_gpu_consumer()?;
     consumer.set_limit(PATIENCE);
-    let launch = rig.launch("take_and_tell")?.block(32).arg(consumer.input()).arg(reply.address());
+    let launch = rig.launch("take_and_tell")?.block(32).arg(&consumer).arg(reply.address());
     // SAFETY: these are the kernel's parameters; it is one warp, the ring's only consumer, and the word stays until it has ended.
-    unsafe { launch.start(&consumer) }?;
+    unsafe { launch.start() }?;
     let outcome = rig.on_consumer_core(|| tell(producer, &reply, warm_up, count));
     // The kernel ends with the stream, so this returns.
     rig.synchronize()?;
@@ -74,10 +74,10 @@ pub(super) fn calls(
     let ring = rig.builder(memory, mode, SLOTS);
     let mut service = Service::with(ring.clone(), ring)?;
     service.set_device_limit(PATIENCE);
-    service.set_limit(PATIENCE);
-    let launch = rig.launch("serve")?.block(32).arg(service.handle()).arg(u64::MAX);
+    service.client().set_limit(PATIENCE);
+    let launch = rig.launch("serve")?.block(32).arg(&service).arg(u64::MAX);
     // SAFETY: these are the kernel's parameters; it is one warp.
-    unsafe { launch.start(&service) }?;
+    unsafe { launch.start() }?;
     let outcome = rig.on_consumer_core(|| ask(&mut service, warm_up, count));
     service.finish(2 * PATIENCE)?;
     outcome
@@ -85,10 +85,11 @@ pub(super) fn calls(
 
 fn ask(service: &mut Service, warm_up: usize, count: usize) -> Result<Vec<u32>, Error> {
     let mut times = Vec::with_capacity(count);
+    let client = service.client();
     for turn in 1..=(warm_up + count) as u64 {
         let request = [turn; WORDS].map(u64::to_le_bytes);
         let begun = Instant::now();
-        let response = service.call(request.as_flattened())?;
+        let response = client.call(request.as_flattened())?;
         note(&mut times, begun, turn, warm_up);
         let answer = turn.wrapping_add(ANSWER).to_le_bytes();
         if response.len() != 8 * WORDS || response.chunks(8).any(|word| word != answer) {

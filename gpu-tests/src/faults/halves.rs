@@ -77,9 +77,9 @@ pub(super) fn full_for_seconds(case: Case) -> Result<u64, Failed> {
 pub(super) fn spins(case: Case) -> Result<u64, Failed> {
     let (mut producer, consumer) = case.buffer(64).into_gpu()?;
     producer.set_limit(Duration::from_millis(100));
-    let launch = kernels().launch("send_paced")?.block(256).arg(producer.ring()).arg(FULL);
+    let launch = kernels().launch("send_paced")?.block(256).arg(&producer).arg(FULL);
     // SAFETY: the kernel's parameters: one step of 5 s, one message.
-    unsafe { launch.arg(1_u64).arg(1_u64).arg(5_000_000_000_u64).start(&producer) }?;
+    unsafe { launch.arg(1_u64).arg(1_u64).arg(5_000_000_000_u64).start() }?;
     match producer.wait(Duration::from_millis(100)) {
         Err(GpuError::StillRunning(_)) => {}
         other => return Err(format!("{other:?} while the kernel spins").into()),

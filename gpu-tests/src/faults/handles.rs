@@ -24,9 +24,14 @@ pub(super) fn foreign_stream(case: Case) -> Result<u64, Failed> {
         // SAFETY: the pointer is valid for writing, and a context is current.
         needed("cuStreamCreate", unsafe { sys::cuStreamCreate(&mut stream, 1) })?;
         let launch = match ending {
-            None => kernels().launch("send_warp")?.arg(producer.ring()).arg(WORDS).arg(1000_u64).arg(32_u64),
+            None => kernels()
+                .launch("send_warp")?
+                .arg_unattached(producer.ring())
+                .arg(WORDS)
+                .arg(1000_u64)
+                .arg(32_u64),
             Some(ending) => {
-                let launch = kernels().launch("stop_midway")?.arg(producer.ring()).arg(WORDS);
+                let launch = kernels().launch("stop_midway")?.arg_unattached(producer.ring()).arg(WORDS);
                 launch.arg(0_u64).arg(1000_u64).arg(ending as u64)
             }
         };
@@ -99,7 +104,7 @@ pub(super) fn other_context() -> Result<u64, Failed> {
         let mut buffer = case.buffer(64);
         let (producer, mut consumer) = buffer.split_gpu()?;
         // SAFETY: the kernel has no parameters and does nothing.
-        match unsafe { strangers.launch("nothing")?.start(&producer) } {
+        match unsafe { strangers.launch("nothing")?.attach(&producer).start() } {
             Err(GpuError::OtherContext) => {}
             unexpected => return Err(format!("{unexpected:?}").into()),
         }
@@ -116,9 +121,9 @@ pub(super) fn refused(case: Case) -> Result<u64, Failed> {
     let mut buffer = case.buffer(64);
     let (producer, mut consumer) = buffer.split_gpu()?;
     let pause = |first: u64, threads: u32| {
-        let launch = kernels().launch("stop_midway")?.block(threads).arg(producer.ring()).arg(WORDS);
+        let launch = kernels().launch("stop_midway")?.block(threads).arg(&producer).arg(WORDS);
         // SAFETY: the kernel's parameters.
-        unsafe { launch.arg(first).arg(100_u64).arg(Ending::Pauses as u64).start(&producer) }
+        unsafe { launch.arg(first).arg(100_u64).arg(Ending::Pauses as u64).start() }
     };
     let turns = 5;
     for turn in 0..turns {

@@ -31,9 +31,10 @@ pub(super) fn add(case: Case, trials: &mut Vec<Trial>) {
 
 /// One warp sends 300 messages on ring 0 of the launch's target and stops as told.
 fn stop_midway(device: &DeviceShards<'_>, target: &impl LaunchTarget, ending: Ending) {
-    let launch = kernels().launch("stop_midway").unwrap().block(32).arg(device.producers()[0].ring());
+    let launch = kernels().launch("stop_midway").unwrap().block(32);
+    let launch = launch.attach(target).arg(&device.producers()[0]);
     // SAFETY: the kernel's parameters.
-    unsafe { launch.arg(MIXED).arg(0_u64).arg(300_u64).arg(ending as u64).start(target) }.unwrap();
+    unsafe { launch.arg(MIXED).arg(0_u64).arg(300_u64).arg(ending as u64).start() }.unwrap();
 }
 
 /// Expects 300 messages on ring 0, then that every ring is lost, each once, then the end.

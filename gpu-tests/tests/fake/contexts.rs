@@ -45,9 +45,9 @@ fn use_ring(gpu: &Gpu) {
     let kernels = gpu.load(&ptx()).unwrap();
     let mut buffer = Buffer::builder().slots(64).gpu(gpu).build().unwrap();
     let (producer, mut consumer) = buffer.split_gpu().unwrap();
-    let launch = kernels.launch("continue_block").unwrap().block(32).arg(producer.ring()).arg(MIXED);
+    let launch = kernels.launch("continue_block").unwrap().block(32).arg(&producer).arg(MIXED);
     // SAFETY: the kernel's parameters.
-    unsafe { launch.arg(0_u64).arg(5_u64).arg(1_u64).start(&producer) }.unwrap();
+    unsafe { launch.arg(0_u64).arg(5_u64).arg(1_u64).start() }.unwrap();
     assert_eq!(consumer.for_each(|_| ()), Ok(5));
 }
 
@@ -118,9 +118,9 @@ fn a_kernel_of_another_context_is_refused() {
         let mut buffer = Buffer::builder().slots(64).gpu(&gpu).build().unwrap();
         let (producer, mut consumer) = buffer.split_gpu().unwrap();
         for (kernels, expected) in [(&strangers, Err(GpuError::OtherContext)), (&kernels, Ok(()))] {
-            let launch = kernels.launch("continue_block").unwrap().block(32).arg(producer.ring()).arg(MIXED);
+            let launch = kernels.launch("continue_block").unwrap().block(32).arg(&producer).arg(MIXED);
             // SAFETY: the kernel's parameters.
-            let result = unsafe { launch.arg(0_u64).arg(5_u64).arg(1_u64).start(&producer) };
+            let result = unsafe { launch.arg(0_u64).arg(5_u64).arg(1_u64).start() };
             assert_eq!(result, expected);
         }
         assert_eq!(consumer.for_each(|_| ()), Ok(5));
@@ -157,9 +157,9 @@ fn a_context_is_destroyed_under_a_ring() {
     let memory = Mapped::new(&gpu, MemoryKind::Pinned, 100).unwrap();
     let mut buffer = Buffer::builder().slots(64).gpu(&gpu).build().unwrap();
     let (producer, mut consumer) = buffer.split_gpu().unwrap();
-    let launch = kernels.launch("continue_block").unwrap().block(32).arg(producer.ring()).arg(MIXED);
+    let launch = kernels.launch("continue_block").unwrap().block(32).arg(&producer).arg(MIXED);
     // SAFETY: the kernel's parameters.
-    unsafe { launch.arg(0_u64).arg(5_u64).arg(0_u64).start(&producer) }.unwrap();
+    unsafe { launch.arg(0_u64).arg(5_u64).arg(0_u64).start() }.unwrap();
     destroy(own);
     for id in 0..5 {
         let message = consumer.try_consume().unwrap();

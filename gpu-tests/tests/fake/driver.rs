@@ -3,6 +3,8 @@
 use std::ffi::{CStr, CString, c_char, c_uint, c_ulong, c_void};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use perdix_host::cuda::sys;
+
 use crate::kernels::{ENTRIES, run};
 
 // SAFETY: the C library's signature.
@@ -55,6 +57,13 @@ impl Fake {
     /// What events answer from now on: 0, or 600 while kernels run.
     pub(crate) fn events_answer(&self, code: u32) {
         with_number(c"fake_events_answer", code);
+    }
+
+    /// Whether what goes into a stream is captured into a graph.
+    pub(crate) fn capture(&self, stream: sys::CUstream, is_captured: bool) {
+        let capture = control::<unsafe extern "C" fn(sys::CUstream, c_uint)>(c"fake_capture");
+        // SAFETY: the fake driver's signature; the stream is alive, or null.
+        unsafe { capture(stream, is_captured.into()) };
     }
 
     pub(crate) fn has_concurrent_managed_access(&self, has: bool) {

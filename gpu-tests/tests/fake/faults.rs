@@ -23,10 +23,10 @@ fn what_was_published_before_a_trap_is_delivered() {
         let kernels = gpu.load(&ptx()).unwrap();
         let mut buffer = Buffer::builder().slots(64).mode(mode).gpu(&gpu).build().unwrap();
         let (producer, mut consumer) = buffer.split_gpu().unwrap();
-        let launch = kernels.launch("stop_midway").unwrap().block(32).arg(producer.ring()).arg(MIXED);
+        let launch = kernels.launch("stop_midway").unwrap().block(32).arg(&producer).arg(MIXED);
         // The emulated kernel is over when it is to be attached, so that the fault may be told there already.
         // SAFETY: the kernel's parameters.
-        let started = unsafe { launch.arg(0_u64).arg(count).arg(Ending::Traps as u64).start(&producer) };
+        let started = unsafe { launch.arg(0_u64).arg(count).arg(Ending::Traps as u64).start() };
         assert_eq!(started.map_err(|error| code(&error)), Err(719));
         for id in 0..count {
             let message = consumer.try_consume().unwrap();
@@ -58,10 +58,10 @@ fn a_fault_is_told_with_the_drivers_words() {
         let kernels = gpu.load(&ptx()).unwrap();
         let mut buffer = Buffer::builder().slots(64).gpu(&gpu).build().unwrap();
         let (producer, mut consumer) = buffer.split_gpu().unwrap();
-        let launch = kernels.launch("stop_midway").unwrap().block(32).arg(producer.ring()).arg(MIXED);
+        let launch = kernels.launch("stop_midway").unwrap().block(32).arg(&producer).arg(MIXED);
         fake.events_answer(NOT_READY);
         // SAFETY: the kernel's parameters.
-        unsafe { launch.arg(0_u64).arg(10_u64).arg(Ending::Pauses as u64).start(&producer) }.unwrap();
+        unsafe { launch.arg(0_u64).arg(10_u64).arg(Ending::Pauses as u64).start() }.unwrap();
         assert_eq!(producer.is_running(), Ok(true));
         fault(number);
         let error = producer.is_running().unwrap_err();
@@ -103,9 +103,9 @@ fn a_kernel_that_does_not_end_keeps_its_memory() {
         fake.events_answer(NOT_READY);
         for limit in limits {
             producer.set_limit(Duration::from_millis(limit));
-            let launch = kernels.launch("continue_block").unwrap().block(32).arg(producer.ring()).arg(MIXED);
+            let launch = kernels.launch("continue_block").unwrap().block(32).arg(&producer).arg(MIXED);
             // SAFETY: the kernel's parameters.
-            unsafe { launch.arg(0_u64).arg(1_u64).arg(0_u64).start(&producer) }.unwrap();
+            unsafe { launch.arg(0_u64).arg(1_u64).arg(0_u64).start() }.unwrap();
         }
         assert!(matches!(producer.wait(Duration::from_millis(10)), Err(GpuError::StillRunning(_))));
         let begun = Instant::now();
@@ -117,7 +117,7 @@ fn a_kernel_that_does_not_end_keeps_its_memory() {
         );
         drop(gpu);
         assert_eq!(MEMORY.map(|kind| fake.alive(kind)).iter().sum::<u64>(), 2, "ring and state");
-        assert_eq!((fake.alive("context"), fake.misuse()), (1, None));
+        assert_eq!((fake.alive("context"), fake.alive("module"), fake.misuse()), (1, 1, None));
         fake.end_all();
     }
 }

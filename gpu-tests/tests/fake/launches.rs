@@ -14,9 +14,9 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Has a kernel send five messages; it ends the stream if `last` is 1.
 fn send(kernels: &Kernels, producer: &DeviceProducer<'_>, first: u64, last: u64) -> Result<(), GpuError> {
-    let launch = kernels.launch("continue_block").unwrap().block(32).arg(producer.ring()).arg(MIXED);
+    let launch = kernels.launch("continue_block").unwrap().block(32).arg(producer).arg(MIXED);
     // SAFETY: the kernel's parameters.
-    unsafe { launch.arg(first).arg(5_u64).arg(last).start(producer) }
+    unsafe { launch.arg(first).arg(5_u64).arg(last).start() }
 }
 
 fn check(consumer: &mut Consumer<'_>, first: u64) {
@@ -65,9 +65,9 @@ fn a_pause_says_nothing_of_the_kernel_behind() {
     let (producer, mut consumer) = buffer.split_gpu().unwrap();
     fake.events_answer(600);
     send(&kernels, &producer, 0, 0).unwrap();
-    let launch = kernels.launch("stop_midway").unwrap().block(32).arg(producer.ring()).arg(MIXED);
+    let launch = kernels.launch("stop_midway").unwrap().block(32).arg(&producer).arg(MIXED);
     // SAFETY: the kernel's parameters.
-    unsafe { launch.arg(5_u64).arg(5_u64).arg(Ending::Forgets as u64).start(&producer) }.unwrap();
+    unsafe { launch.arg(5_u64).arg(5_u64).arg(Ending::Forgets as u64).start() }.unwrap();
     check(&mut consumer, 0);
     check(&mut consumer, 5);
     let waited = consumer.consume_timeout(SHORT).map(drop);
@@ -95,7 +95,8 @@ fn launches_by_other_means_may_pause_too() {
     let (producer, mut consumer) = buffer.split_gpu().unwrap();
     let null = std::ptr::null_mut();
     let launch = |first: u64, last: u64| {
-        let launch = kernels.launch("continue_block").unwrap().block(32).arg(producer.ring()).arg(MIXED);
+        let launch =
+            kernels.launch("continue_block").unwrap().block(32).arg_unattached(producer.ring()).arg(MIXED);
         // SAFETY: the kernel's parameters; the default stream always lives.
         let start = || unsafe { launch.arg(first).arg(5_u64).arg(last).start_on(null) };
         // SAFETY: the default stream of the ring's context.
@@ -125,9 +126,9 @@ fn a_failed_first_launch_can_be_repeated() {
     let kernels = gpu.load(&ptx()).unwrap();
     let mut buffer = Buffer::builder().slots(64).gpu(&gpu).build().unwrap();
     let (producer, mut consumer) = buffer.split_gpu().unwrap();
-    let launch = kernels.launch("continue_block").unwrap().block(5000).arg(producer.ring()).arg(MIXED);
+    let launch = kernels.launch("continue_block").unwrap().block(5000).arg(&producer).arg(MIXED);
     // SAFETY: the kernel's parameters; the driver refuses so many threads.
-    let error = unsafe { launch.arg(0_u64).arg(5_u64).arg(1_u64).start(&producer) }.unwrap_err();
+    let error = unsafe { launch.arg(0_u64).arg(5_u64).arg(1_u64).start() }.unwrap_err();
     assert!(matches!(error, GpuError::Driver { call: "cuLaunchKernel", code: 1, .. }), "{error:?}");
     assert!(matches!(consumer.consume_timeout(SHORT), Err(ConsumeError::TimedOut { .. })));
     send(&kernels, &producer, 0, 1).unwrap();
@@ -150,7 +151,12 @@ fn a_launch_that_cannot_be_watched_keeps_the_memory() {
         fake.fail("cuEventRecord", 1, 1, 999);
         let error = if foreign {
             let null = std::ptr::null_mut();
-            let launch = kernels.launch("continue_block").unwrap().block(32).arg(producer.ring()).arg(MIXED);
+            let launch = kernels
+                .launch("continue_block")
+                .unwrap()
+                .block(32)
+                .arg_unattached(producer.ring())
+                .arg(MIXED);
             // SAFETY: the kernel's parameters; the default stream always lives.
             unsafe { launch.arg(0_u64).arg(5_u64).arg(0_u64).start_on(null) }.unwrap();
             // SAFETY: the default stream of the ring's context.

@@ -53,6 +53,25 @@ fn there_is_no_memory_of_the_device() {
     fake.assert_clean();
 }
 
+/// Managed memory that CPU and GPU may not use at the same time is refused when it is asked for, with the remedy.
+#[test]
+#[ignore = "needs the fake driver"]
+fn managed_memory_needs_concurrent_access() {
+    let fake = Fake::take();
+    fake.has_concurrent_managed_access(false);
+    let gpu = Gpu::open(0).unwrap();
+    let builder = Buffer::builder().slots(64).gpu(&gpu);
+    let error = builder.clone().memory(MemoryKind::Managed).build().unwrap_err();
+    let device = "Perdix fake device (no GPU)".into();
+    assert_eq!(error, CreateError::Gpu(GpuError::NoConcurrentManagedAccess { device }));
+    let text = error.to_string();
+    assert!(text.contains("concurrentManagedAccess") && text.contains("MemoryKind::Pinned"), "{text}");
+    assert!(MEMORY.iter().all(|kind| fake.alive(kind) == 0));
+    assert_eq!(builder.memory(MemoryKind::Pinned).build().unwrap().memory(), MemoryKind::Pinned);
+    drop(gpu);
+    fake.assert_clean();
+}
+
 #[test]
 #[ignore = "needs the fake driver"]
 fn what_cannot_be_completed_is_given_back() {
@@ -68,7 +87,7 @@ fn what_cannot_be_completed_is_given_back() {
             assert!(MEMORY.iter().all(|kind| fake.alive(kind) == 0));
         }
     }
-    for call in ["cuMemcpyHtoD_v2", "cuStreamSynchronize"] {
+    for call in ["cuStreamCreate", "cuMemcpyHtoDAsync_v2", "cuStreamSynchronize"] {
         fake.fail(call, 1, 1, 999);
         assert!(matches!(DeviceBytes::new(&gpu, &[1; 100]), Err(GpuError::Driver { code: 999, .. })));
         assert_eq!(fake.alive("device"), 0);

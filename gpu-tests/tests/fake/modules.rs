@@ -1,9 +1,11 @@
 //! Texts that are no PTX, and kernels that are not there.
 
+use perdix_host::Buffer;
 use perdix_host::cuda::{Gpu, GpuError};
 
 use crate::driver::{Fake, ptx};
-use crate::kernels::ENTRIES;
+use crate::kernels::{ENTRIES, MIXED};
+use crate::watchdog::watched;
 
 #[test]
 #[ignore = "needs the fake driver"]
@@ -47,5 +49,36 @@ fn kernels_are_loaded_with_their_module() {
     let loaded = fake.calls().iter().filter(|call| call.contains("cuModuleGetFunction")).count();
     assert_eq!(loaded, ENTRIES.len());
     drop(kernels);
+    fake.assert_clean();
+}
+
+/// Kernels are dropped while one of them runs: nothing waits for it, and its code stays until its session is over.
+#[test]
+#[ignore = "needs the fake driver"]
+fn code_stays_while_it_runs() {
+    let fake = Fake::take();
+    let gpu = Gpu::open(0).unwrap();
+    let mut buffer = Buffer::builder().slots(64).gpu(&gpu).build().unwrap();
+    let (producer, mut consumer) = buffer.split_gpu().unwrap();
+    fake.events_answer(600);
+    for (first, last) in [(0_u64, 0_u64), (5, 1)] {
+        let kernels = gpu.load(&ptx()).unwrap();
+        for _ in 0..2 {
+            // A launch that is not started changes nothing.
+            drop(kernels.launch("continue_block").unwrap().arg(&producer));
+        }
+        let launch = kernels.launch("continue_block").unwrap().block(32).arg(&producer).arg(MIXED);
+        // SAFETY: the kernel's parameters.
+        unsafe { launch.arg(first).arg(5_u64).arg(last).start() }.unwrap();
+        watched(|| drop(kernels));
+    }
+    assert_eq!((fake.alive("module"), fake.misuse()), (2, None));
+    assert_eq!(consumer.for_each(|_| ()), Ok(10));
+    fake.events_answer(0);
+    drop((producer, consumer));
+    // The session ends with the next split at the latest.
+    drop(buffer.split_mut());
+    assert_eq!((fake.alive("module"), fake.misuse()), (0, None));
+    drop((buffer, gpu));
     fake.assert_clean();
 }

@@ -1,7 +1,10 @@
 /* A libcuda that pretends to have one device, for tests of what happens when the driver says no. Built by `cargo xtask cuda-fake`.
  *
  * Every function can be told to fail (`fake_fail`). Memory is the host's, kernels are run by the test (`fake_on_launch`), and all
- * that is made is counted until it is unmade (`fake_alive`). Misuse of the driver is noted (`fake_misuse`). */
+ * that is made is counted until it is unmade (`fake_alive`). Misuse of the driver is noted (`fake_misuse`).
+ *
+ * A kernel has stored all its messages when its launch returns. While events answer "not ready" (`fake_events_answer`) it counts as
+ * running: what waits for its stream then waits, as with the legacy default stream. */
 
 #include <pthread.h>
 #include <stdint.h>
@@ -19,18 +22,25 @@ static const char *const KIND_NAMES[KINDS] = { "context", "stream", "event", "mo
 struct thing {
     enum kind kind;
     int alive;
+    /* Of streams: whether kernels run in it (of modules: of it), whether it and the default stream wait for each other, whether
+     * its work is captured. Of events: whether it was recorded in a capture. */
+    int busy, blocking, captured;
     struct thing *context, *next;
     void *memory;
     char *text;
 };
 
-struct copy { void *to; void *from; size_t bytes; struct copy *next; };
+struct copy { void *to; void *from; size_t bytes; void *stream; struct copy *next; };
 struct function { struct thing *module; char name[128]; struct function *next; };
 
 enum { MOST_CALLS = 1 << 16, DEPTH = 16 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+/* Kernels have ended. */
+static pthread_cond_t ended = PTHREAD_COND_INITIALIZER;
 static struct thing *things, *primary;
+/* What the default stream does. */
+static struct thing default_stream = { .kind = KINDS, .blocking = 1 };
 static struct function *functions;
 static struct copy *staged;
 static int retained, is_initialized, has_managed = 1;
@@ -49,9 +59,18 @@ static __thread int depth;
 
 /* The test's side. */
 
+/* All kernels have ended. The lock is held. */
+static void end_kernels(void) {
+    default_stream.busy = 0;
+    for (struct thing *thing = things; thing; thing = thing->next) thing->busy = 0;
+    pthread_cond_broadcast(&ended);
+}
+
 /* Forgets failures, answers, limits and notes; what is alive stays so. */
 EXPORT void fake_reset(void) {
     pthread_mutex_lock(&lock);
+    end_kernels();
+    default_stream.captured = 0;
     memset(&failure, 0, sizeof failure);
     call_count = misuses = sticky = event_answer = 0;
     orphans = 0;
@@ -70,8 +89,16 @@ EXPORT void fake_fail(const char *call, unsigned first, unsigned times, unsigned
     pthread_mutex_unlock(&lock);
 }
 
-/* What events answer: 0 done, 600 not ready. */
-EXPORT void fake_events_answer(unsigned code) { event_answer = code; }
+/* What events answer: 0 done, 600 not ready. Kernels that are launched while it is 600 run until it is something else. */
+EXPORT void fake_events_answer(unsigned code) {
+    pthread_mutex_lock(&lock);
+    event_answer = code;
+    if (code != NOT_READY) end_kernels();
+    pthread_mutex_unlock(&lock);
+}
+
+/* Whether what goes into a stream is captured into a graph. */
+EXPORT void fake_capture(struct thing *stream, int is_captured) { (stream ? stream : &default_stream)->captured = is_captured; }
 
 /* A kernel has faulted: from now on nearly every call fails with `code`, until the context is gone. */
 EXPORT void fake_fault(unsigned code) { sticky = code; }
@@ -148,18 +175,41 @@ static void end_context(struct thing *context) {
     sticky = 0;
 }
 
-static void finish_copies(void) {
-    struct copy *copy = staged;
-    /* The list is the last copy first. */
-    struct copy *forward = NULL;
-    while (copy) { struct copy *next = copy->next; copy->next = forward; forward = copy; copy = next; }
-    while (forward) {
-        struct copy *next = forward->next;
-        memcpy(forward->to, forward->from, forward->bytes);
-        free(forward->from), free(forward);
-        forward = next;
+/* Finishes the copies that are staged in a stream. */
+static void finish_copies(void *stream) {
+    struct copy **place = &staged;
+    while (*place) {
+        struct copy *copy = *place;
+        if (copy->stream != stream) { place = &copy->next; continue; }
+        memcpy(copy->to, copy->from, copy->bytes);
+        *place = copy->next;
+        free(copy->from), free(copy);
     }
-    staged = NULL;
+}
+
+/* As the real one may: the bytes are only staged when it returns. */
+static unsigned stage(void *to, const void *from, size_t bytes, void *stream) {
+    struct copy *copy = malloc(sizeof *copy), **last = &staged;
+    if (!copy || !(copy->from = malloc(bytes))) abort();
+    memcpy(copy->from, from, bytes);
+    copy->to = to, copy->bytes = bytes, copy->stream = stream, copy->next = NULL;
+    while (*last) last = &(*last)->next;
+    *last = copy;
+    return OK;
+}
+
+static int is_busy(struct thing *stream) {
+    if (stream) return stream->busy;
+    /* The legacy default stream waits for every stream that does not opt out. */
+    for (struct thing *thing = things; thing; thing = thing->next)
+        if (thing->alive && thing->kind == STREAM && thing->blocking && thing->busy) return 1;
+    return default_stream.busy;
+}
+
+/* Waits until what is in a stream has ended. The lock is given up meanwhile. */
+static void finish_stream(struct thing *stream) {
+    while (is_busy(stream)) pthread_cond_wait(&ended, &lock);
+    finish_copies(stream);
 }
 
 static struct thing *owner(uintptr_t address, enum kind kind) {
@@ -339,28 +389,34 @@ FUNCTION(cuMemHostGetDevicePointer_v2, context, uintptr_t *device, void *host, u
 END(owner((uintptr_t)host, PINNED) ? OK : INVALID_VALUE)
 
 FUNCTION(cuMemFree_v2, context, uintptr_t memory)
-    finish_copies();
+    for (struct copy *copy; (copy = staged);) finish_copies(copy->stream);
 END(release(call, DEVICE, MANAGED, memory))
 
 FUNCTION(cuMemFreeHost, context, uintptr_t memory)
 END(release(call, PINNED, PINNED, memory))
 
-/* As the real one may: the bytes are only staged when it returns. */
 FUNCTION(cuMemcpyHtoD_v2, context, void *to, const void *from, size_t bytes)
-    struct copy *copy = malloc(sizeof *copy);
-    if (!copy || !(copy->from = malloc(bytes))) abort();
-    memcpy(copy->from, from, bytes);
-    copy->to = to, copy->bytes = bytes, copy->next = staged, staged = copy;
-END(OK)
+    finish_stream(NULL);
+END(stage(to, from, bytes, NULL))
+
+FUNCTION(cuMemcpyHtoDAsync_v2, context, void *to, const void *from, size_t bytes, void *stream)
+    code = !stream || is_alive(stream, STREAM) ? OK : INVALID_HANDLE;
+END(code ? code : stage(to, from, bytes, stream))
 
 FUNCTION(cuMemcpyDtoH_v2, context, void *to, const void *from, size_t bytes)
-    finish_copies();
+    finish_stream(NULL);
     memcpy(to, from, bytes);
 END(OK)
 
-FUNCTION(cuStreamCreate, context, void **stream, unsigned flags)
-    (void)flags;
+/* From pageable memory it returns when the copy is done. */
+FUNCTION(cuMemcpyDtoHAsync_v2, context, void *to, const void *from, size_t bytes, void *stream)
+    code = !stream || is_alive(stream, STREAM) ? OK : INVALID_HANDLE;
+    if (!code) finish_stream(stream), memcpy(to, from, bytes);
+END(code)
+
+FUNCTION(cuStreamCreate, context, struct thing **stream, unsigned flags)
     *stream = make(STREAM, now());
+    (*stream)->blocking = !(flags & 1);
 END(OK)
 
 FUNCTION(cuStreamDestroy_v2, context, void *stream)
@@ -370,7 +426,12 @@ END(code)
 
 FUNCTION(cuStreamSynchronize, context, void *stream)
     code = !stream || is_alive(stream, STREAM) ? OK : INVALID_HANDLE;
-    if (!code && !stream) finish_copies();
+    if (!code) finish_stream(stream);
+END(code)
+
+FUNCTION(cuStreamIsCapturing, context, struct thing *stream, unsigned *status)
+    code = !stream || is_alive(stream, STREAM) ? OK : INVALID_HANDLE;
+    if (!code) *status = (unsigned)(stream ? stream : &default_stream)->captured;
 END(code)
 
 FUNCTION(cuEventCreate, context, void **event, unsigned flags)
@@ -378,12 +439,14 @@ FUNCTION(cuEventCreate, context, void **event, unsigned flags)
     *event = make(EVENT, now());
 END(OK)
 
-FUNCTION(cuEventRecord, context, void *event, void *stream)
+FUNCTION(cuEventRecord, context, struct thing *event, struct thing *stream)
     code = is_alive(event, EVENT) && (!stream || is_alive(stream, STREAM)) ? OK : INVALID_HANDLE;
+    if (!code) event->captured = (stream ? stream : &default_stream)->captured;
 END(code)
 
-FUNCTION(cuEventQuery, context, void *event)
-    code = is_alive(event, EVENT) ? event_answer : INVALID_HANDLE;
+/* An event that was recorded in a capture marks a place in the graph. */
+FUNCTION(cuEventQuery, context, struct thing *event)
+    code = is_alive(event, EVENT) ? event->captured ? INVALID_VALUE : event_answer : INVALID_HANDLE;
 END(code)
 
 FUNCTION(cuEventDestroy_v2, context, void *event)
@@ -414,6 +477,7 @@ END(load(module, text, options, names, values))
 FUNCTION(cuModuleUnload, context, void *module)
     code = is_alive(module, MODULE) ? OK : INVALID_HANDLE;
     if (code) note(call, "no such module"); else ((struct thing *)module)->alive = 0;
+    if (!code && ((struct thing *)module)->busy) note(call, "the module's kernels run");
 END(code)
 
 static unsigned find(void **handle, struct thing *module, const char *name) {
@@ -443,7 +507,9 @@ EXPORT unsigned cuLaunchKernel(void *handle, unsigned gx, unsigned gy, unsigned 
     if (!code && (function->module->context != now() || (stream && ((struct thing *)stream)->context != now()))) code = INVALID_HANDLE;
     if (!code && (!bx || (unsigned long)bx * by * bz > 1024)) code = INVALID_VALUE;
     if (!code && staged) note("cuLaunchKernel", "a copy to the device may still be staged");
-    void (*run)(const char *, void **) = code ? NULL : on_launch;
+    struct thing *in = stream ? stream : &default_stream;
+    void (*run)(const char *, void **) = code || in->captured ? NULL : on_launch;
+    if (run && event_answer == NOT_READY) in->busy = function->module->busy = 1;
     pthread_mutex_unlock(&lock);
     if (run) run(function->name, arguments);
     return code;

@@ -8,7 +8,7 @@ mod wrap;
 
 use std::time::Duration;
 
-use perdix_host::cuda::{DeviceProducer, Launch};
+use perdix_host::cuda::Launch;
 use perdix_host::{Buffer, Snapshot};
 
 use super::{CheckArgs, all_arrived, failed};
@@ -35,20 +35,21 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Lets one kernel send `count` messages through the ring, whose first message has the number `first`, and checks each on arrival.
 ///
 /// # Safety
-/// The launch, made for the producer it is given, keeps the contract of its kernel.
-unsafe fn exchange<'k>(
+/// The kernel's parameters are a ring, a pattern, a count and a batch, and the launch keeps its contract.
+unsafe fn exchange(
     mut buffer: Buffer,
     first: u64,
     pattern: GpuPattern,
     count: u64,
-    launch: impl FnOnce(&DeviceProducer<'_>) -> Result<Launch<'k>, Error>,
+    launch: Launch<'_>,
+    batch: u64,
 ) -> Result<Snapshot, Error> {
     let counters = buffer.counters();
     let (mut producer, consumer) = buffer.split_gpu()?;
     producer.set_limit(PATIENCE);
-    let launch = launch(&producer)?;
+    let launch = launch.arg(&producer).arg(pattern.0).arg(count).arg(batch);
     // SAFETY: the caller's contract.
-    unsafe { launch.start(&producer) }?;
+    unsafe { launch.start() }?;
     let mut sink = PatternSink::new(pattern, first);
     receive(consumer, &mut sink, &Stop::default())?;
     all_arrived(count, sink.received(), counters.read())

@@ -50,10 +50,10 @@ pub(crate) fn trips(
     producer.set_limit(PATIENCE);
     let total = (warm_up + count) as u64;
     let launch = rig.launch("echo")?.block(32);
-    let launch = launch.arg(producer.ring()).arg(command.address());
+    let launch = launch.arg(&producer).arg(command.address());
     let launch = launch.arg(total).arg(len as u64).arg(PATIENCE.as_nanos() as u64);
     // SAFETY: these are the kernel's parameters; it is one warp, the ring's only producer, and the word stays until it has ended.
-    unsafe { launch.start(&producer) }?;
+    unsafe { launch.start() }?;
     let outcome = exchange(consumer, &command, len, warm_up, total);
     // The kernel gives up by itself if a command has not come.
     match producer.wait(2 * PATIENCE) {

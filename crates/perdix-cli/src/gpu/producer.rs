@@ -83,10 +83,10 @@ impl GpuProducer {
     /// Launches a kernel that sends `len` bytes at a device address; the last one ends the stream.
     fn launch_bytes(&self, data: *const u8, len: u64, last: bool) -> Result<(), Error> {
         let launch = self.rig.launch("continue_bytes")?.block(32 * self.warps);
-        let launch = launch.arg(self.producer.ring()).arg(data).arg(len).arg(u64::from(last));
+        let launch = launch.arg(&self.producer).arg(data).arg(len).arg(u64::from(last));
         // SAFETY: these are the kernel's parameters; it is one block, the ring's only producer, and the bytes stay until it has
         // ended.
-        Ok(unsafe { launch.start(&self.producer) }?)
+        Ok(unsafe { launch.start() }?)
     }
 
     /// Ends the stream, also after a failure: the consumer is not to wait for more.
@@ -137,10 +137,10 @@ impl Producing for GpuProducer {
                 break;
             }
             let launch = self.rig.launch("continue_block")?.block(32 * self.warps);
-            let launch = launch.arg(self.producer.ring()).arg(GpuPattern::new(size).0);
+            let launch = launch.arg(&self.producer).arg(GpuPattern::new(size).0);
             let launch = launch.arg(sent).arg(most).arg(0_u64);
             // SAFETY: these are the kernel's parameters; it is one block, and the ring's only producer.
-            unsafe { launch.start(&self.producer) }?;
+            unsafe { launch.start() }?;
             sent += most;
             self.settle(stop)?;
         }

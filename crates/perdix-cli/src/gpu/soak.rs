@@ -11,7 +11,7 @@ mod shards;
 use std::time::{Duration, Instant};
 
 use perdix_host::MemoryKind;
-use perdix_host::cuda::{Launch, LaunchTarget};
+use perdix_host::cuda::Launch;
 use perdix_kernels::soak::{SoakMessages, SoakSteps};
 
 use super::rig::Rig;
@@ -81,16 +81,11 @@ impl Stage for SoakStage {
 }
 
 /// Starts a launch with the messages of a soak behind its rings.
-fn start(
-    launch: Launch<'_>,
-    messages: SoakMessages,
-    steps: SoakSteps,
-    target: &impl LaunchTarget,
-) -> Result<(), Failed> {
+fn start(launch: Launch<'_>, messages: SoakMessages, steps: SoakSteps) -> Result<(), Failed> {
     let launch = launch.arg(messages).arg(steps);
     // SAFETY: with the rings before them these are the parameters of all `soak_*` kernels; each is launched as it asks, and nothing
     // else runs on its rings.
-    unsafe { launch.start(target) }.map_err(|error| Failed::Error(error.into()))
+    unsafe { launch.start() }.map_err(|error| Failed::Error(error.into()))
 }
 
 /// Waits until something has ended; a violation if it does not.

@@ -2,30 +2,30 @@
 
 use std::time::{Duration, Instant};
 
-use perdix_host::process::Directory;
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::model::Model;
 use super::view::draw;
 use crate::error::Error;
+use crate::rings::Places;
 use crate::stop::Stop;
 
 /// How long a request to terminate may wait.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Watches until the user has seen enough. The terminal is put back in order however this ends, by a panic too.
-pub(super) fn run(directory: &Directory, model: &mut Model, interval: Duration) -> Result<(), Error> {
+pub(super) fn run(places: &Places, model: &mut Model, interval: Duration) -> Result<(), Error> {
     let stop = Stop::on_ctrl_c()?;
     let mut terminal = ratatui::try_init().map_err(Error::Terminal)?;
-    let outcome = watch(&mut terminal, directory, model, interval, &stop);
+    let outcome = watch(&mut terminal, places, model, interval, &stop);
     ratatui::restore();
     outcome
 }
 
 fn watch(
     terminal: &mut DefaultTerminal,
-    directory: &Directory,
+    places: &Places,
     model: &mut Model,
     interval: Duration,
     stop: &Stop,
@@ -34,7 +34,7 @@ fn watch(
     while !stop.is_set() {
         let now = Instant::now();
         if now >= next {
-            model.update(directory.list()?, now);
+            model.update(places.list()?, now);
             next = now + interval;
         }
         terminal.draw(|frame| draw(frame, model, interval)).map_err(Error::Terminal)?;

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use perdix_host::Buffer;
-use perdix_host::process::Directory;
+use perdix_host::process::{Directory, SharedRing};
+use perdix_host::{Buffer, Builder};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use tempfile::TempDir;
@@ -22,6 +22,16 @@ fn place() -> (TempDir, Directory, Model) {
     (outer, directory, model)
 }
 
+fn create(directory: &Directory, name: &str, builder: Builder) -> SharedRing {
+    // SAFETY: these tests change rings only while nobody has them open.
+    unsafe { directory.create(name, builder) }.unwrap()
+}
+
+fn open(directory: &Directory, name: &str) -> SharedRing {
+    // SAFETY: as above.
+    unsafe { directory.open(name) }.unwrap()
+}
+
 fn screen(model: &Model, width: u16) -> String {
     let mut terminal = Terminal::new(TestBackend::new(width, 12)).unwrap();
     terminal.draw(|frame| draw(frame, model, SECOND)).unwrap();
@@ -32,14 +42,14 @@ fn screen(model: &Model, width: u16) -> String {
 fn a_real_ring_from_its_making_to_its_end() {
     let (_outer, directory, mut model) = place();
     let us = std::process::id();
-    let mut producer = directory.create("one", Buffer::builder().slots(8)).unwrap().into_producer().unwrap();
+    let mut producer = create(&directory, "one", Buffer::builder().slots(8)).into_producer().unwrap();
     let begun = Instant::now();
     let look = |model: &mut Model, second| model.update(directory.list().unwrap(), begun + second * SECOND);
     look(&mut model, 0);
     let live = model.rings[0].live.as_ref().unwrap();
     assert_eq!((live.fill, live.rates, live.quiet), (Some(0), None, Quiet::Always));
 
-    let mut consumer = directory.open("one").unwrap().into_consumer().unwrap();
+    let mut consumer = open(&directory, "one").into_consumer().unwrap();
     (0..8).for_each(|_| producer.try_produce(&[7; 10]).unwrap());
     assert!(!producer.produce_or_drop(&[7; 10]).unwrap());
     assert_eq!(consumer.drain(|_| ()), 8);
@@ -64,7 +74,7 @@ fn a_real_ring_from_its_making_to_its_end() {
     assert!(all.contains("received 8 (80 bytes)\nstream ended; 4 096 bytes"), "{all}");
 
     // Another ring of the same name: nothing is said of it that only the first can tell.
-    drop(directory.create("one", Buffer::builder().slots(8)).unwrap());
+    drop(create(&directory, "one", Buffer::builder().slots(8)));
     look(&mut model, 7);
     let live = model.rings[0].live.as_ref().unwrap();
     assert_eq!((live.rates, live.quiet), (None, Quiet::Always));
@@ -77,7 +87,7 @@ fn a_real_ring_from_its_making_to_its_end() {
 fn watching_changes_nothing() {
     let (_outer, directory, mut model) = place();
     let path = directory.path().join("one");
-    let mut producer = directory.create("one", Buffer::builder().slots(8)).unwrap().into_producer().unwrap();
+    let mut producer = create(&directory, "one", Buffer::builder().slots(8)).into_producer().unwrap();
     producer.try_produce(b"abc").unwrap();
     let before = std::fs::read(&path).unwrap();
     for second in 0..10 {
@@ -85,7 +95,7 @@ fn watching_changes_nothing() {
         screen(&model, 120);
     }
     assert!(std::fs::read(&path).unwrap() == before);
-    drop(directory.open("one").unwrap().into_consumer().unwrap());
+    drop(open(&directory, "one").into_consumer().unwrap());
     producer.finish();
 }
 
@@ -97,10 +107,10 @@ fn the_screen() {
     assert!(screen(&model, 120).contains("no rings in DIR; one with a name appears here"));
     assert_eq!(table(&model), "no rings in DIR");
 
-    let mut producer = directory.create("b", Buffer::builder().slots(4)).unwrap().into_producer().unwrap();
+    let mut producer = create(&directory, "b", Buffer::builder().slots(4)).into_producer().unwrap();
     producer.produce_all([[0; 7]; 4]).unwrap();
     for name in ["a", "c", "d", "e", "f", "g", "h"] {
-        drop(directory.create(name, Buffer::builder().slots(2048)).unwrap());
+        drop(create(&directory, name, Buffer::builder().slots(2048)));
     }
     model.update(directory.list().unwrap(), begun);
     model.update(directory.list().unwrap(), begun + SECOND);
@@ -131,12 +141,12 @@ fn the_screen() {
 #[test]
 fn what_cannot_be_read_or_known_is_said_so() {
     let (_outer, directory, mut model) = place();
-    drop(directory.create("later", Buffer::builder().slots(8)).unwrap());
+    drop(create(&directory, "later", Buffer::builder().slots(8)));
     let mut bytes = std::fs::read(directory.path().join("later")).unwrap();
     bytes[8..12].copy_from_slice(&99_u32.to_le_bytes()); // the layout's version
     std::fs::write(directory.path().join("later"), bytes).unwrap();
     // Kernels produce: their counters come when they end.
-    drop(directory.create("kernels", Buffer::builder().slots(8)).unwrap());
+    drop(create(&directory, "kernels", Buffer::builder().slots(8)));
     let mut bytes = std::fs::read(directory.path().join("kernels")).unwrap();
     let attached = perdix_core::Attached { process: 4711, device: true }.word();
     bytes[512 + 192..512 + 200].copy_from_slice(&attached.to_le_bytes());

@@ -7,6 +7,12 @@ use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+#[cfg(target_os = "linux")]
+use perdix_host::{
+    Builder,
+    process::{Directory, SharedRing},
+};
+
 /// The command `perdix` with arguments separated by blanks.
 pub(crate) fn perdix(args: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_perdix"));
@@ -84,4 +90,18 @@ pub(crate) fn ends_within(child: &mut Child, limit: Duration) -> Option<Duration
     child.kill().unwrap();
     child.wait().unwrap();
     None
+}
+
+/// Makes a ring in a directory of the test.
+#[cfg(target_os = "linux")]
+pub(crate) fn create(directory: &Directory, name: &str, builder: Builder) -> SharedRing {
+    // SAFETY: only this test and the commands that it runs have the directory, and these only look.
+    unsafe { directory.create(name, builder) }.unwrap()
+}
+
+/// Opens a ring in a directory of the test.
+#[cfg(target_os = "linux")]
+pub(crate) fn open(directory: &Directory, name: &str) -> SharedRing {
+    // SAFETY: as above.
+    unsafe { directory.open(name) }.unwrap()
 }

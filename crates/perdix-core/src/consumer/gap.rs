@@ -5,6 +5,8 @@ use core::sync::atomic::Ordering;
 use super::Consumer;
 use crate::meta::Meta;
 use crate::mode::Mode;
+use crate::policy::recovery::GapRecord;
+use crate::policy::{batch, unreported};
 use crate::ring::Ring;
 use crate::sentinel;
 use crate::word::Word;
@@ -35,7 +37,7 @@ impl<W: Word> Consumer<W> {
     /// (A device producer counts in shared memory only when it finishes, so one that broke off has told more than that says.)
     pub fn take_untold(&mut self) -> Option<u64> {
         let dropped = self.untold();
-        if (dropped as i64) <= 0 {
+        if dropped == 0 {
             return None;
         }
         self.tell(dropped);
@@ -46,7 +48,7 @@ impl<W: Word> Consumer<W> {
     fn tell(&mut self, dropped: u64) {
         self.dropped = self.dropped.wrapping_add(dropped);
         let record = &self.ring.control().consumer.told[self.told % 2];
-        record.position.store(self.ring.config().start.wrapping_sub(1), Ordering::Relaxed);
+        record.position.store(GapRecord::invalid_position(self.ring.config().start), Ordering::Relaxed);
         // Each not before what stands above it, should this process die in between. pairs with the Acquire loads in told_before
         record.dropped.store(self.dropped, Ordering::Release);
         record.position.store(self.next, Ordering::Release);
@@ -55,19 +57,12 @@ impl<W: Word> Consumer<W> {
 
     /// How many dropped messages an earlier consumer was told of before message `number`, and in which record that stands not.
     pub(super) fn told_before(ring: &Ring<W>, number: u64) -> (u64, usize) {
-        let start = ring.config().start;
-        let [first, second] = [0, 1].map(|at| {
-            let record = &ring.control().consumer.told[at];
-            let position = record.position.load(Ordering::Acquire).wrapping_sub(start);
-            let dropped = record.dropped.load(Ordering::Acquire);
-            (position <= number.wrapping_sub(start)).then_some((position, dropped))
+        let records = ring.control().consumer.told.each_ref().map(|record| {
+            // In this order. pairs with the Release stores in tell
+            let position = record.position.load(Ordering::Acquire);
+            GapRecord { position, dropped: record.dropped.load(Ordering::Acquire) }
         });
-        // At the same place (the end of the stream) the later one counts more.
-        if first > second {
-            (first.map_or(0, |(_, dropped)| dropped), 1)
-        } else {
-            (second.map_or(0, |(_, dropped)| dropped), 0)
-        }
+        GapRecord::latest(ring.config().start, number, records)
     }
 
     /// Messages that were dropped, as far as gaps were taken.
@@ -91,10 +86,10 @@ impl<W: Word> Consumer<W> {
         (slots, dropped)
     }
 
-    /// At the end of the stream, the messages dropped that no notice has told of: a full ring has no room for one.
+    /// Messages dropped that no notice has told of: at the end of the stream, where a full ring has no room for one.
     pub(super) fn untold(&self) -> u64 {
         // Stored before `end`, whose Acquire load (in `until_end`) comes before this one.
-        self.ring.control().producer.stats.dropped.load(Ordering::Relaxed).wrapping_sub(self.dropped)
+        unreported(self.ring.control().producer.stats.dropped.load(Ordering::Relaxed), self.dropped)
     }
 
     /// What the notice in the next slot says, if one is there.
@@ -108,7 +103,7 @@ impl<W: Word> Consumer<W> {
         let word = match self.ring.mode() {
             Mode::Fenced => is_published.then(|| slot.meta.load(Ordering::Relaxed)),
             // pairs with the Release store of seq in publish_notice
-            Mode::FenceFree => (slot.seq.load(Ordering::Acquire) == number.wrapping_add(1))
+            Mode::FenceFree => (slot.seq.load(Ordering::Acquire) == batch::published(number))
                 .then(|| sentinel::arrived(slot))
                 .flatten(),
         };
@@ -116,6 +111,6 @@ impl<W: Word> Consumer<W> {
         let mut count = [0; 8];
         // SAFETY: the notice was seen with Acquire, and its slot is not handed back before it is taken and settled.
         unsafe { W::read_plain(&slot.payload, &mut count) };
-        Some(u64::from_le_bytes(count))
+        Some(u64::from_ne_bytes(count))
     }
 }

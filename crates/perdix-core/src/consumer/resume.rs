@@ -4,8 +4,8 @@ use core::sync::atomic::Ordering;
 
 use super::Consumer;
 use crate::config::{AttachError, Config};
-use crate::control::Cursor;
 use crate::mode::Mode;
+use crate::policy::recovery::Place;
 use crate::ring::Ring;
 use crate::sentinel;
 use crate::slot::PAYLOAD_SIZE;
@@ -78,27 +78,24 @@ impl<W: Word> Consumer<W> {
         let Config { start, capacity, mode } = ring.config();
         let line = &ring.control().consumer;
         // pairs with the Release store of tail in Consumer::publish_tail
-        let tail = Cursor::from_word(line.tail.load(Ordering::Acquire));
-        let published = start.wrapping_add(tail.distance_from(start));
-        let mut settled = published;
+        let tail = line.tail.load(Ordering::Acquire);
+        // Stored before any slot was re-armed; the end of the process that did both is what orders it for us.
+        let recycled = (mode == Mode::FenceFree).then(|| line.settled.load(Ordering::Acquire));
+        let place = Place::read(capacity, start, tail, recycled);
+        let Place { tail: published, recycled: settled } =
+            place.map_err(|(tail, ahead)| AttachError::Position { tail, ahead })?;
+        // What was handed back and not counted yet.
+        let uncounted = settled.wrapping_sub(published);
         if mode == Mode::FenceFree {
-            // Stored before any slot was re-armed; the end of the process that did both is what orders it for us.
-            let ahead = line.settled.load(Ordering::Acquire).wrapping_sub(published);
-            if ahead > capacity {
-                return Err(AttachError::Position { tail: published, ahead });
-            }
-            for _ in 0..ahead {
+            for ahead in 0..uncounted {
                 // How long the message was may be gone already.
-                sentinel::rearm(ring.slot(settled), PAYLOAD_SIZE);
-                settled = settled.wrapping_add(1);
+                sentinel::rearm(ring.slot(published.wrapping_add(ahead)), PAYLOAD_SIZE);
             }
-            for further in 0..capacity - ahead {
-                let number = settled.wrapping_add(further);
+            for ahead in 0..capacity - uncounted {
+                let number = settled.wrapping_add(ahead);
                 sentinel::finish_opening(ring.slot(number), number);
             }
         }
-        // What was handed back and not counted yet.
-        let uncounted = settled.wrapping_sub(published);
         let messages = line.stats.messages.load(Ordering::Relaxed).wrapping_add(uncounted);
         let bytes = line.stats.bytes.load(Ordering::Relaxed);
         let (dropped, told) = Self::told_before(&ring, settled);

@@ -4,6 +4,7 @@ use core::sync::atomic::Ordering;
 
 use super::Producer;
 use crate::control::Cursor;
+use crate::policy::{Credit, Plan};
 use crate::refused::Refused;
 use crate::word::Word;
 
@@ -20,7 +21,19 @@ impl<W: Word> Producer<W> {
     /// Free slots by the cached tail, those staged included.
     #[inline(always)]
     pub fn credit(&self) -> u64 {
-        self.ring.capacity() - self.head.wrapping_sub(self.tail)
+        self.known().free(self.head)
+    }
+
+    /// What is known of the tail.
+    #[inline(always)]
+    pub(super) fn known(&self) -> Credit {
+        Credit::new(self.ring.capacity(), self.tail)
+    }
+
+    /// Forgets what is known of the tail, so that the next look comes first, and with it the gap marker.
+    #[inline(always)]
+    pub(super) fn forget_credit(&mut self) {
+        self.tail = Credit::none(self.ring.capacity(), self.head).tail();
     }
 
     /// Reads the tail. If messages were dropped, the notice of that takes the first free slot.
@@ -32,10 +45,11 @@ impl<W: Word> Producer<W> {
     #[cfg_attr(not(target_arch = "nvptx64"), cold, inline(never))]
     pub fn renew(&mut self, slots: u64) -> Result<(), Refused> {
         self.read_tail()?;
-        if self.gap != 0 && self.credit() != 0 {
+        let plan = Plan::or_wait(self.gap, slots, self.credit());
+        if matches!(plan, Plan::MarkThenSend | Plan::MarkOnly) {
             self.publish_gap();
         }
-        if self.credit() >= slots {
+        if matches!(plan, Plan::Send | Plan::MarkThenSend) {
             self.starved = false;
             return Ok(());
         }
@@ -47,16 +61,10 @@ impl<W: Word> Producer<W> {
     #[inline(always)]
     pub(super) fn read_tail(&mut self) -> Result<(), Refused> {
         // pairs with the Release store of tail in Consumer::publish_tail
-        let tail = Cursor::from_word(self.ring.control().consumer.tail.load(Ordering::Acquire));
-        let fill = tail.distance_to(self.head);
-        if fill > self.head.wrapping_sub(self.tail) {
-            return Err(Refused::CorruptTail);
-        }
-        if tail.flag() {
-            return Err(Refused::ConsumerGone);
-        }
-        self.tail = self.head.wrapping_sub(fill);
-        self.note_fill(fill);
+        let word = self.ring.control().consumer.tail.load(Ordering::Acquire);
+        let renewed = self.known().renew(word, self.head)?;
+        self.tail = renewed.tail();
+        self.note_fill(renewed.used(self.head));
         Ok(())
     }
 

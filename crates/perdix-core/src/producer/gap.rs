@@ -5,6 +5,7 @@ use core::sync::atomic::Ordering;
 use super::Producer;
 use crate::meta::{GAP_SIZE, Meta};
 use crate::mode::Mode;
+use crate::policy::{Plan, batch};
 use crate::refused::Refused;
 use crate::sentinel;
 use crate::slot::{PAYLOAD_SIZE, Slot};
@@ -25,7 +26,7 @@ pub unsafe fn publish_notice<W: Word>(slot: &Slot<W>, number: u64, dropped: u64,
     };
     slot.meta.store(meta.word(), Ordering::Relaxed);
     // pairs with the Acquire loads of seq in Consumer::learn_run and Consumer::ready
-    slot.seq.store(number.wrapping_add(1), Ordering::Release);
+    slot.seq.store(batch::published(number), Ordering::Release);
 }
 
 impl<W: Word> Producer<W> {
@@ -60,24 +61,21 @@ impl<W: Word> Producer<W> {
     #[cfg_attr(not(target_arch = "nvptx64"), cold, inline(never))]
     fn look_or_drop(&mut self) -> Result<bool, Refused> {
         self.read_tail()?;
-        let (free, is_single) = (self.credit(), self.ring.capacity() == 1);
-        // A consumer that frees one slot at a time would otherwise get nothing but notices.
-        let needed = if self.gap != 0 && !is_single { 2 } else { 1 };
-        if free < needed {
+        let plan = Plan::or_drop(self.ring.capacity(), self.gap, 1, self.credit());
+        if plan == Plan::Nothing {
             self.count_full();
             self.count_dropped();
-            // Whoever asks next has to look again, and tell first.
-            self.tail = self.head.wrapping_sub(self.ring.capacity());
+            self.forget_credit();
             return Ok(false);
         }
         self.starved = false;
-        if self.gap != 0 {
-            if is_single {
-                self.count_dropped();
-            }
+        if plan == Plan::MarkOnly {
+            self.count_dropped();
+        }
+        if plan != Plan::Send {
             self.publish_gap();
         }
-        Ok(self.credit() != 0)
+        Ok(plan != Plan::MarkOnly)
     }
 
     /// Messages dropped that no notice has told of yet.
@@ -98,8 +96,7 @@ impl<W: Word> Producer<W> {
         self.abandon();
         (self.dropped, self.gap) = (dropped, gap);
         if gap != 0 {
-            // The first thing to do with a free slot is to say so.
-            self.tail = self.head.wrapping_sub(self.ring.capacity());
+            self.forget_credit();
         }
     }
 

@@ -168,6 +168,12 @@ pub struct OwnedMessage {
 }
 
 impl OwnedMessage {
+    /// A message of which the first bytes of `payload` are a copy, as many as `meta` says.
+    #[cfg(target_os = "linux")]
+    pub(super) fn of(number: u64, meta: Meta, payload: [u8; PAYLOAD_SIZE]) -> Self {
+        Self { payload, number, meta }
+    }
+
     fn copy(number: u64, meta: Meta, bytes: &[u8]) -> Self {
         let mut payload = [0; PAYLOAD_SIZE];
         if let Some(to) = payload.get_mut(..bytes.len()) {

@@ -7,8 +7,8 @@ use std::time::Duration;
 use cust::sys::CUstream;
 use perdix_core::{DeviceInput, DeviceRing, DeviceState};
 
-use super::attach::LaunchTarget;
-use super::attach::life::Life;
+use super::attach::target::Target;
+use super::attach::{LaunchTarget, around};
 use super::error::GpuError;
 use super::gpu::Gpu;
 use super::memory::Mapped;
@@ -32,10 +32,10 @@ impl Buffer {
     /// let gpu = Gpu::open(0)?;
     /// let kernels = gpu.load(PTX)?;
     /// let mut buffer = Buffer::builder().slots(4096).gpu(&gpu).build()?;
-    /// let (mut producer, consumer) = buffer.split_to_gpu()?;
-    /// let launch = kernels.launch("my_worker")?.block(32).arg(consumer.input());
+    /// let (mut producer, consumer) = buffer.split_gpu_consumer()?;
+    /// let launch = kernels.launch("my_worker")?.block(32).arg(&consumer);
     /// // SAFETY: the argument is that of `my_worker`, which is one warp and uses this ring alone.
-    /// unsafe { launch.start(&consumer) }?;
+    /// unsafe { launch.start() }?;
     /// for work in 0..1000_u64 {
     ///     producer.produce(&work.to_le_bytes())?; // while the kernel runs
     /// }
@@ -47,15 +47,15 @@ impl Buffer {
     /// # Errors
     /// [`GpuError::NotReachable`] if the ring lies in heap memory, [`GpuError::Driver`]; [`GpuError::StillInUse`] as for
     /// [`split_gpu`](Self::split_gpu).
-    pub fn split_to_gpu(&mut self) -> Result<(Producer<'_>, DeviceConsumer<'_>), GpuError> {
+    pub fn split_gpu_consumer(&mut self) -> Result<(Producer<'_>, DeviceConsumer<'_>), GpuError> {
         DeviceConsumer::split(self, None)
     }
 
     /// The two halves, the consumer being kernels: owned, to move into threads.
     ///
     /// # Errors
-    /// As [`split_to_gpu`](Self::split_to_gpu).
-    pub fn into_to_gpu(mut self) -> Result<(Producer<'static>, DeviceConsumer<'static>), GpuError> {
+    /// As [`split_gpu_consumer`](Self::split_gpu_consumer).
+    pub fn into_gpu_consumer(mut self) -> Result<(Producer<'static>, DeviceConsumer<'static>), GpuError> {
         DeviceConsumer::split(&mut self, None)
     }
 }
@@ -119,7 +119,7 @@ impl DeviceConsumer<'_> {
 
     /// What kernels get: pass it by value.
     pub fn input(&self) -> DeviceInput {
-        self.session.allow(self.input.ring.limit_ns);
+        self.session.raise_limit(self.input.ring.limit_ns);
         self.input
     }
 
@@ -149,7 +149,7 @@ impl DeviceConsumer<'_> {
         launch: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
         // SAFETY: the caller's contract.
-        unsafe { self.around(stream, launch) }
+        unsafe { around(self.gpu(), self.sessions(), stream, launch) }
     }
 
     /// Attaches all that is in `stream` now to the ring's life: for kernels that were launched already. As
@@ -210,8 +210,14 @@ impl Drop for DeviceConsumer<'_> {
 
 impl LaunchTarget for DeviceConsumer<'_> {}
 
-impl Life for DeviceConsumer<'_> {
-    fn gpu(&self) -> &Gpu {
+impl Target for DeviceConsumer<'_> {
+    type Handle = DeviceInput;
+
+    fn launch_handle(&self) -> DeviceInput {
+        self.input()
+    }
+
+    fn target_gpu(&self) -> &Gpu {
         &self.gpu
     }
 

@@ -58,12 +58,23 @@ unsafe extern "C" {
     pub(crate) fn cuMemHostRegister_v2(memory: *mut c_void, bytes: usize, flags: c_uint) -> Code;
     #[cfg(target_os = "linux")]
     pub(crate) fn cuMemHostUnregister(memory: *mut c_void) -> Code;
-    pub(crate) fn cuMemcpyHtoD_v2(to: CUdeviceptr, from: *const c_void, bytes: usize) -> Code;
-    pub(crate) fn cuMemcpyDtoH_v2(to: *mut c_void, from: CUdeviceptr, bytes: usize) -> Code;
+    pub(crate) fn cuMemcpyHtoDAsync_v2(
+        to: CUdeviceptr,
+        from: *const c_void,
+        bytes: usize,
+        stream: CUstream,
+    ) -> Code;
+    pub(crate) fn cuMemcpyDtoHAsync_v2(
+        to: *mut c_void,
+        from: CUdeviceptr,
+        bytes: usize,
+        stream: CUstream,
+    ) -> Code;
 
     pub(crate) fn cuStreamCreate(stream: *mut CUstream, flags: c_uint) -> Code;
     pub(crate) fn cuStreamDestroy_v2(stream: CUstream) -> Code;
     pub(crate) fn cuStreamSynchronize(stream: CUstream) -> Code;
+    pub(crate) fn cuStreamIsCapturing(stream: CUstream, status: *mut c_uint) -> Code;
     pub(crate) fn cuEventCreate(event: *mut CUevent, flags: c_uint) -> Code;
     pub(crate) fn cuEventRecord(event: CUevent, stream: CUstream) -> Code;
     pub(crate) fn cuEventQuery(event: CUevent) -> Code;

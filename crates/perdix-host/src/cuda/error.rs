@@ -67,6 +67,24 @@ pub enum GpuError {
     /// A kernel was to be launched on a ring of another context: on another device, or beside it on the same one.
     #[error("the kernel was loaded into another context than the ring's; load it with the ring's Gpu")]
     OtherContext,
+    /// Managed memory was asked for, on a device that cannot use it while the CPU does.
+    #[error(
+        "{device} cannot use managed memory while the CPU uses it (concurrentManagedAccess is 0); ask for MemoryKind::Pinned"
+    )]
+    NoConcurrentManagedAccess {
+        /// The device's name.
+        device: String,
+    },
+    /// The stream's work is being captured into a graph, where nothing runs yet that could be attached to a ring.
+    #[error(
+        "the stream is being captured into a CUDA graph, and its kernels do not run yet: capture the kernel with          `Launch::arg_unattached` and `start_on`, and attach each launch of the graph with `launch_with`"
+    )]
+    Capturing,
+    /// A launch was to start in the stream of its ring, and was given no ring.
+    #[error(
+        "the launch has no ring: pass its host's end with `arg(&producer)`, or name a stream with `start_on`"
+    )]
+    NoTarget,
     /// The kernels attached to a ring have not ended in time.
     #[error("the kernels attached to the ring still run after {0:?}")]
     StillRunning(std::time::Duration),

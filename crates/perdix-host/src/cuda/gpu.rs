@@ -6,6 +6,7 @@ use std::sync::Arc;
 use cust::device::DeviceAttribute;
 use cust::sys::{CUcontext, CUdevice};
 
+use super::copy::CopyStream;
 use super::driver;
 use super::error::{GpuError, check};
 
@@ -19,10 +20,18 @@ struct Inner {
     context: CUcontext,
     /// Whether it is the device's primary context, which is kept by us as by others; else somebody else keeps it.
     is_primary: bool,
+    copies: CopyStream,
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        // SAFETY: the context is alive, or the call says that it is not.
+        if self.copies.is_made() && unsafe { driver::cuCtxPushCurrent_v2(self.context) } == driver::SUCCESS {
+            self.copies.destroy();
+            let mut popped = std::ptr::null_mut();
+            // SAFETY: pops what was pushed above.
+            unsafe { driver::cuCtxPopCurrent_v2(&mut popped) };
+        }
         if self.is_primary {
             // SAFETY: retained once, in `open`; nothing can be done about a failure here.
             unsafe { driver::cuDevicePrimaryCtxRelease_v2(self.device) };
@@ -68,7 +77,7 @@ impl Gpu {
         let mut context = std::ptr::null_mut();
         // SAFETY: the pointer is valid for writing; released when the last clone is gone.
         check("cuDevicePrimaryCtxRetain", unsafe { driver::cuDevicePrimaryCtxRetain(&mut context, device) })?;
-        Ok(Self(Arc::new(Inner { device, context, is_primary: true })))
+        Ok(Self::of(device, context, true))
     }
 
     /// The device of a context that somebody else made, as `cust`, `cudarc` or the runtime API do.
@@ -88,7 +97,16 @@ impl Gpu {
         let mut popped = std::ptr::null_mut();
         // SAFETY: pops what was pushed above.
         check("cuCtxPopCurrent", unsafe { driver::cuCtxPopCurrent_v2(&mut popped) })?;
-        result.map(|()| Self(Arc::new(Inner { device, context, is_primary: false })))
+        result.map(|()| Self::of(device, context, false))
+    }
+
+    fn of(device: CUdevice, context: CUcontext, is_primary: bool) -> Self {
+        Self(Arc::new(Inner { device, context, is_primary, copies: CopyStream::default() }))
+    }
+
+    /// The stream for copies to and from the device.
+    pub(super) fn copy_stream(&self) -> &CopyStream {
+        &self.0.copies
     }
 
     /// Makes the context current on this thread until the guard is dropped; what was current before is current again then.

@@ -4,9 +4,9 @@ use std::ptr::NonNull;
 
 use cust::sys::{self, CUdeviceptr, CUmem_advise};
 
-use super::driver;
 use super::error::{GpuError, check, check_memory};
 use super::gpu::Gpu;
+use super::{copy, driver};
 use crate::memory::MemoryKind;
 
 /// The device number that stands for the CPU in memory advice (`CU_DEVICE_CPU`).
@@ -31,7 +31,8 @@ impl Mapped {
     /// `len` zeroed bytes of managed or pinned memory, aligned to at least 256.
     ///
     /// # Errors
-    /// [`GpuError::NotReachable`] for heap and shared memory, [`GpuError::OutOfMemory`], [`GpuError::Driver`].
+    /// [`GpuError::NotReachable`] for heap and shared memory, [`GpuError::NoConcurrentManagedAccess`] for managed memory of a device
+    /// that lacks it, [`GpuError::OutOfMemory`], [`GpuError::Driver`].
     pub fn new(gpu: &Gpu, kind: MemoryKind, len: usize) -> Result<Self, GpuError> {
         let _current = gpu.enter()?;
         let len = len.max(1);
@@ -91,6 +92,9 @@ impl Drop for Mapped {
 }
 
 fn managed(gpu: &Gpu, len: usize) -> Result<(*mut u8, CUdeviceptr), GpuError> {
+    if !gpu.concurrent_managed_access()? {
+        return Err(GpuError::NoConcurrentManagedAccess { device: gpu.name()? });
+    }
     let mut device = 0;
     let global = sys::CUmemAttach_flags_enum::CU_MEM_ATTACH_GLOBAL as u32;
     // SAFETY: the pointer is valid for writing, and a context is current.
@@ -155,38 +159,32 @@ impl DeviceBytes {
         Ok(memory)
     }
 
-    /// Copies `bytes` to `offset` bytes behind the front; what does not fit is left out. Waits for the copy, not for kernels.
+    /// Copies `bytes` to `offset` bytes behind the front; what does not fit is left out. Waits for the copy, not for kernels, in
+    /// whatever stream these run.
     ///
     /// # Errors
     /// [`GpuError::Driver`].
     pub fn write_at(&self, offset: usize, bytes: &[u8]) -> Result<(), GpuError> {
-        let _current = self.gpu.enter()?;
         let len = bytes.len().min(self.len.saturating_sub(offset));
-        if len == 0 {
-            return Ok(());
+        match bytes.get(..len) {
+            None | Some([]) => Ok(()),
+            // SAFETY: the range ends within the memory.
+            Some(bytes) => unsafe { copy::to_device(&self.gpu, self.device + offset as CUdeviceptr, bytes) },
         }
-        let to = self.device + offset as CUdeviceptr;
-        // SAFETY: both ranges are that long.
-        check("cuMemcpyHtoD", unsafe { driver::cuMemcpyHtoD_v2(to, bytes.as_ptr().cast(), len) })?;
-        // The call may return while the bytes are still in the driver's staging memory, and our streams do not wait for the
-        // default stream, in which the copy is.
-        let default_stream = std::ptr::null_mut();
-        // SAFETY: the default stream always lives.
-        check("cuStreamSynchronize", unsafe { driver::cuStreamSynchronize(default_stream) })
     }
 
-    /// Copies the front to `bytes`; what is not there is left alone. Waits for the copy.
+    /// Copies the front to `bytes`; what is not there is left alone. Waits for the copy, not for kernels: first wait for those
+    /// that write here.
     ///
     /// # Errors
     /// [`GpuError::Driver`].
     pub fn read(&self, bytes: &mut [u8]) -> Result<(), GpuError> {
-        let _current = self.gpu.enter()?;
         let len = bytes.len().min(self.len);
-        if len == 0 {
-            return Ok(());
+        match bytes.get_mut(..len) {
+            None | Some([]) => Ok(()),
+            // SAFETY: the memory is at least that long.
+            Some(bytes) => unsafe { copy::from_device(&self.gpu, bytes, self.device) },
         }
-        // SAFETY: both ranges are that long.
-        check("cuMemcpyDtoH", unsafe { driver::cuMemcpyDtoH_v2(bytes.as_mut_ptr().cast(), self.device, len) })
     }
 
     /// The address for the GPU.

@@ -7,8 +7,8 @@ use std::time::Duration;
 use cust::sys::{CUdeviceptr, CUstream};
 use perdix_core::DeviceRing;
 
-use super::attach::LaunchTarget;
-use super::attach::life::Life;
+use super::attach::target::Target;
+use super::attach::{LaunchTarget, around};
 use super::error::GpuError;
 use super::gpu::Gpu;
 use super::memory::Mapped;
@@ -98,7 +98,7 @@ impl DeviceProducer<'_> {
 
     /// What kernels get: pass it by value.
     pub fn ring(&self) -> DeviceRing {
-        self.session.allow(self.ring.limit_ns);
+        self.session.raise_limit(self.ring.limit_ns);
         self.ring
     }
 
@@ -123,7 +123,7 @@ impl DeviceProducer<'_> {
         launch: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
         // SAFETY: the caller's contract.
-        unsafe { self.around(stream, launch) }
+        unsafe { around(self.gpu(), self.sessions(), stream, launch) }
     }
 
     /// Attaches all that is in `stream` now to the ring's life: for kernels that were launched already. If earlier ones
@@ -186,8 +186,14 @@ impl Drop for DeviceProducer<'_> {
 
 impl LaunchTarget for DeviceProducer<'_> {}
 
-impl Life for DeviceProducer<'_> {
-    fn gpu(&self) -> &Gpu {
+impl Target for DeviceProducer<'_> {
+    type Handle = DeviceRing;
+
+    fn launch_handle(&self) -> DeviceRing {
+        self.ring()
+    }
+
+    fn target_gpu(&self) -> &Gpu {
         &self.gpu
     }
 

@@ -1,13 +1,12 @@
 //! A kernel that answers requests.
 
-use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
 use cust::sys::CUstream;
 use perdix_core::{DeviceService, Mode};
 
 use super::attach::LaunchTarget;
-use super::attach::life::Life;
+use super::attach::target::Target;
 use super::consumer::DeviceConsumer;
 use super::error::GpuError;
 use super::gpu::Gpu;
@@ -19,7 +18,7 @@ use crate::client::Client;
 use crate::error::CreateError;
 use crate::wait::WaitStrategy;
 
-/// A kernel that answers requests while it runs: a ring each way, and the [`Client`] that asks, to which this dereferences.
+/// A kernel that answers requests while it runs: a ring each way, and the [`Client`] that asks.
 ///
 /// Dropping it ends the stream of requests, which a kernel that waits for one notices, and then waits for the kernel, a bounded time: as
 /// dropping the last part of a buffer does.
@@ -31,10 +30,10 @@ use crate::wait::WaitStrategy;
 /// let gpu = Gpu::open(0)?;
 /// let kernels = gpu.load(PTX)?;
 /// let mut service = Service::new(&gpu, 64)?;
-/// let launch = kernels.launch("my_service")?.block(32).arg(service.handle());
+/// let launch = kernels.launch("my_service")?.block(32).arg(&service);
 /// // SAFETY: the argument is that of `my_service`, which is one warp.
-/// unsafe { launch.start(&service) }?;
-/// let root: f64 = service.call_value(0, &2.0_f64)?;
+/// unsafe { launch.start() }?;
+/// let root: f64 = service.client().call_value(0, &2.0_f64)?;
 /// println!("{root}");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -86,6 +85,11 @@ impl Service {
         self.responses.set_limit(limit);
     }
 
+    /// The half that asks.
+    pub fn client(&mut self) -> &mut Client<'static> {
+        &mut self.client
+    }
+
     /// The host's end of the requests.
     pub fn requests(&self) -> &DeviceConsumer<'static> {
         &self.requests
@@ -117,24 +121,16 @@ impl Service {
     }
 }
 
-impl Deref for Service {
-    type Target = Client<'static>;
-
-    fn deref(&self) -> &Client<'static> {
-        &self.client
-    }
-}
-
-impl DerefMut for Service {
-    fn deref_mut(&mut self) -> &mut Client<'static> {
-        &mut self.client
-    }
-}
-
 impl LaunchTarget for Service {}
 
-impl Life for Service {
-    fn gpu(&self) -> &Gpu {
+impl Target for Service {
+    type Handle = DeviceService;
+
+    fn launch_handle(&self) -> DeviceService {
+        self.handle()
+    }
+
+    fn target_gpu(&self) -> &Gpu {
         self.requests.gpu()
     }
 

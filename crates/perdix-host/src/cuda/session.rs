@@ -1,7 +1,8 @@
 //! What has become of the kernels of one split.
 
+use std::fmt::Debug;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use cust::sys::CUstream;
@@ -11,27 +12,27 @@ use super::driver;
 use super::error::{GpuError, check};
 use super::event::Event;
 use super::gpu::Gpu;
-use super::launching::Launching;
+use super::launching::{Launching, UnderWay};
 use super::memory::DeviceBytes;
+use super::stream::refuse_capture;
 use crate::trace::Launches;
 
 /// One split for a GPU: its shared state in device memory, and the launches attached to it. Public in name only: the sealed trait
-/// [`Life`](super::attach::life::Life) speaks of it.
+/// [`Target`](super::attach::target::Target) speaks of it.
 #[derive(Debug)]
 pub struct Session {
     gpu: Gpu,
     state: DeviceBytes,
-    /// What else kernels may read as long as they read the state.
-    kept: Mutex<Vec<Arc<DeviceBytes>>>,
+    /// What else kernels need as long as they need the state: memory, and their code.
+    retained: Mutex<Vec<Arc<dyn Retained>>>,
     /// One for each launch that is not known to have ended.
     events: Mutex<Vec<Event>>,
     /// Whether there ever was a launch.
     launched: AtomicBool,
-    /// Whether there was a launch that no event watches: when it has ended, nobody knows.
+    /// True if some launch has no completion event, so that its end cannot be observed.
     unwatched: AtomicBool,
-    /// Held from before a launch until it is attached: between them it may look as if a kernel had ended without `finish`, as the
-    /// new one forgets that earlier ones paused.
-    launching: Mutex<()>,
+    /// The launches that are not attached yet.
+    under_way: UnderWay,
     /// The longest time limit that a handle carries, in nanoseconds.
     limit_ns: AtomicU64,
     /// The host's half is gone: nothing more will be launched.
@@ -49,11 +50,11 @@ impl Session {
         Ok(Self {
             gpu: gpu.clone(),
             state,
-            kept: Mutex::new(Vec::new()),
+            retained: Mutex::new(Vec::new()),
             events: Mutex::new(Vec::new()),
             launched: AtomicBool::new(false),
             unwatched: AtomicBool::new(false),
-            launching: Mutex::new(()),
+            under_way: UnderWay::default(),
             limit_ns: AtomicU64::new(0),
             closed: AtomicBool::new(false),
             trace: Launches::default(),
@@ -65,13 +66,25 @@ impl Session {
         self.state.device_ptr() as *mut DeviceState
     }
 
-    /// Keeps memory as long as the state.
-    pub(crate) fn keep(&self, memory: &Arc<DeviceBytes>) {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(memory));
+    /// The device.
+    pub(super) fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
+    pub(super) fn under_way(&self) -> &UnderWay {
+        &self.under_way
+    }
+
+    /// Keeps `value` as long as the state.
+    pub(crate) fn retain<T: Retained + 'static>(&self, value: &Arc<T>) {
+        let mut retained = self.retained.lock().unwrap_or_else(PoisonError::into_inner);
+        if !retained.iter().any(|known| std::ptr::addr_eq(Arc::as_ptr(known), Arc::as_ptr(value))) {
+            retained.push(Arc::clone(value) as Arc<dyn Retained>);
+        }
     }
 
     /// Notes that a handle with this time limit was given out.
-    pub(crate) fn allow(&self, limit_ns: u64) {
+    pub(crate) fn raise_limit(&self, limit_ns: u64) {
         self.limit_ns.fetch_max(limit_ns, Ordering::Relaxed);
     }
 
@@ -87,6 +100,8 @@ impl Session {
     pub(crate) unsafe fn attach(&self, stream: CUstream) -> Result<(), GpuError> {
         let watch = || {
             let _current = self.gpu.enter()?;
+            // SAFETY: the caller's contract.
+            unsafe { refuse_capture(stream) }?;
             let event = Event::new(&self.gpu)?;
             // SAFETY: the caller's contract.
             match unsafe { event.record(stream) } {
@@ -103,6 +118,8 @@ impl Session {
                 self.launched.store(true, Ordering::Release);
                 result
             }
+            // What is captured does not run.
+            Err(GpuError::Capturing) => Err(GpuError::Capturing),
             Err(error) => {
                 self.trace.launched(self.state_ptr(), false);
                 self.unwatched.store(true, Ordering::Release);
@@ -111,14 +128,19 @@ impl Session {
         }
     }
 
-    /// Prepares a launch: what can fail is done before it.
-    pub(crate) fn expect_more(&self) -> Result<Launching<'_>, GpuError> {
-        let guard = self.launching.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Begins a launch: what can fail is done before it. The context is current.
+    ///
+    /// # Safety
+    /// The stream is alive and of the same context, until the launch is attached or cancelled.
+    pub(super) unsafe fn begin_launch(&self, stream: CUstream) -> Result<Launching<'_>, GpuError> {
+        // SAFETY: the caller's contract.
+        unsafe { refuse_capture(stream) }?;
         let event = Event::new(&self.gpu)?;
-        Ok(Launching::new(self, guard, event))
+        // SAFETY: the caller's contract.
+        Ok(unsafe { Launching::new(self, stream, event) })
     }
 
-    /// The launch that was expected has taken place; `event`, if there is one, tells when it has ended.
+    /// The launch that was begun has taken place; `event`, if there is one, tells when it has ended.
     pub(super) fn launched(&self, event: Option<Event>) {
         self.trace.launched(self.state_ptr(), event.is_some());
         match event {
@@ -156,6 +178,18 @@ impl Session {
         }
     }
 
+    /// What is known of the attached launches.
+    #[allow(dead_code)] // for the one who decides whether the memory may go
+    pub(crate) fn outcome(&self) -> Outcome {
+        match self.running() {
+            Some(Ok(())) => Outcome::Running,
+            Some(Err(error)) if has_ended(&error) => Outcome::Ended,
+            Some(Err(error)) => Outcome::Unknown(error.to_string()),
+            None if self.is_watched() => Outcome::Ended,
+            None => Outcome::Unknown(UNWATCHED.into()),
+        }
+    }
+
     /// Whether all launches are watched: those of which nobody knows when they have ended may run for ever.
     pub(crate) fn is_watched(&self) -> bool {
         !self.unwatched.load(Ordering::Acquire)
@@ -187,17 +221,18 @@ impl Session {
     /// Why no more messages will come although the stream has not ended; `None` while some may.
     pub(crate) fn lost(&self) -> Option<String> {
         // Not waited for: a launch may itself have to wait for kernels that wait for the consumer.
-        let _no_launch = match self.launching.try_lock() {
-            Ok(guard) => guard,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return None,
-        };
+        let quiet = self.under_way.quiet()?;
+        let why = self.why_lost()?;
+        // What was seen may be a launch that began meanwhile.
+        (self.under_way.quiet() == Some(quiet)).then_some(why)
+    }
+
+    /// [`lost`](Self::lost), if no launch is under way.
+    fn why_lost(&self) -> Option<String> {
         match self.running() {
             Some(Ok(())) => None,
             Some(Err(error)) => Some(error.to_string()),
-            None if !self.is_watched() => Some(
-                "a launch could not be attached to the ring, so nobody knows whether it still runs".into(),
-            ),
+            None if !self.is_watched() => Some(UNWATCHED.into()),
             // Nothing was launched yet: it may still be.
             None if !self.launched.load(Ordering::Acquire) => {
                 self.closed.load(Ordering::Acquire).then(|| "no kernel was ever launched".into())
@@ -227,6 +262,25 @@ impl Session {
     fn events(&self) -> MutexGuard<'_, Vec<Event>> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+const UNWATCHED: &str = "a launch could not be attached to the ring, so nobody knows whether it still runs";
+
+/// What a session keeps for its kernels.
+pub(crate) trait Retained: Debug + Send + Sync {}
+
+impl<T: Debug + Send + Sync> Retained for T {}
+
+/// What is known of a session's attached launches.
+#[allow(dead_code)] // as `outcome`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// All have ended, if only by a fault; or there were none.
+    Ended,
+    /// Some run.
+    Running,
+    /// Some may run for ever, and why nobody knows whether they do.
+    Unknown(String),
 }
 
 /// Whether an error means that no kernel of the context runs any more.

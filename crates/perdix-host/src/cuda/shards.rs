@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use cust::sys::CUstream;
 use perdix_core::{DeviceRing, DeviceRings};
 
-use super::attach::LaunchTarget;
-use super::attach::life::Life;
+use super::attach::target::Target;
+use super::attach::{LaunchTarget, around};
 use super::error::GpuError;
 use super::gpu::Gpu;
 use super::memory::DeviceBytes;
@@ -29,9 +29,9 @@ impl Shards {
     /// let kernels = gpu.load(PTX)?;
     /// let mut shards = Shards::builder(8).ring(Buffer::builder().slots(65536).gpu(&gpu)).build()?;
     /// let (device, consumers) = shards.split_gpu()?;
-    /// let launch = kernels.launch("my_kernel")?.grid(8).block(256).arg(device.rings()).arg(1000_u64);
+    /// let launch = kernels.launch("my_kernel")?.grid(8).block(256).arg(&device).arg(1000_u64);
     /// // SAFETY: the arguments are those of `my_kernel`, which uses these rings alone.
-    /// unsafe { launch.start(&device) }?;
+    /// unsafe { launch.start() }?;
     /// let mut consumer = ShardedConsumer::new(consumers);
     /// consumer.for_each(|ring, message| println!("{ring}: {message:?}"))?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -121,7 +121,7 @@ impl<'a> DeviceShards<'a> {
         launch: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
         // SAFETY: the caller's contract.
-        unsafe { self.around(stream, launch) }
+        unsafe { around(self.gpu(), self.sessions(), stream, launch) }
     }
 
     /// Attaches all that is in `stream` now to the life of every ring: for kernels that were launched already. As
@@ -191,8 +191,14 @@ impl<'a> DeviceShards<'a> {
     }
 }
 
-impl Life for DeviceShards<'_> {
-    fn gpu(&self) -> &Gpu {
+impl Target for DeviceShards<'_> {
+    type Handle = DeviceRings;
+
+    fn launch_handle(&self) -> DeviceRings {
+        self.rings()
+    }
+
+    fn target_gpu(&self) -> &Gpu {
         self.first().gpu()
     }
 
@@ -229,6 +235,6 @@ fn upload(rings: &[DeviceProducer<'_>]) -> Result<Arc<DeviceBytes>, GpuError> {
     // SAFETY: plain structs of 8-byte words without holes, all initialised (their size is asserted to be the words').
     let bytes = unsafe { std::slice::from_raw_parts(start, len) };
     let memory = Arc::new(DeviceBytes::new(first.gpu(), bytes)?);
-    rings.iter().flat_map(DeviceProducer::sessions).for_each(|session| session.keep(&memory));
+    rings.iter().flat_map(DeviceProducer::sessions).for_each(|session| session.retain(&memory));
     Ok(memory)
 }

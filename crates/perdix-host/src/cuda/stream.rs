@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use cust::sys::{self, CUstream};
+use cust::sys::CUstream;
 
-use super::driver;
 use super::error::{GpuError, check};
 use super::gpu::Gpu;
+use super::{copy, driver};
 
 /// A stream that does not wait for the default stream. What is in it runs on when it is dropped.
 #[derive(Debug)]
@@ -23,11 +23,7 @@ unsafe impl Sync for Stream {}
 impl Stream {
     pub(crate) fn new(gpu: &Gpu) -> Result<Self, GpuError> {
         let _current = gpu.enter()?;
-        let mut raw = std::ptr::null_mut();
-        let flags = sys::CUstream_flags_enum::CU_STREAM_NON_BLOCKING as u32;
-        // SAFETY: the pointer is valid for writing, and a context is current.
-        check("cuStreamCreate", unsafe { driver::cuStreamCreate(&mut raw, flags) })?;
-        Ok(Self { gpu: gpu.clone(), raw })
+        Ok(Self { gpu: gpu.clone(), raw: copy::create()? })
     }
 
     /// `stream` if there is one, or a new one.
@@ -50,4 +46,16 @@ impl Drop for Stream {
             unsafe { driver::cuStreamDestroy_v2(self.raw) };
         }
     }
+}
+
+/// Refuses a stream whose work is being captured into a graph: an event recorded there marks a place in the graph and never says
+/// that a kernel has ended. The context is current.
+///
+/// # Safety
+/// The stream is alive and of the current context.
+pub(super) unsafe fn refuse_capture(stream: CUstream) -> Result<(), GpuError> {
+    let mut status = 0;
+    // SAFETY: the caller's contract; the pointer is valid for writing.
+    check("cuStreamIsCapturing", unsafe { driver::cuStreamIsCapturing(stream, &mut status) })?;
+    if status == 0 { Ok(()) } else { Err(GpuError::Capturing) }
 }

@@ -28,7 +28,7 @@ pub enum ShareError {
         kind: MemoryKind,
     },
     /// The directory of the rings is not what it must be.
-    #[error("{} cannot hold rings: {why}", path.display())]
+    #[error("{} cannot hold rings: {why}; name another with {VARIABLE}", path.display())]
     Directory {
         /// The directory.
         path: PathBuf,
@@ -42,12 +42,15 @@ pub enum ShareError {
         name: String,
     },
     /// There is no ring of this name.
-    #[error("there is no ring {name} in {}; is its creator running, as the same user?", directory.display())]
+    #[error(
+        "there is no ring {name} in {}; is its creator running, as the same user and with the same {VARIABLE}?",
+        either(directories)
+    )]
     NotFound {
         /// The name.
         name: String,
         /// Where it was looked for.
-        directory: PathBuf,
+        directories: Vec<PathBuf>,
     },
     /// What has this name is a symbolic link, a directory, a pipe or the like.
     #[error("{what} is no regular file")]
@@ -73,18 +76,26 @@ pub enum ShareError {
         /// Its permission bits.
         mode: u32,
     },
-    /// A descriptor that came from elsewhere is not sealed, so that its file could shrink under us.
+    /// A descriptor that came from elsewhere is not that of a memory file which nobody can shrink.
     #[error(
-        "the descriptor is not sealed against shrinking, and not of a file that is ours alone; pass one that SharedRing made"
+        "the descriptor is not of a sealed memory file, so a peer could take its memory away; \
+         pass one of a ring that create_anonymous made"
     )]
     NotSealed,
+    /// Descriptors can be opened once more only where `/proc` is mounted.
+    #[error(
+        "/proc is not mounted, and a descriptor of a ring is opened through it; mount it, or use a ring with a name"
+    )]
+    NoProc,
     /// There is no room for the ring.
-    #[error("no room for a ring of {bytes} bytes in {place}; ask for fewer slots, or make room (df {place})")]
+    #[error("no room for a ring of {bytes} bytes in {place}; {}", more_room(place, *limit))]
     NoSpace {
         /// Bytes needed.
         bytes: u64,
         /// Where.
         place: String,
+        /// The most bytes that this process may give a file (`ulimit -f`), if that is the reason.
+        limit: Option<u64>,
     },
     /// The memory holds no ring that this build can use.
     #[error("{what} holds no ring that this build can use: {why}")]
@@ -106,7 +117,46 @@ pub enum ShareError {
     },
 }
 
+/// The environment variable that names the directory of this user's rings.
+pub(super) const VARIABLE: &str = "PERDIX_DIR";
+
+/// Where rings without a name lie.
+pub(super) const MEMORY: &str = "memory";
+
+/// How to get room for a ring.
+fn more_room(place: &str, limit: Option<u64>) -> String {
+    match limit {
+        Some(limit) => {
+            format!("ask for fewer slots, or raise the limit of {limit} bytes for a file (ulimit -f)")
+        }
+        None if place == MEMORY => "ask for fewer slots, or make room (free -b)".into(),
+        None => {
+            format!("ask for fewer slots, make room (df {place}), or name another directory with {VARIABLE}")
+        }
+    }
+}
+
+/// The paths as an enumeration.
+fn either(paths: &[PathBuf]) -> String {
+    let paths: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+    paths.join(" or ")
+}
+
 impl ShareError {
+    /// There is no room for so many bytes in this place.
+    pub(super) fn no_space(bytes: usize, place: &str) -> Self {
+        Self::NoSpace { bytes: bytes as u64, place: place.into(), limit: None }
+    }
+
+    /// Memory could not be mapped.
+    pub(super) fn mapping(bytes: usize, place: &str) -> impl FnOnce(Errno) -> Self {
+        move |errno| match errno {
+            // A limit of the process's address space, for example.
+            Errno::ENOMEM => Self::no_space(bytes, place),
+            other => Self::system("mmap", place)(other),
+        }
+    }
+
     pub(super) fn system(call: &'static str, what: impl Into<String>) -> impl FnOnce(Errno) -> Self {
         let what = what.into();
         move |errno| Self::System { call, what, code: errno as i32 }

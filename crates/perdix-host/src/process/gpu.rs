@@ -26,10 +26,11 @@ impl SharedRing {
     /// # const PTX: &str = "";
     /// let gpu = Gpu::open(0)?;
     /// let kernels = gpu.load(PTX)?;
-    /// let producer = SharedRing::open("results")?.into_gpu(&gpu)?;
-    /// let launch = kernels.launch("my_kernel")?.grid(1).block(256).arg(producer.ring()).arg(1000_u64);
+    /// // SAFETY: the processes of this user keep to the protocol, and leave the ring's file alone.
+    /// let producer = unsafe { SharedRing::open("results") }?.into_gpu(&gpu)?;
+    /// let launch = kernels.launch("my_kernel")?.grid(1).block(256).arg(&producer).arg(1000_u64);
     /// // SAFETY: the arguments are those of `my_kernel`, which uses one block and this ring alone.
-    /// unsafe { launch.start(&producer) }?;
+    /// unsafe { launch.start() }?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///

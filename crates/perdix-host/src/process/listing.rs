@@ -1,17 +1,16 @@
 //! What rings there are.
 
-use std::sync::atomic::Ordering;
-
 use nix::dir::Dir;
+use nix::errno::Errno;
 use nix::fcntl::OFlag;
 use nix::sys::stat::Mode as Permissions;
-use perdix_core::{AttachError, Attached, Cursor, Fault, MAGIC, Mode, Ring};
+use nix::sys::uio::pread;
+use perdix_core::{AttachError, Attached, Config, Control, Cursor, Fault, MAGIC, Mode};
 
 use super::directory::Directory;
 use super::error::ShareError;
-use super::file::RingFile;
+use super::file::{Removal, RingFile};
 use super::lock::{self, Byte};
-use super::mapping::Mapping;
 use super::name::Name;
 use crate::counters::Snapshot;
 
@@ -62,65 +61,98 @@ pub enum Holder {
     Gone(u32),
 }
 
-pub(super) fn list(directory: &Directory) -> Result<Vec<Listed>, ShareError> {
-    let shown = directory.path().display().to_string();
-    let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
-    let entries = Dir::openat(directory, ".", flags, Permissions::empty())
-        .map_err(ShareError::system("open", shown.clone()))?;
-    let mut rings = Vec::new();
-    for entry in entries {
-        let entry = entry.map_err(ShareError::system("readdir", shown.clone()))?;
-        // What has no legal name is not ours.
-        let Some(name) = entry.file_name().to_str().ok().and_then(|name| Name::new(name).ok()) else {
-            continue;
-        };
-        // Nor is what cannot be opened; and a ring may be gone by now.
-        if let Ok(Some(file)) = directory.open_file(&name) {
-            rings.extend(look(&file, &name)?);
+impl Directory {
+    /// All rings with a name, in the order of their names, as they are now. Files that are no rings are
+    /// left out. Nothing is made, locked or mapped: the rings' control blocks are copied.
+    ///
+    /// # Errors
+    /// [`ShareError::System`] if the directory cannot be read.
+    pub fn list(&self) -> Result<Vec<Listed>, ShareError> {
+        let Some(folder) = self.folder()? else { return Ok(Vec::new()) };
+        let shown = self.path().display().to_string();
+        let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
+        let entries = Dir::openat(&*folder, ".", flags, Permissions::empty())
+            .map_err(ShareError::system("open", shown.clone()))?;
+        let mut rings = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(ShareError::system("readdir", shown.clone()))?;
+            // What has no legal name is not ours.
+            let Some(name) = entry.file_name().to_str().ok().and_then(|name| Name::new(name).ok()) else {
+                continue;
+            };
+            // Nor is what cannot be opened; and a ring may be gone by now.
+            if let Ok(Some(file)) = RingFile::named(&folder, &name) {
+                rings.extend(look(&file, &name)?);
+            }
         }
+        rings.sort_by(|a: &Listed, b| a.name.cmp(&b.name));
+        Ok(rings)
     }
-    rings.sort_by(|a: &Listed, b| a.name.cmp(&b.name));
-    Ok(rings)
+
+    /// Removes all rings that nobody has open, whatever is left unread in them, and says which. Files
+    /// that are no rings stay.
+    ///
+    /// # Errors
+    /// [`ShareError::System`] if the directory cannot be read.
+    pub fn cleanup(&self) -> Result<Vec<String>, ShareError> {
+        let rings = self.list()?.into_iter().map(|ring| ring.name);
+        let is_removed = |name: &String| {
+            let file = Name::new(name).ok().and_then(|name| self.file(&name).ok().flatten());
+            file.is_some_and(|file| file.remove_if_unused() == Ok(Removal::Removed))
+        };
+        Ok(rings.filter(is_removed).collect())
+    }
 }
 
 /// `None` if it is no ring of any version.
 fn look(file: &RingFile, name: &Name) -> Result<Option<Listed>, ShareError> {
     let what = file.to_string();
+    // Copied, and not mapped: what becomes of the file meanwhile does no harm.
+    let mut block = [0; Control::SIZE];
+    let copied = read_from_start(file, &mut block).map_err(ShareError::system("pread", what.clone()))?;
     let bytes = file.stat()?.st_size.max(0) as u64;
+    let control = Control::from_bytes(&block);
     let length = usize::try_from(bytes).unwrap_or(usize::MAX);
-    let mapping =
-        Mapping::read_only(file, length.max(1)).map_err(ShareError::system("mmap", what.clone()))?;
-    // SAFETY: the file is that long; nothing is written through this view, which is dropped before the mapping.
-    let ring = unsafe { Ring::attach(mapping.as_ptr(), length) };
+    // A file that has been cut is as long as what was copied of it.
+    let length = if copied < block.len() { length.min(copied) } else { length };
+    let ring = control.identity.check(length);
     if matches!(ring, Err(AttachError::TooShort { .. } | AttachError::NotARing { .. }))
-        && !begins_like_a_ring(&mapping, length)
+        && control.identity.magic != MAGIC
     {
         return Ok(None);
     }
     let held = |byte| lock::is_held(file, byte).map_err(ShareError::system("F_OFD_GETLK", what.clone()));
     let in_use = held(Byte::Open)?;
     let (producing, consuming) = (held(Byte::Producer)?, held(Byte::Consumer)?);
-    let ring = ring.map(|ring| {
-        let control = ring.control();
-        let producer = Attached::from_word(control.producer.attached.load(Ordering::Relaxed));
-        let consumer = Attached::from_word(control.consumer.attached.load(Ordering::Relaxed));
+    let ring = ring.map(|Config { capacity, mode, .. }| {
+        let producer = Attached::from_word(control.producer.attached);
+        let consumer = Attached::from_word(control.consumer.attached);
         RingState {
-            capacity: ring.capacity(),
-            mode: ring.mode(),
+            capacity,
+            mode,
             producer: holder(producer, producing),
             device: producer.is_some_and(|producer| producer.device),
             consumer: holder(consumer, consuming),
-            ended: Cursor::from_word(control.producer.end.load(Ordering::Relaxed)).flag(),
-            fault: Fault::from_word(control.producer.fault.load(Ordering::Relaxed)),
-            counters: Snapshot::of(&ring),
+            ended: Cursor::from_word(control.producer.end).flag(),
+            fault: Fault::from_word(control.producer.fault),
+            counters: Snapshot::of_copy(capacity, &control),
         }
     });
     Ok(Some(Listed { name: name.to_string(), bytes, in_use, ring }))
 }
 
-fn begins_like_a_ring(mapping: &Mapping, length: usize) -> bool {
-    // SAFETY: the file has these bytes, and the mapping begins at a page.
-    length >= 8 && unsafe { mapping.as_ptr().cast::<u64>().read_volatile() } == MAGIC
+/// Reads as much as there is from the beginning of a file.
+fn read_from_start(file: &RingFile, bytes: &mut [u8]) -> Result<usize, Errno> {
+    let mut done = 0;
+    while let Some(rest) = bytes.get_mut(done..).filter(|rest| !rest.is_empty()) {
+        match pread(file, rest, done as i64) {
+            Ok(0) => break,
+            Ok(more) => done += more,
+            Err(Errno::EINTR) => {}
+            Err(other) => return Err(other),
+        }
+    }
+    Ok(done)
 }
 
 fn holder(attached: Option<Attached>, held: bool) -> Holder {

@@ -8,7 +8,7 @@ use std::ptr::NonNull;
 use nix::errno::Errno;
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 
-/// The whole of a file, mapped for reading and (unless asked otherwise) writing; unmapped on drop.
+/// The whole of a file, mapped for reading and writing; unmapped on drop.
 #[derive(Debug)]
 pub(crate) struct Mapping {
     start: NonNull<u8>,
@@ -23,16 +23,8 @@ unsafe impl Sync for Mapping {}
 impl Mapping {
     /// Maps `len` bytes, which the file has.
     pub(super) fn new(file: impl AsFd, len: usize) -> Result<Self, Errno> {
-        Self::with(file, len, ProtFlags::PROT_READ | ProtFlags::PROT_WRITE)
-    }
-
-    /// The same for reading alone.
-    pub(super) fn read_only(file: impl AsFd, len: usize) -> Result<Self, Errno> {
-        Self::with(file, len, ProtFlags::PROT_READ)
-    }
-
-    fn with(file: impl AsFd, len: usize, access: ProtFlags) -> Result<Self, Errno> {
         let length = NonZeroUsize::new(len).ok_or(Errno::EINVAL)?;
+        let access = ProtFlags::PROT_READ | ProtFlags::PROT_WRITE;
         // SAFETY: a new mapping at an address of the system's choice touches nothing that exists.
         let start = unsafe { mmap(None, length, access, MapFlags::MAP_SHARED, file, 0) }?;
         Ok(Self { start: start.cast(), len })
@@ -49,7 +41,7 @@ impl Mapping {
 
 impl Drop for Mapping {
     fn drop(&mut self) {
-        // SAFETY: mapped in `with`, and whoever drops it uses it no more.
+        // SAFETY: mapped in `new`, and whoever drops it uses it no more.
         let unmapped = unsafe { munmap(self.start.cast::<c_void>(), self.len) };
         debug_assert_eq!(unmapped, Ok(()));
     }

@@ -35,13 +35,20 @@ impl OtherProcess {
 }
 
 impl Counterpart for OtherProcess {
-    /// Of a consumer that died the role's own thread tells the producer, in the ring's tail.
+    /// Of a consumer that died the role's own thread tells the producer, in the ring's tail; in a child that was forked, which has
+    /// no such thread, whoever asks here.
     fn lost(&self) -> Option<String> {
-        if self.produces { self.role().as_ref()?.lost() } else { None }
+        let role = self.role();
+        let role = role.as_ref()?;
+        if self.produces {
+            return role.lost();
+        }
+        role.watch_after_fork();
+        None
     }
 
     fn may_vanish(&self) -> bool {
-        self.produces
+        true
     }
 
     /// The memory here is a mapping of its own.

@@ -4,20 +4,16 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use nix::errno::Errno;
 use perdix_core::{Attached, Consumer as ConsumerCore, Cursor, Ring};
 
 use super::error::RoleError;
 use super::file::RingFile;
 use super::lock::{self, Byte, Lock};
-use super::watch::Watcher;
+use super::watch::{ConsumerWatch, KernelsLost, Watcher};
 use crate::trace;
 
 /// A process that dies lets go of its locks before its kernels are stopped for certain; what these still publish is waited for.
 const KERNELS_STOP_WITHIN: Duration = Duration::from_secs(1);
-
-/// Says whether the kernels that produce for this process have ended without ending the stream.
-pub(crate) type KernelsLost = Box<dyn Fn() -> bool + Send>;
 
 /// Which role, with what it takes.
 pub(super) enum Part {
@@ -36,6 +32,8 @@ pub(super) enum Part {
 pub(crate) struct Role {
     /// A producer's; stops before the file is closed.
     watcher: Option<Watcher>,
+    /// A producer's, for a process without the watcher's thread.
+    watch: Option<Mutex<ConsumerWatch>>,
     file: Arc<RingFile>,
     ring: Ring,
     /// A consumer's: when it first saw that the producer is gone.
@@ -71,19 +69,20 @@ impl Role {
             Part::Consumer => {}
         }
         let file = Arc::new(file);
-        let watcher = match watch {
-            None => None,
-            Some((grace, lost)) => Some(
+        let watch = watch.map(|(grace, lost)| (ConsumerWatch::new(Arc::clone(&file), ring, grace), lost));
+        let (watcher, watch) = match watch {
+            None => (None, None),
+            Some((watch, lost)) => {
                 // SAFETY: the watcher is stopped before the role is gone, and whoever drops the role still has the memory.
-                unsafe { Watcher::start(Arc::clone(&file), ring, grace, lost) }
-                    .map_err(RoleError::system("clone"))?,
-            ),
+                let watcher = unsafe { Watcher::start(watch.clone(), lost) };
+                (Some(watcher.map_err(RoleError::system("clone"))?), Some(Mutex::new(watch)))
+            }
         };
         // Last, so that a failure above leaves the ring as it was. Pairs with the Acquire loads of attached here, in `lost` and in
         // the watcher: whoever sees it and no lock knows that the process is gone.
         attached.store(Attached { process: std::process::id(), device }.word(), Ordering::Release);
         trace::attached(&ring, attached_as, &*file);
-        Ok(Self { watcher, file, ring, gone_since: Mutex::new(None) })
+        Ok(Self { watcher, watch, file, ring, gone_since: Mutex::new(None) })
     }
 
     /// Takes the consumer's role, and the state to go on with.
@@ -123,6 +122,16 @@ impl Role {
         Some(format!("{what} has ended (process {})", producer.process))
     }
 
+    /// Looks for the consumer, in a process that was forked from the one that took the producer's role:
+    /// only that one has the watcher's thread. That the consumer has died stands in the ring's tail then.
+    pub(crate) fn watch_after_fork(&self) {
+        let (Some(watcher), Some(watch)) = (&self.watcher, &self.watch) else { return };
+        if watcher.is_of_another_process() {
+            // What the system cannot tell is asked again.
+            let _ = watch.lock().unwrap_or_else(PoisonError::into_inner).look();
+        }
+    }
+
     fn producer(&self) -> Option<Attached> {
         // pairs with the Release store in `take`
         Attached::from_word(self.ring.control().producer.attached.load(Ordering::Acquire))
@@ -138,19 +147,4 @@ impl Role {
             let _ = self.file.remove();
         }
     }
-}
-
-/// Says in the tail that the consumer is gone, on behalf of one that died. Whether one did.
-pub(super) fn mark_gone(file: &RingFile, ring: &Ring) -> Result<bool, Errno> {
-    // The tail has one writer: whoever has the consumer's role.
-    if !lock::try_lock(file, Byte::Consumer, Lock::Alone)? {
-        return Ok(false);
-    }
-    let tail = &ring.control().consumer.tail;
-    // pairs with the Release store of tail in Consumer::publish_tail
-    let word = Cursor::from_word(tail.load(Ordering::Acquire));
-    // pairs with the Acquire load of tail in Producer::renew; what the dead consumer released stays released
-    tail.store(word.word() | 1, Ordering::Release);
-    lock::unlock(file, Byte::Consumer)?;
-    Ok(true)
 }

@@ -14,13 +14,13 @@ use crate::{Place, builder};
 /// A place with a ring that nobody has open, and its file.
 fn ring() -> (Place, PathBuf) {
     let place = Place::new();
-    drop(place.directory.create("ring", builder(8, MODES[0])).unwrap());
+    drop(place.create("ring", builder(8, MODES[0])).unwrap());
     let path = place.outer.path().join("rings/ring");
     (place, path)
 }
 
 fn refused(place: &Place, expected: &str) -> ShareError {
-    let error = place.directory.open("ring").unwrap_err();
+    let error = place.open("ring").unwrap_err();
     assert!(error.to_string().contains(expected), "{error}");
     error
 }
@@ -47,10 +47,10 @@ fn others_may_have_no_access() {
         fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
         let error = refused(&place, "open to its owner alone (600)");
         assert!(matches!(error, ShareError::Mode { mode: found, .. } if found == mode), "{error}");
-        assert!(place.directory.create("ring", builder(8, MODES[0])).is_err(), "nor is it replaced");
+        assert!(place.create("ring", builder(8, MODES[0])).is_err(), "nor is it replaced");
     }
     fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
-    place.directory.open("ring").unwrap();
+    place.open("ring").unwrap();
 }
 
 #[test]
@@ -78,6 +78,7 @@ fn directories_that_are_none_of_ours() {
         fs::set_permissions(at("open"), Permissions::from_mode(mode)).unwrap();
         let error = Directory::at(at("open")).unwrap_err();
         assert!(error.to_string().contains("must have mode 700"), "{error}");
+        assert!(error.to_string().contains("name another with PERDIX_DIR"), "{error}");
     }
     symlink(at("rings"), at("link")).unwrap();
     fs::write(at("file"), "").unwrap();
@@ -85,7 +86,8 @@ fn directories_that_are_none_of_ours() {
         let error = Directory::at(at(name)).unwrap_err();
         assert!(error.to_string().contains("it is no directory"), "{error}");
     }
-    let error = Directory::at(at("no/such")).unwrap_err();
+    let error =
+        crate::create(&Directory::at(at("no/such")).unwrap(), "ring", builder(8, MODES[0])).unwrap_err();
     assert!(matches!(error, ShareError::System { call: "mkdir", .. }), "{error}");
 }
 
@@ -138,20 +140,20 @@ fn garbage() {
         refused(&place, "no ring here");
     }
     write(&good);
-    place.directory.open("ring").unwrap().into_consumer().unwrap();
+    place.open("ring").unwrap().into_consumer().unwrap();
 }
 
 /// A consumer's line that no consumer wrote: an error, or a ring in which nothing comes; never harm.
 #[test]
 fn a_position_that_cannot_be() {
     let place = Place::new();
-    drop(place.directory.create("ring", builder(8, MODES[1])).unwrap());
+    drop(place.create("ring", builder(8, MODES[1])).unwrap());
     let path = place.outer.path().join("rings/ring");
     let good = fs::read(&path).unwrap();
     let mut bytes = good.clone();
     bytes[256 + 200] = 9;
     fs::write(&path, &bytes).unwrap();
-    let error = place.directory.open("ring").unwrap().into_consumer().unwrap_err();
+    let error = place.open("ring").unwrap().into_consumer().unwrap_err();
     assert!(error.to_string().contains("settled 9 messages ahead"), "{error}");
     let mut random = Random(2);
     for _ in 0..300 {
@@ -161,12 +163,12 @@ fn a_position_that_cannot_be() {
             *byte = if random.below(4) == 0 { random.next() as u8 } else { 0 };
         }
         fs::write(&path, &bytes).unwrap();
-        if let Ok(mut consumer) = place.directory.open("ring").unwrap().into_consumer() {
+        if let Ok(mut consumer) = place.open("ring").unwrap().into_consumer() {
             while consumer.try_consume().is_some() {}
             let _ = consumer.status();
         }
         if !path.exists() {
-            drop(place.directory.create("ring", builder(8, MODES[1])).unwrap());
+            drop(place.create("ring", builder(8, MODES[1])).unwrap());
         }
     }
 }
@@ -174,10 +176,10 @@ fn a_position_that_cannot_be() {
 #[test]
 fn no_room() {
     let place = Place::new();
-    let error = place.directory.create("ring", builder(1 << 30, MODES[0])).unwrap_err();
+    let error = place.create("ring", builder(1 << 30, MODES[0])).unwrap_err();
     assert!(matches!(error, ShareError::NoSpace { bytes, .. } if bytes == 1024 + (1 << 38)), "{error}");
     assert!(error.to_string().contains("fewer slots"), "{error}");
     assert_eq!(place.names(), [""; 0], "nothing is left of it");
-    let error = place.directory.create("ring", builder(0, MODES[0])).unwrap_err();
+    let error = place.create("ring", builder(0, MODES[0])).unwrap_err();
     assert!(matches!(error, ShareError::Slots(_)), "{error}");
 }

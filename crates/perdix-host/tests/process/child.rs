@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use perdix_host::process::{Directory, SharedRing};
 use perdix_host::{Buffer, ConsumeError, Consumer};
 
-use crate::PATIENCE;
 use crate::common::{fill, holds, kind_of, len_of, message};
+use crate::{PATIENCE, trust};
 
-const TASK: &str = "PERDIX_TEST_TASK";
+pub(crate) const TASK: &str = "PERDIX_TEST_TASK";
 
 /// A process with a task; killed on drop.
 pub(crate) struct Child {
@@ -26,9 +26,17 @@ impl Child {
     }
 
     pub(crate) fn start_with(input: Stdio, task: &str) -> Self {
+        Self::start_in(&[], input, task)
+    }
+
+    /// The same with these variables in its environment, and none of those that say where rings are.
+    pub(crate) fn start_in(variables: &[(&str, &Path)], input: Stdio, task: &str) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "child::child_process", "--nocapture", "--test-threads=1"]);
         let mut process = command
+            .env_remove("PERDIX_DIR")
+            .env_remove("XDG_RUNTIME_DIR")
+            .envs(variables.iter().copied())
             .env(TASK, task)
             .stdin(input)
             .stdout(Stdio::piped())
@@ -92,7 +100,7 @@ impl Drop for Child {
 
 use std::io::Read as _;
 
-fn say(what: impl std::fmt::Display) {
+pub(crate) fn say(what: impl std::fmt::Display) {
     // One write: a line is whole, or not there.
     let line = format!("> {what}\n");
     std::io::stdout().write_all(line.as_bytes()).unwrap();
@@ -103,7 +111,7 @@ fn say(what: impl std::fmt::Display) {
 fn child_process() {
     let Ok(task) = std::env::var(TASK) else { return };
     let words: Vec<&str> = task.split(' ').collect();
-    let open = |directory: &str, name: &str| Directory::at(directory).unwrap().open(name).unwrap();
+    let open = |directory: &str, name: &str| crate::open(&Directory::at(directory).unwrap(), name).unwrap();
     match words[..] {
         // Sends messages, and then ends the stream, hangs, or forgets it.
         [directory, name, "produce", count, then] => {
@@ -159,7 +167,7 @@ fn child_process() {
             let mask = u32::from_str_radix(mask, 8).unwrap();
             nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));
             let directory = Directory::at(directory).unwrap();
-            let _ring = directory.create(name, Buffer::builder().slots(8)).unwrap();
+            let _ring = crate::create(&directory, name, Buffer::builder().slots(8)).unwrap();
             say("made");
             hang();
         }
@@ -167,20 +175,46 @@ fn child_process() {
         ["stdin"] => {
             use std::os::fd::AsFd;
             let fd = std::io::stdin().as_fd().try_clone_to_owned().unwrap();
-            let mut consumer = SharedRing::from_fd(fd).unwrap().into_consumer().unwrap();
+            let mut consumer = trust(SharedRing::from_fd(fd).unwrap()).into_consumer().unwrap();
             let (count, why) = consume_all(&mut consumer, 0);
             say(format!("{count} {why}"));
         }
         // Gets a ring over the socket that is its standard input.
         ["socket"] => {
             let fd = crate::descriptor::receive(&std::io::stdin());
-            produce(SharedRing::from_fd(fd).unwrap(), 1000, "end");
+            produce(trust(SharedRing::from_fd(fd).unwrap()), 1000, "end");
+        }
+        // Looks at all rings, and cleans up, again and again.
+        [directory, "observe"] => crate::hostile::observe(&Directory::at(directory).unwrap()),
+        // Has a ring whose memory somebody else overwrites, as its standard input.
+        ["victim", seed] => crate::hostile::be_victim(seed.parse().unwrap()),
+        // Makes rings where files may have 8192 bytes.
+        [directory, "limited"] => crate::limits::be_limited(&Directory::at(directory).unwrap()),
+        // Produces, forks, and goes on in the fork.
+        [directory, name, "fork"] => crate::fork::fork(open(directory, name)),
+        // Says where rings are.
+        ["where"] => {
+            for directory in Directory::all_of_user().unwrap() {
+                say(directory.path().display());
+            }
+        }
+        // Makes a ring, or opens one, wherever this user's rings are.
+        ["make", name] => {
+            // SAFETY: nobody else has a ring of this name.
+            let ring = unsafe { Buffer::builder().slots(8).create_shared(name) }.unwrap();
+            produce(ring, 5, "end");
+        }
+        ["find", name] => {
+            // SAFETY: as above.
+            let mut consumer = unsafe { SharedRing::open(name) }.unwrap().into_consumer().unwrap();
+            let (count, why) = consume_all(&mut consumer, 0);
+            say(format!("{count} {why}"));
         }
         _ => panic!("no task: {task}"),
     }
 }
 
-fn hang() -> ! {
+pub(crate) fn hang() -> ! {
     loop {
         std::thread::sleep(Duration::from_secs(1));
     }

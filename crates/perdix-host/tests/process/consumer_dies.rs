@@ -25,7 +25,7 @@ fn producers_are_told() {
         for (name, call) in calls {
             for strategy in [WaitStrategy::Spin, WaitStrategy::Backoff] {
                 let place = Place::new();
-                let ring = place.directory.create("ring", builder(4, mode).wait(strategy)).unwrap();
+                let ring = place.create("ring", builder(4, mode).wait(strategy)).unwrap();
                 let mut producer = ring.into_producer().unwrap();
                 producer.produce(&payload(0)).unwrap();
                 let mut child = Child::start(place.directory.path(), "ring", "hold 1 1");
@@ -56,7 +56,7 @@ fn what_comes_again() {
     for mode in MODES {
         for (taken, release_every, again_in_fenced_mode) in [(5, 4, 1), (4, 4, 4), (20, 1, 1), (20, 16, 4)] {
             let place = Place::new();
-            let ring = place.directory.create("ring", builder(32, mode)).unwrap();
+            let ring = place.create("ring", builder(32, mode)).unwrap();
             let mut producer = ring.into_producer().unwrap();
             for number in 0..32 {
                 producer.produce(&payload(number)).unwrap();
@@ -65,7 +65,7 @@ fn what_comes_again() {
             let mut child = Child::start(place.directory.path(), "ring", &task);
             assert_eq!(child.line(), (taken - 1).to_string());
             child.kill();
-            let mut consumer = place.directory.open("ring").unwrap().into_consumer().unwrap();
+            let mut consumer = place.open("ring").unwrap().into_consumer().unwrap();
             let again = if mode == Mode::Fenced { again_in_fenced_mode } else { 1 };
             assert_eq!(consumer.position(), taken - again, "{taken} taken, {mode}");
             for number in taken - again..32 {
@@ -82,7 +82,7 @@ fn killed_in_the_middle() {
     for mode in MODES {
         for release_every in [1, 8] {
             let place = Place::new();
-            let ring = place.directory.create("ring", builder(64, mode)).unwrap();
+            let ring = place.create("ring", builder(64, mode)).unwrap();
             let mut producer = ring.into_producer().unwrap();
             let directory = place.directory.clone();
             let sender = std::thread::spawn(move || {
@@ -118,7 +118,7 @@ fn killed_in_the_middle() {
                 assert!(numbers.iter().enumerate().all(|(at, number)| *number == first + at as u64));
                 next = first + numbers.len() as u64;
             }
-            let mut consumer = directory.open("ring").unwrap().into_consumer().unwrap();
+            let mut consumer = crate::open(&directory, "ring").unwrap().into_consumer().unwrap();
             let mut number = consumer.position();
             loop {
                 match consumer.consume_timeout(PATIENCE) {
@@ -138,7 +138,7 @@ fn killed_in_the_middle() {
 #[test]
 fn a_successor_in_time() {
     let place = Place::new();
-    let ring = place.directory.create("ring", builder(4, MODES[0])).unwrap();
+    let ring = place.create("ring", builder(4, MODES[0])).unwrap();
     let mut producer = ring.consumer_grace(Duration::from_secs(60)).into_producer().unwrap();
     producer.produce(&payload(0)).unwrap();
     let mut child = Child::start(place.directory.path(), "ring", "hold 1 1");
@@ -150,7 +150,7 @@ fn a_successor_in_time() {
     std::thread::sleep(Duration::from_millis(100));
     assert!(!producer.is_consumer_gone());
     let waiting = std::thread::spawn(move || producer.produce_timeout(&payload(4), PATIENCE));
-    let mut consumer = place.directory.open("ring").unwrap().into_consumer().unwrap();
+    let mut consumer = place.open("ring").unwrap().into_consumer().unwrap();
     for number in 0..5 {
         assert_eq!(consumer.consume_timeout(PATIENCE).unwrap().to_vec(), payload(number));
     }
@@ -161,7 +161,7 @@ fn a_successor_in_time() {
 #[test]
 fn one_that_never_came_is_not_gone() {
     let place = Place::new();
-    let mut producer = place.directory.create("ring", builder(1, MODES[0])).unwrap().into_producer().unwrap();
+    let mut producer = place.create("ring", builder(1, MODES[0])).unwrap().into_producer().unwrap();
     producer.produce(b"x").unwrap();
     let result = producer.produce_timeout(b"y", Duration::from_millis(100));
     assert!(matches!(result, Err(ProduceError::TimedOut { .. })), "{result:?}");
@@ -176,14 +176,14 @@ fn one_that_never_came_is_not_gone() {
 #[test]
 fn one_at_a_time() {
     let place = Place::new();
-    let mut producer = place.directory.create("ring", builder(4, MODES[0])).unwrap().into_producer().unwrap();
+    let mut producer = place.create("ring", builder(4, MODES[0])).unwrap().into_producer().unwrap();
     producer.produce(&payload(0)).unwrap();
     let mut child = Child::start(place.directory.path(), "ring", "hold 1 1");
     child.line();
-    let error = place.directory.open("ring").unwrap().into_consumer().unwrap_err();
+    let error = place.open("ring").unwrap().into_consumer().unwrap_err();
     assert_eq!(error, RoleError::ConsumerThere { process: child.id() });
-    let error = place.directory.open("ring").unwrap().into_producer().unwrap_err();
+    let error = place.open("ring").unwrap().into_producer().unwrap_err();
     assert_eq!(error, RoleError::ProducerThere { process: std::process::id() });
     child.kill();
-    assert!(place.directory.open("ring").unwrap().into_consumer().is_ok());
+    assert!(place.open("ring").unwrap().into_consumer().is_ok());
 }

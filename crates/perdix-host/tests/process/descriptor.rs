@@ -1,17 +1,19 @@
 //! Rings without a name.
 
 use std::fs::File;
-use std::io::{IoSlice, IoSliceMut};
+use std::io::{IoSlice, IoSliceMut, Write};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, SealFlag, fcntl};
+use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
 use perdix_host::process::{ShareError, SharedRing};
 
-use crate::builder;
 use crate::child::{Child, consume_all};
 use crate::common::{self, MODES, kind_of, message};
+use crate::{Place, builder, trust};
 
 /// Receives one descriptor.
 pub(crate) fn receive(socket: &impl AsFd) -> OwnedFd {
@@ -33,7 +35,7 @@ fn by_inheritance() {
         common::watch_process();
         let ring = builder(64, mode).create_anonymous().unwrap();
         let child = Child::start_with(ring.to_fd().unwrap().into(), "stdin");
-        let mut producer = ring.into_producer().unwrap();
+        let mut producer = trust(ring).into_producer().unwrap();
         for number in 0..1000 {
             producer.produce_kind(kind_of(number), &message(number, 240)).unwrap();
         }
@@ -53,7 +55,7 @@ fn over_a_socket() {
         let fds = [fd.as_raw_fd()];
         let rights = [ControlMessage::ScmRights(&fds)];
         sendmsg::<()>(ours.as_raw_fd(), &[IoSlice::new(b"r")], &rights, MsgFlags::empty(), None).unwrap();
-        let mut consumer = ring.into_consumer().unwrap();
+        let mut consumer = trust(ring).into_consumer().unwrap();
         assert_eq!(consume_all(&mut consumer, 0), (1000, "end".into()));
         assert!(child.end().success());
     }
@@ -65,14 +67,15 @@ fn death_is_seen_through_descriptors() {
     common::watch_process();
     let ring = builder(8, MODES[0]).create_anonymous().unwrap();
     let (first, second) = (ring.to_fd().unwrap(), ring.to_fd().unwrap());
-    let mut consumer = ring.into_consumer().unwrap();
-    let mut producer = SharedRing::from_fd(first.try_clone().unwrap()).unwrap().into_producer().unwrap();
+    let mut consumer = trust(ring).into_consumer().unwrap();
+    let mut producer =
+        trust(SharedRing::from_fd(first.try_clone().unwrap()).unwrap()).into_producer().unwrap();
     producer.produce(b"x").unwrap();
     drop(consumer.consume().unwrap());
     drop(producer);
     assert!(consumer.consume().is_err());
     drop(consumer);
-    assert!(SharedRing::from_fd(second).unwrap().into_consumer().is_ok());
+    assert!(trust(SharedRing::from_fd(second).unwrap()).into_consumer().is_ok());
 }
 
 #[test]
@@ -84,20 +87,40 @@ fn nobody_changes_its_length() {
     }
 }
 
+/// Whatever could be shrunk under a mapping, and whatever is no ring.
 #[test]
 fn other_descriptors_are_refused() {
+    let ours = |file: &File| {
+        nix::sys::stat::fchmod(file, nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
+    };
+    let place = Place::new();
+    drop(place.create("ring", builder(8, MODES[0])).unwrap());
+    let named = File::options().read(true).write(true).open(place.directory.path().join("ring")).unwrap();
+    assert_eq!(SharedRing::from_fd(named.into()).unwrap_err(), ShareError::NotSealed, "a ring with a name");
     let file = tempfile::tempfile_in("/dev/shm").unwrap();
-    nix::sys::stat::fchmod(&file, nix::sys::stat::Mode::from_bits_truncate(0o644)).unwrap();
+    ours(&file);
     assert_eq!(SharedRing::from_fd(file.into()).unwrap_err(), ShareError::NotSealed);
-    let file = tempfile::tempfile_in("/dev/shm").unwrap();
-    nix::sys::stat::fchmod(&file, nix::sys::stat::Mode::from_bits_truncate(0o600)).unwrap();
-    let error = SharedRing::from_fd(file.into()).unwrap_err();
+    let memory = memory_file(&[0; 4096], SealFlag::F_SEAL_GROW);
+    assert_eq!(SharedRing::from_fd(memory.into()).unwrap_err(), ShareError::NotSealed, "it can shrink");
+    let memory = memory_file(&[0; 4096], SealFlag::F_SEAL_SHRINK);
+    let error = SharedRing::from_fd(memory.into()).unwrap_err();
     assert!(matches!(error, ShareError::Invalid { .. }), "{error}");
+    let memory = memory_file(&[0; 4096], SealFlag::F_SEAL_SHRINK | SealFlag::F_SEAL_WRITE);
+    let error = SharedRing::from_fd(memory.into()).unwrap_err();
+    assert!(matches!(error, ShareError::System { call: "mmap", .. }), "{error}");
     let error = SharedRing::from_fd(File::open("/dev/null").unwrap().into()).unwrap_err();
     assert!(matches!(error, ShareError::NotAFile { .. }), "{error}");
     let (ours, _theirs) = UnixStream::pair().unwrap();
     let error = SharedRing::from_fd(ours.into()).unwrap_err();
     assert!(matches!(error, ShareError::System { call: "open", .. }), "{error}");
+}
+
+fn memory_file(bytes: &[u8], seals: SealFlag) -> File {
+    let memory = memfd_create("test", MFdFlags::MFD_ALLOW_SEALING | MFdFlags::MFD_CLOEXEC).unwrap();
+    let mut memory = File::from(memory);
+    memory.write_all(bytes).unwrap();
+    fcntl(&memory, FcntlArg::F_ADD_SEALS(seals)).unwrap();
+    memory
 }
 
 #[test]

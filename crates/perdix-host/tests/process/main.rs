@@ -10,13 +10,17 @@ mod common;
 mod consumer_dies;
 mod descriptor;
 mod examples;
+mod fork;
+mod hostile;
+mod limits;
 mod names;
+mod places;
 mod producer_dies;
 mod transfer;
 
 use std::time::Duration;
 
-use perdix_host::process::Directory;
+use perdix_host::process::{Directory, ShareError, SharedRing, Untrusted};
 use perdix_host::{Buffer, Builder, Mode};
 use tempfile::TempDir;
 
@@ -37,9 +41,32 @@ impl Place {
         Self { outer, directory }
     }
 
+    fn create(&self, name: &str, builder: Builder) -> Result<SharedRing, ShareError> {
+        create(&self.directory, name, builder)
+    }
+
+    fn open(&self, name: &str) -> Result<SharedRing, ShareError> {
+        open(&self.directory, name)
+    }
+
     fn names(&self) -> Vec<String> {
         self.directory.list().unwrap().into_iter().map(|ring| ring.name).collect()
     }
+}
+
+fn create(directory: &Directory, name: &str, builder: Builder) -> Result<SharedRing, ShareError> {
+    // SAFETY: the processes of these tests keep to the protocol where halves lend what is in the ring.
+    unsafe { directory.create(name, builder) }
+}
+
+fn open(directory: &Directory, name: &str) -> Result<SharedRing, ShareError> {
+    // SAFETY: as above.
+    unsafe { directory.open(name) }
+}
+
+fn trust(ring: SharedRing<Untrusted>) -> SharedRing {
+    // SAFETY: as above.
+    unsafe { ring.trust_peers() }
 }
 
 fn builder(slots: usize, mode: Mode) -> Builder {

@@ -18,8 +18,8 @@ fn bad_names() {
         ["", ".", "..", ".hidden", "a/b", "../a", "/a", "a\0b", "a b", "ä", "a\n", "a\\b", "a:b", &long];
     for name in bad {
         let results = [
-            place.directory.create(name, builder(8, MODES[0])).map(drop),
-            place.directory.open(name).map(drop),
+            place.create(name, builder(8, MODES[0])).map(drop),
+            place.open(name).map(drop),
             place.directory.remove(name),
         ];
         for result in results {
@@ -29,8 +29,8 @@ fn bad_names() {
         }
     }
     for name in ["a", "A-1_b.c", "-", "_", &"x".repeat(64), "a..b"] {
-        let ring = place.directory.create(name, builder(8, MODES[0])).unwrap();
-        assert!(place.directory.open(name).is_ok());
+        let ring = place.create(name, builder(8, MODES[0])).unwrap();
+        assert!(place.open(name).is_ok());
         assert!(place.outer.path().join("rings").join(name).is_file());
         drop(ring);
     }
@@ -39,8 +39,8 @@ fn bad_names() {
 #[test]
 fn a_name_in_use_is_not_taken() {
     let place = Place::new();
-    let ring = place.directory.create("ring", builder(8, MODES[0])).unwrap();
-    let create = || place.directory.create("ring", builder(8, MODES[0])).map(drop);
+    let ring = place.create("ring", builder(8, MODES[0])).unwrap();
+    let create = || place.create("ring", builder(8, MODES[0])).map(drop);
     let in_use = Err(ShareError::InUse { name: "ring".into() });
     assert_eq!(create(), in_use);
     assert_eq!(place.directory.remove("ring"), in_use);
@@ -57,18 +57,18 @@ fn a_name_in_use_is_not_taken() {
 #[test]
 fn stale_rings_are_replaced() {
     let place = Place::new();
-    drop(place.directory.create("ring", builder(8, MODES[0])).unwrap());
+    drop(place.create("ring", builder(8, MODES[0])).unwrap());
     let mut child = Child::start(place.directory.path(), "ring", "produce 5 hang");
     child.line();
     child.line();
     child.kill();
     let old = place.directory.list().unwrap().remove(0);
     assert!(!old.in_use);
-    let ring = place.directory.create("ring", builder(16, MODES[1])).unwrap();
+    let ring = place.create("ring", builder(16, MODES[1])).unwrap();
     let new = place.directory.list().unwrap().remove(0);
     let state = new.ring.unwrap();
     assert_eq!((new.in_use, state.capacity, state.producer), (true, 16, Holder::None));
-    assert!(place.directory.open("ring").unwrap().into_producer().is_ok());
+    assert!(place.open("ring").unwrap().into_producer().is_ok());
     drop(ring);
 }
 
@@ -82,7 +82,7 @@ fn creators_race() {
         let rings: Vec<_> = thread::scope(|scope| {
             let create = || {
                 together.wait();
-                place.directory.create("ring", builder(8, MODES[0]))
+                place.create("ring", builder(8, MODES[0]))
             };
             let creators: Vec<_> = (0..CREATORS).map(|_| scope.spawn(create)).collect();
             creators.into_iter().map(|creator| creator.join().unwrap()).collect()
@@ -118,7 +118,7 @@ fn everything_at_once() {
         for _ in 0..2 {
             scope.spawn(|| {
                 while Instant::now() < until {
-                    match place.directory.create(name, builder(8, MODES[0])) {
+                    match place.create(name, builder(8, MODES[0])) {
                         Ok(ring) => drop(ring),
                         Err(error) => assert!(matches!(error, ShareError::InUse { .. }), "{error}"),
                     }
@@ -135,10 +135,10 @@ fn everything_at_once() {
             }
         });
         while Instant::now() < until {
-            match place.directory.open(name) {
+            match place.open(name) {
                 Ok(ring) => {
                     // While it is open its name is not taken away.
-                    let links = nix::sys::stat::fstat(ring.to_fd().unwrap()).unwrap().st_nlink;
+                    let links = nix::sys::stat::stat(&place.directory.path().join(name)).unwrap().st_nlink;
                     assert_eq!((links, ring.capacity()), (1, 8));
                     opened += 1;
                 }
@@ -150,18 +150,56 @@ fn everything_at_once() {
     assert!(opened > 100, "{opened} opened");
 }
 
+/// A directory is made together with its first ring, and by nothing else.
+#[test]
+fn looking_makes_nothing() {
+    let place = Place::new();
+    assert_eq!(place.names(), [""; 0]);
+    assert_eq!(place.directory.cleanup(), Ok(vec![]));
+    assert!(matches!(place.open("ring"), Err(ShareError::NotFound { .. })));
+    assert!(matches!(place.directory.remove("ring"), Err(ShareError::NotFound { .. })));
+    assert!(!place.directory.path().exists());
+    drop(place.create("ring", builder(8, MODES[0])).unwrap());
+    assert_eq!(place.names(), ["ring"]);
+}
+
+/// Of several that remove a ring one does, and the others hear that it is not there; nobody, that it is
+/// in use.
+#[test]
+fn removers_race() {
+    let place = Place::new();
+    for round in 0..200 {
+        drop(place.create("ring", builder(8, MODES[0])).unwrap());
+        let together = Barrier::new(2);
+        let remove = || {
+            together.wait();
+            place.directory.remove("ring")
+        };
+        let results = thread::scope(|scope| {
+            let removers = [scope.spawn(remove), scope.spawn(remove)];
+            removers.map(|remover| remover.join().unwrap())
+        });
+        let removed = results.iter().filter(|result| result.is_ok()).count();
+        assert_eq!(removed, 1, "round {round}: {results:?}");
+        let others = results.iter().filter_map(|result| result.as_ref().err());
+        for error in others {
+            assert!(matches!(error, ShareError::NotFound { .. }), "round {round}: {error}");
+        }
+    }
+}
+
 #[test]
 fn listing_and_cleaning() {
     let place = Place::new();
     assert_eq!(place.names(), [""; 0]);
     for name in ["c", "a", "b"] {
-        drop(place.directory.create(name, builder(8, MODES[0])).unwrap());
+        drop(place.create(name, builder(8, MODES[0])).unwrap());
     }
     let files = place.outer.path().join("rings");
     std::fs::write(files.join("no-ring"), "hello").unwrap();
     std::fs::write(files.join(".hidden"), "hello").unwrap();
     std::fs::create_dir(files.join("folder")).unwrap();
-    let mut producer = place.directory.open("b").unwrap().into_producer().unwrap();
+    let mut producer = place.open("b").unwrap().into_producer().unwrap();
     producer.produce(b"abc").unwrap();
     assert_eq!(place.names(), ["a", "b", "c"]);
     let rings = place.directory.list().unwrap();
@@ -186,7 +224,7 @@ fn listing_and_cleaning() {
 #[test]
 fn rings_of_other_versions_are_listed() {
     let place = Place::new();
-    drop(place.directory.create("ring", builder(8, MODES[0])).unwrap());
+    drop(place.create("ring", builder(8, MODES[0])).unwrap());
     let path = place.outer.path().join("rings/ring");
     let mut bytes = std::fs::read(&path).unwrap();
     bytes[8] = 99;

@@ -24,7 +24,7 @@ fn lost(result: Result<impl std::fmt::Debug, ConsumeError>) -> u64 {
 fn all_that_was_published_comes() {
     for mode in MODES {
         let place = Place::new();
-        let ring = place.directory.create("ring", builder(256, mode)).unwrap();
+        let ring = place.create("ring", builder(256, mode)).unwrap();
         let mut child = Child::start(place.directory.path(), "ring", "produce 200 hang");
         assert_eq!((child.line(), child.line()), ("producing".into(), "200".into()));
         child.kill();
@@ -47,7 +47,7 @@ fn killed_in_the_middle() {
     for mode in MODES {
         for round in 0..8 {
             let place = Place::new();
-            let ring = place.directory.create("ring", builder(64, mode)).unwrap();
+            let ring = place.create("ring", builder(64, mode)).unwrap();
             let mut child = Child::start(place.directory.path(), "ring", "produce 1000000000 end");
             child.line();
             let mut consumer = ring.into_consumer().unwrap();
@@ -77,7 +77,7 @@ fn killed_in_the_middle() {
 #[test]
 fn a_waiting_consumer_notices_soon() {
     let place = Place::new();
-    let ring = place.directory.create("ring", builder(8, MODES[0])).unwrap();
+    let ring = place.create("ring", builder(8, MODES[0])).unwrap();
     let mut child = Child::start(place.directory.path(), "ring", "produce 3 hang");
     child.line();
     let mut consumer = ring.into_consumer().unwrap();
@@ -98,7 +98,7 @@ fn a_waiting_consumer_notices_soon() {
 #[test]
 fn a_forgotten_producer_is_lost_too() {
     let place = Place::new();
-    let ring = place.directory.create("ring", builder(8, MODES[0])).unwrap();
+    let ring = place.create("ring", builder(8, MODES[0])).unwrap();
     let mut child = Child::start(place.directory.path(), "ring", "produce 5 forget");
     assert!(child.end().success());
     let mut consumer = ring.into_consumer().unwrap();
@@ -111,7 +111,7 @@ fn a_forgotten_producer_is_lost_too() {
 fn nobody_succeeds_a_producer() {
     for (then, ended) in [("end", true), ("hang", false)] {
         let place = Place::new();
-        let _open = place.directory.create("ring", builder(8, MODES[0])).unwrap();
+        let _open = place.create("ring", builder(8, MODES[0])).unwrap();
         let mut child = Child::start(place.directory.path(), "ring", &format!("produce 5 {then}"));
         let process = child.id();
         assert_eq!((child.line(), child.line()), ("producing".into(), "5".into()));
@@ -119,7 +119,7 @@ fn nobody_succeeds_a_producer() {
             child.end();
         }
         child.kill();
-        let error = place.directory.open("ring").unwrap().into_producer().unwrap_err();
+        let error = place.open("ring").unwrap().into_producer().unwrap_err();
         assert_eq!(error, RoleError::ProducerWasHere { process, ended });
         assert!(error.to_string().contains("create a new ring"), "{error}");
     }
@@ -130,7 +130,7 @@ fn nobody_succeeds_a_producer() {
 fn dropped_messages_are_told() {
     for mode in MODES {
         let place = Place::new();
-        let ring = place.directory.create("ring", builder(8, mode)).unwrap();
+        let ring = place.create("ring", builder(8, mode)).unwrap();
         let mut child = Child::start(place.directory.path(), "ring", "drop 20");
         assert_eq!(child.line(), "dropped");
         child.kill();
@@ -152,7 +152,7 @@ fn a_waiting_task_is_woken_by_a_death() {
     use futures_util::StreamExt;
     for mode in MODES {
         let place = Place::new();
-        let ring = place.directory.create("ring", builder(256, mode)).unwrap();
+        let ring = place.create("ring", builder(256, mode)).unwrap();
         let mut child = Child::start(place.directory.path(), "ring", "produce 200 hang");
         assert_eq!((child.line(), child.line()), ("producing".into(), "200".into()));
         let killer = std::thread::spawn(move || {

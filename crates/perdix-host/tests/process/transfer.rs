@@ -13,7 +13,7 @@ fn a_child_produces() {
     for mode in MODES {
         for slots in [1, 64, 4096] {
             let place = Place::new();
-            let ring = place.directory.create("ring", builder(slots, mode)).unwrap();
+            let ring = place.create("ring", builder(slots, mode)).unwrap();
             assert_eq!((ring.capacity(), ring.mode()), (slots, mode));
             let count = if slots == 1 { 300 } else { COUNT };
             let mut child = Child::start(place.directory.path(), "ring", &format!("produce {count} end"));
@@ -31,7 +31,7 @@ fn a_child_produces() {
 fn a_child_consumes() {
     for mode in MODES {
         let place = Place::new();
-        let ring = place.directory.create("ring", builder(64, mode)).unwrap();
+        let ring = place.create("ring", builder(64, mode)).unwrap();
         let child = Child::start(place.directory.path(), "ring", "consume");
         let mut producer = ring.into_producer().unwrap();
         for number in 0..COUNT {
@@ -50,9 +50,8 @@ fn a_child_consumes() {
 fn every_kind_of_message() {
     for mode in MODES {
         let place = Place::new();
-        let mut producer =
-            place.directory.create("ring", builder(64, mode)).unwrap().into_producer().unwrap();
-        let mut consumer = place.directory.open("ring").unwrap().into_consumer().unwrap();
+        let mut producer = place.create("ring", builder(64, mode)).unwrap().into_producer().unwrap();
+        let mut consumer = place.open("ring").unwrap().into_consumer().unwrap();
         let thread = std::thread::spawn(move || {
             let large: Vec<u8> = (0..5000).map(|at| at as u8).collect();
             let mut received = Vec::new();
@@ -88,8 +87,7 @@ fn every_kind_of_message() {
 fn a_stream_waits_for_its_consumer() {
     for mode in MODES {
         let place = Place::new();
-        let mut producer =
-            place.directory.create("ring", builder(1024, mode)).unwrap().into_producer().unwrap();
+        let mut producer = place.create("ring", builder(1024, mode)).unwrap().into_producer().unwrap();
         for number in 0..1000 {
             producer.produce_kind(kind_of(number), &payload(number)).unwrap();
         }
@@ -104,12 +102,12 @@ fn a_stream_waits_for_its_consumer() {
 #[test]
 fn a_consumer_can_come_first() {
     let place = Place::new();
-    let ring = place.directory.create("ring", builder(8, MODES[0])).unwrap();
+    let ring = place.create("ring", builder(8, MODES[0])).unwrap();
     let mut consumer = ring.into_consumer().unwrap();
     let none = consumer.consume_timeout(std::time::Duration::from_millis(50));
     assert!(none.is_err_and(|error| error.to_string().contains("no message within")));
     assert_eq!(consumer.status(), Ok(()));
-    let mut producer = place.directory.open("ring").unwrap().into_producer().unwrap();
+    let mut producer = place.open("ring").unwrap().into_producer().unwrap();
     producer.produce(b"late").unwrap();
     assert_eq!(&consumer.consume_timeout(PATIENCE).unwrap()[..], b"late");
 }
@@ -119,11 +117,10 @@ fn a_consumer_can_come_first() {
 fn consumers_take_turns() {
     for mode in MODES {
         let place = Place::new();
-        let mut producer =
-            place.directory.create("ring", builder(32, mode)).unwrap().into_producer().unwrap();
+        let mut producer = place.create("ring", builder(32, mode)).unwrap().into_producer().unwrap();
         let mut next = 0;
         for turn in 0..20 {
-            let mut consumer = place.directory.open("ring").unwrap().into_consumer().unwrap();
+            let mut consumer = place.open("ring").unwrap().into_consumer().unwrap();
             let first = consumer.position();
             while producer.free_slots() != 0 {
                 producer.produce(&payload(next)).unwrap();

@@ -1,5 +1,7 @@
 //! Values that lie one after the other where the kernel can read them.
 
+use perdix_gpu::KernelArg;
+
 /// An address and a number of values there: what a slice is, as a kernel parameter.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
@@ -7,6 +9,8 @@ pub struct Span<T> {
     first: *const T,
     len: u64,
 }
+
+impl<T: Copy + 'static> KernelArg for Span<T> {}
 
 // SAFETY: an address and a number; reading through it is `get`'s business.
 unsafe impl<T: Sync> Send for Span<T> {}

@@ -1,7 +1,7 @@
 //! A kernel that stays and emits a token now and then, as a language model does.
 
 use perdix_gpu::intrinsics::now_ns;
-use perdix_gpu::{DeviceRing, ThreadProducer};
+use perdix_gpu::{DeviceRing, KernelArg, ThreadProducer};
 
 use crate::Span;
 
@@ -16,6 +16,8 @@ pub struct Corpus {
     /// Where the places of each word begin, and behind the last word's the number of places.
     pub starts: Span<u32>,
 }
+
+impl KernelArg for Corpus {}
 
 /// The word that follows `word` in the text, at one of the places where it stands, chosen by `state`, which is advanced; `None` if
 /// nothing follows.

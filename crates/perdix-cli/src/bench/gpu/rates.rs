@@ -78,12 +78,12 @@ impl Row {
     fn launch<'r>(
         &self,
         rig: &'r Rig,
-        producer: &DeviceProducer<'_>,
+        producer: &'r DeviceProducer<'_>,
         size: usize,
         share: u64,
     ) -> Result<Launch<'r>, Error> {
         let launch = rig.launch(self.kernel)?.grid(self.blocks).block(self.threads);
-        Ok(launch.arg(producer.ring()).arg(GpuPattern::new(size).0).arg(share).arg(self.batch))
+        Ok(launch.arg(producer).arg(GpuPattern::new(size).0).arg(share).arg(self.batch))
     }
 }
 
@@ -121,7 +121,7 @@ fn run(rig: &Rig, row: &Row, size: usize, count: u64, mut buffer: Buffer) -> Res
     let share = count.div_ceil(row.shares());
     let launch = row.launch(rig, &producer, size, share)?;
     // SAFETY: these are the parameters that the kernels of the rows have in common, and the launch is as each one says.
-    unsafe { launch.start(&producer) }?;
+    unsafe { launch.start() }?;
     let (received, time) = receive(consumer)?;
     let sent = share * row.shares();
     if received != sent {

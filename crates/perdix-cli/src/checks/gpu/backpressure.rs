@@ -41,9 +41,9 @@ fn pausing_consumer(rig: &Rig, mode: Mode) -> Result<u64, Error> {
     let (mut producer, consumer) = buffer.split_gpu()?;
     producer.set_limit(PATIENCE);
     let launch = rig.launch("try_until_full")?.block(32);
-    let launch = launch.arg(producer.ring()).arg(pattern.0).arg(accepted.address());
+    let launch = launch.arg(&producer).arg(pattern.0).arg(accepted.address());
     // SAFETY: these are the kernel's parameters; it is one warp, and the word stays until it has ended.
-    unsafe { launch.start(&producer) }?;
+    unsafe { launch.start() }?;
     if let Err(error) = producer.wait(PATIENCE) {
         accepted.leak();
         return Err(error.into());
@@ -54,9 +54,9 @@ fn pausing_consumer(rig: &Rig, mode: Mode) -> Result<u64, Error> {
         other => return Err(failed(format!("{SLOTS} slots took {other} messages while nobody read"))),
     }
     let launch = rig.launch("continue_block")?.block(64);
-    let launch = launch.arg(producer.ring()).arg(pattern.0).arg(SLOTS).arg(MESSAGES - SLOTS).arg(1_u64);
+    let launch = launch.arg(&producer).arg(pattern.0).arg(SLOTS).arg(MESSAGES - SLOTS).arg(1_u64);
     // SAFETY: these are the kernel's parameters, and it is one block.
-    unsafe { launch.start(&producer) }?;
+    unsafe { launch.start() }?;
     thread::sleep(PAUSE);
     if !producer.is_running()? {
         return Err(failed("the kernel ended although the ring was full and nobody read"));

@@ -22,13 +22,9 @@ pub(super) fn check(rig: &Rig, _: &CheckArgs) -> Result<String, Error> {
         let pattern = GpuPattern(Pattern { len: ALL_LENGTHS, sentinels: 0 });
         let count = PAYLOAD_SIZE as u64 + 1;
         let buffer = rig.ring(Buffer::builder().slots(4).mode(mode))?;
+        let launch = rig.launch("send_warp")?.block(32);
         // SAFETY: these are the kernel's parameters, and it is one warp.
-        unsafe {
-            exchange(buffer, 0, pattern, count, |producer| {
-                let launch = rig.launch("send_warp")?.block(32);
-                Ok(launch.arg(producer.ring()).arg(pattern.0).arg(count).arg(1_u64))
-            })
-        }?;
+        unsafe { exchange(buffer, 0, pattern, count, launch, 1) }?;
         too_long(rig, rig.ring(Buffer::builder().slots(4).mode(mode))?)?;
     }
     Ok(format!(
@@ -41,9 +37,9 @@ pub(super) fn check(rig: &Rig, _: &CheckArgs) -> Result<String, Error> {
 fn too_long(rig: &Rig, mut buffer: Buffer) -> Result<(), Error> {
     let refused = Word::new(rig)?;
     let (producer, mut consumer) = buffer.split_gpu()?;
-    let launch = rig.launch("send_too_long")?.block(32).arg(producer.ring()).arg(refused.address());
+    let launch = rig.launch("send_too_long")?.block(32).arg(&producer).arg(refused.address());
     // SAFETY: these are the kernel's parameters; it is one warp, and the word stays until it has ended.
-    unsafe { launch.start(&producer) }?;
+    unsafe { launch.start() }?;
     let outcome = consumer.consume_timeout(PATIENCE).map(|message| (message.kind(), message.len()));
     drop(consumer);
     if let Err(error) = producer.wait(2 * PATIENCE) {

@@ -18,13 +18,9 @@ pub(super) fn check(rig: &Rig, args: &CheckArgs) -> Result<String, Error> {
     for mode in modes(None) {
         let buffer = rig.ring(Buffer::builder().slots(4096).mode(mode))?;
         let start = Instant::now();
+        let launch = rig.launch("send_block")?.block(256);
         // SAFETY: these are the kernel's parameters, and it is one block.
-        unsafe {
-            exchange(buffer, 0, pattern, count, |producer| {
-                let launch = rig.launch("send_block")?.block(256);
-                Ok(launch.arg(producer.ring()).arg(pattern.0).arg(count).arg(BATCH))
-            })
-        }?;
+        unsafe { exchange(buffer, 0, pattern, count, launch, BATCH) }?;
         let rate = message_rate(per_second(count, start.elapsed().as_secs_f64()));
         rates.push(format!("{} {rate}", mode_name(mode)));
     }

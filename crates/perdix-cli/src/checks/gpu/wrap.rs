@@ -21,13 +21,9 @@ pub(super) fn check(rig: &Rig, _: &CheckArgs) -> Result<String, Error> {
                     let buffer = rig.ring(builder.first_message(first))?;
                     // Three laps, and a message more than whole ones.
                     let count = 3 * slots as u64 + 9;
+                    let launch = rig.launch(kernel)?.block(threads);
                     // SAFETY: these are the parameters of both kernels; they are one warp and one block.
-                    let outcome = unsafe {
-                        exchange(buffer, first, pattern, count, |producer| {
-                            let launch = rig.launch(kernel)?.block(threads);
-                            Ok(launch.arg(producer.ring()).arg(pattern.0).arg(count).arg(BATCH))
-                        })
-                    };
+                    let outcome = unsafe { exchange(buffer, first, pattern, count, launch, BATCH) };
                     outcome.map_err(|error| {
                         failed(format!("{kernel}, {mode:?}, {slots} slots, first message {first}: {error}"))
                     })?;

@@ -32,9 +32,9 @@ pub(crate) fn run(rig: &Rig, plan: &KernelPlan) -> Result<Tally, Failed> {
         let before = buffer.counters().read();
         let (producer, mut consumer) = buffer.split_gpu().map_err(Error::from)?;
         let launch = rig.launch(name).map_err(Error::from)?.grid(blocks).block(threads);
-        let launch = launch.arg(producer.ring()).arg(pattern).arg(count).arg(burst).arg(pause_ns);
+        let launch = launch.arg(&producer).arg(pattern).arg(count).arg(burst).arg(pause_ns);
         // SAFETY: these are the kernel's parameters, it is launched as it asks, and nothing else runs on the ring.
-        unsafe { launch.start(&producer) }.map_err(Error::from)?;
+        unsafe { launch.start() }.map_err(Error::from)?;
         let rhythm = Rhythm::new(plan.rings.receiving);
         let mut reader = Reader {
             rng,

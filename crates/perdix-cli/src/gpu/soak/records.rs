@@ -31,9 +31,9 @@ pub(crate) fn run(rig: &Rig, plan: &KernelPlan) -> Result<Tally, Failed> {
             each => ("send_records", 8 * each, 8 * each),
         };
         let launch = rig.launch(name).map_err(Error::from)?.grid(blocks).block(threads);
-        let launch = launch.arg(producer.ring()).arg(count);
+        let launch = launch.arg(&producer).arg(count);
         // SAFETY: these are the kernel's parameters, and nothing else runs on the ring.
-        unsafe { launch.start(&producer) }.map_err(Error::from)?;
+        unsafe { launch.start() }.map_err(Error::from)?;
         let mut reader = Reader {
             rng: Rng::with_seed(plan.rings.seed_for(purpose)),
             rhythm: Rhythm::new(plan.rings.receiving),

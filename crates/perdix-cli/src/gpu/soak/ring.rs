@@ -101,7 +101,7 @@ fn launch(
     let (blocks, threads) = granularity.launch();
     for steps in &session.launches {
         let launch = rig.launch(name).map_err(Error::from)?.grid(blocks).block(threads);
-        start(launch.arg(producer.ring()), session.messages, *steps, producer)?;
+        start(launch.arg(producer), session.messages, *steps)?;
     }
     Ok(())
 }

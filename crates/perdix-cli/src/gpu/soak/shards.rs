@@ -43,7 +43,7 @@ fn run_session(
     let Some(mut steps) = session.launches.last().copied() else { return Ok(()) };
     (steps.first, steps.end) = (0, perdix_kernels::soak::SoakEnd::Finishes as u64);
     let launch = rig.launch("soak_shards").map_err(Error::from)?.grid(blocks).block(block);
-    start(launch.arg(device.rings()), session.messages, steps, &device)?;
+    start(launch.arg(&device), session.messages, steps)?;
     // Consumers that leave a running kernel leave together, so one has all of them.
     let (until, consumer) = match session.fault {
         Fault::Leaves { after } => (after, vec![ShardedConsumer::new(consumers)]),

@@ -1,0 +1,184 @@
+//! Halves for a ring whose other processes are not trusted.
+
+use std::time::Duration;
+
+use crate::consumer::{Consumer, OwnedMessage};
+use crate::counters::Counters;
+use crate::error::{ConsumeError, ProduceError};
+use crate::producer::Producer;
+
+/// The consuming half of a ring whose peers may write anything into it at any time: messages are
+/// copied, word by word, and nothing in shared memory is ever lent. Dropping it tells the producer that
+/// nobody reads any more.
+///
+/// A copy does not change under its reader. What it says is still the producer's word:
+/// [`value_copy`](OwnedMessage::value_copy) checks that the bytes are a value of a type, and nothing
+/// checks that it is the right one. Words that no producer writes are a clear error
+/// ([`ConsumeError::Corrupt`]).
+#[derive(Debug)]
+pub struct CopyingConsumer {
+    inner: Consumer<'static>,
+}
+
+impl CopyingConsumer {
+    pub(super) fn new(inner: Consumer<'static>) -> Self {
+        Self { inner }
+    }
+
+    /// The next message, if it is there; `None` means nothing now.
+    ///
+    /// # Errors
+    /// As [`consume`](Self::consume), but for the loss of the producer, for which
+    /// [`status`](Self::status) asks.
+    pub fn try_consume(&mut self) -> Result<Option<OwnedMessage>, ConsumeError> {
+        let meta = self.inner.look(false)?;
+        Ok(meta.map(|meta| self.inner.take_copy(meta)))
+    }
+
+    /// The next message, waiting for it.
+    ///
+    /// # Errors
+    /// [`ConsumeError::EndOfStream`], [`ConsumeError::Corrupt`]; [`ConsumeError::Gap`], after which the
+    /// stream goes on; [`ConsumeError::ProducerLost`], [`ConsumeError::ProducerFailed`].
+    pub fn consume(&mut self) -> Result<OwnedMessage, ConsumeError> {
+        let meta = self.inner.wait_for_message(None)?;
+        Ok(self.inner.take_copy(meta))
+    }
+
+    /// The next message, waiting no longer than `limit`.
+    ///
+    /// # Errors
+    /// As [`consume`](Self::consume), and [`ConsumeError::TimedOut`].
+    pub fn consume_timeout(&mut self, limit: Duration) -> Result<OwnedMessage, ConsumeError> {
+        let meta = self.inner.wait_for_message(Some(limit))?;
+        Ok(self.inner.take_copy(meta))
+    }
+
+    /// An iterator over the messages, which waits for each and ends at the end of the stream. An error
+    /// ends it too, but for a gap.
+    pub fn messages(&mut self) -> CopyingMessages<'_> {
+        CopyingMessages { consumer: self, over: false }
+    }
+
+    /// Whether messages may still come: [`Consumer::status`].
+    ///
+    /// # Errors
+    /// Why nothing will come; [`ConsumeError::Gap`] (once) if messages were dropped before the next one.
+    pub fn status(&mut self) -> Result<(), ConsumeError> {
+        self.inner.status()
+    }
+
+    /// The number of the next message, from 0.
+    pub fn position(&mut self) -> u64 {
+        self.inner.position()
+    }
+
+    /// Slots of the ring.
+    pub fn capacity(&self) -> usize {
+        self.inner.capacity()
+    }
+
+    /// A handle to the ring's counters. They are what the peers say.
+    pub fn counters(&self) -> Counters {
+        self.inner.counters()
+    }
+}
+
+/// Messages of a [`CopyingConsumer`]: [`CopyingConsumer::messages`].
+#[derive(Debug)]
+pub struct CopyingMessages<'c> {
+    consumer: &'c mut CopyingConsumer,
+    over: bool,
+}
+
+impl Iterator for CopyingMessages<'_> {
+    type Item = Result<OwnedMessage, ConsumeError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.over {
+            return None;
+        }
+        let next = self.consumer.consume();
+        self.over = !matches!(next, Ok(_) | Err(ConsumeError::Gap { .. }));
+        if matches!(next, Err(ConsumeError::EndOfStream)) { None } else { Some(next) }
+    }
+}
+
+/// The producing half of a ring whose peers may write anything into it at any time: messages are
+/// copied in, word by word, and nothing in shared memory is ever lent. Dropping it ends the stream.
+#[derive(Debug)]
+pub struct CopyingProducer {
+    inner: Producer<'static>,
+}
+
+impl CopyingProducer {
+    pub(super) fn new(inner: Producer<'static>) -> Self {
+        Self { inner }
+    }
+
+    /// Publishes `message` (up to 240 bytes) if a slot is free.
+    ///
+    /// # Errors
+    /// [`ProduceError::Full`], [`ProduceError::TooLong`], [`ProduceError::ConsumerGone`] or
+    /// [`ProduceError::Corrupt`].
+    pub fn try_produce(&mut self, message: &[u8]) -> Result<(), ProduceError> {
+        let capacity = self.inner.capacity() as u64;
+        self.produce_kind(0, message, Some(Duration::ZERO)).map_err(|error| match error {
+            ProduceError::TimedOut { .. } => ProduceError::Full { needed: 1, capacity },
+            other => other,
+        })
+    }
+
+    /// Publishes `message` (up to 240 bytes), waiting while the ring is full.
+    ///
+    /// # Errors
+    /// [`ProduceError::TooLong`], [`ProduceError::ConsumerGone`] or [`ProduceError::Corrupt`].
+    pub fn produce(&mut self, message: &[u8]) -> Result<(), ProduceError> {
+        self.produce_kind(0, message, None)
+    }
+
+    /// [`produce`](Self::produce) with a kind, waiting no longer than `limit` if there is one.
+    ///
+    /// # Errors
+    /// As [`produce`](Self::produce), and [`ProduceError::TimedOut`].
+    pub fn produce_kind(
+        &mut self,
+        kind: u16,
+        message: &[u8],
+        limit: Option<Duration>,
+    ) -> Result<(), ProduceError> {
+        self.inner.produce_copied(kind, message, limit)
+    }
+
+    /// Publishes `message` if a slot is free; if the ring is full, drops and counts it, and returns
+    /// `false`: [`Producer::produce_or_drop`].
+    ///
+    /// # Errors
+    /// As [`produce`](Self::produce); the message is not counted then.
+    pub fn produce_or_drop(&mut self, kind: u16, message: &[u8]) -> Result<bool, ProduceError> {
+        self.inner.produce_copied_or_drop(kind, message)
+    }
+
+    /// Slots that are free now, as the consumer says.
+    pub fn free_slots(&mut self) -> usize {
+        self.inner.free_slots()
+    }
+
+    /// Whether the consumer has left or died.
+    pub fn is_consumer_gone(&self) -> bool {
+        self.inner.is_consumer_gone()
+    }
+
+    /// Slots of the ring.
+    pub fn capacity(&self) -> usize {
+        self.inner.capacity()
+    }
+
+    /// Ends the stream, as dropping does.
+    pub fn finish(self) {}
+
+    /// A handle to the ring's counters. They are what the peers say.
+    pub fn counters(&self) -> Counters {
+        self.inner.counters()
+    }
+}

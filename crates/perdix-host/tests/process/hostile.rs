@@ -1,0 +1,258 @@
+//! Peers of the same user that overwrite a ring, or take its memory away.
+
+use std::fs::File;
+use std::hint::black_box;
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use perdix_core::sentinel::SENTINEL;
+use perdix_host::process::{CopyingConsumer, CopyingProducer, Directory, SharedRing, Untrusted};
+use perdix_host::{ConsumeError, Mode, ProduceError};
+
+use crate::child::{Child, say};
+use crate::common::{self, MODES, Random};
+use crate::{Place, builder};
+
+const SLOTS: u64 = 8;
+/// Bytes of a ring of so many slots.
+const BYTES: u64 = 1024 + SLOTS * 256;
+/// How long a victim is tormented.
+const LONG: Duration = Duration::from_millis(1500);
+
+/// A word that a half may read, and a place for it that it may read next.
+fn draw(random: &mut Random, near: u64) -> (u64, u64) {
+    let number = near.wrapping_add(random.below(5)).wrapping_sub(1);
+    let slot = 1024 + 256 * (number % SLOTS);
+    let place = match random.below(9) {
+        0 | 1 => slot,
+        2 | 3 => slot + 8,
+        4 => slot + 16 + 8 * random.below(30),
+        5 => 256,                       // the tail
+        6 => 512 + 8 * random.below(2), // the end, and why
+        7 => 8 * random.below(128),
+        _ => 8 * random.below(BYTES / 8),
+    };
+    let value = match random.below(8) {
+        0 => random.next(),
+        1 | 2 => number.wrapping_add(1),
+        3 => random.below(256) | random.next() << 32,
+        4 => SENTINEL,
+        5 => number << 1 | random.below(2),
+        6 => (near.wrapping_sub(random.below(256))) << 1 | random.below(2),
+        _ => random.below(256),
+    };
+    (place, value)
+}
+
+/// A process that reads what it was given, with every call that lends nothing, is neither ended nor
+/// deceived by one that writes anything anywhere.
+#[test]
+fn copying_halves_survive_everything() {
+    for (seed, mode) in [(1, MODES[0]), (2, MODES[1])] {
+        common::watch_process();
+        let ring = builder(SLOTS as usize, mode).create_anonymous().unwrap();
+        let ours = File::from(ring.to_fd().unwrap());
+        let mut child = Child::start_with(ring.to_fd().unwrap().into(), &format!("victim {seed}"));
+        drop(ring);
+        let mut random = Random(seed);
+        assert_eq!(child.line(), "begins");
+        let begun = Instant::now();
+        while begun.elapsed() < LONG {
+            // Near what it is doing, as far as the ring tells.
+            let mut tail = [0; 8];
+            ours.read_exact_at(&mut tail, 256).unwrap();
+            let near = u64::from_ne_bytes(tail) >> 1;
+            for _ in 0..50 {
+                let (place, value) = draw(&mut random, near);
+                ours.write_all_at(&value.to_ne_bytes(), place).unwrap();
+            }
+            if random.below(50) == 0 {
+                ours.set_len(0).unwrap_err();
+                nix::fcntl::fallocate(&ours, PUNCH, 0, 4096).unwrap();
+            }
+        }
+        let lines = child.lines();
+        assert_eq!(lines.last().map(String::as_str), Some("calm"), "{lines:?}");
+    }
+}
+
+const PUNCH: nix::fcntl::FallocateFlags =
+    nix::fcntl::FallocateFlags::FALLOC_FL_PUNCH_HOLE.union(nix::fcntl::FallocateFlags::FALLOC_FL_KEEP_SIZE);
+
+pub(crate) fn be_victim(seed: u64) {
+    let fd = std::io::stdin().as_fd().try_clone_to_owned().unwrap();
+    say("begins");
+    let mut random = Random(seed);
+    let begun = Instant::now();
+    let (mut received, mut errors) = (0, 0);
+    while begun.elapsed() < LONG + Duration::from_millis(200) {
+        let ring: SharedRing<Untrusted> = match SharedRing::from_fd(fd.try_clone().unwrap()) {
+            Ok(ring) => ring,
+            // Its identity was overwritten: it is put back, so that the rest is tried too.
+            Err(error) => {
+                assert!(!error.to_string().is_empty());
+                mend(&fd, if seed == 1 { Mode::Fenced } else { Mode::FenceFree });
+                continue;
+            }
+        };
+        if random.below(3) == 0 {
+            if let Ok(producer) = ring.into_copying_producer() {
+                produce(producer, &mut random);
+            }
+            // The role was given away once and for all; again.
+            File::from(fd.try_clone().unwrap()).write_all_at(&[0; 8], 512 + 192).unwrap();
+        } else if let Ok(consumer) = ring.into_copying_consumer() {
+            let (more, failed) = consume(consumer, &mut random);
+            received += more;
+            errors += failed;
+        }
+    }
+    assert!(received != 0 && errors != 0, "{received} received, {errors} errors");
+    say("calm");
+}
+
+/// Puts the identity back.
+fn mend(fd: &OwnedFd, mode: Mode) {
+    let fresh = builder(SLOTS as usize, mode).create_anonymous().unwrap();
+    let mut bytes = [0; 256];
+    File::from(fresh.to_fd().unwrap()).read_exact_at(&mut bytes, 0).unwrap();
+    File::from(fd.try_clone().unwrap()).write_all_at(&bytes, 0).unwrap();
+}
+
+/// All calls of a consumer; how many messages came, and how many errors.
+fn consume(mut consumer: CopyingConsumer, random: &mut Random) -> (u64, u64) {
+    let (mut received, mut errors) = (0, 0);
+    for _ in 0..random.below(2000) {
+        let limit = Duration::from_micros(random.below(20));
+        let message = match random.below(8) {
+            0 => consumer.status().map(|()| None),
+            1 => consumer.consume_timeout(limit).map(Some),
+            2 => {
+                black_box((consumer.position(), consumer.capacity(), consumer.counters().read()));
+                Ok(None)
+            }
+            _ => consumer.try_consume(),
+        };
+        match message {
+            Ok(None) => {}
+            Ok(Some(message)) => {
+                received += 1;
+                assert!(message.len() <= 240);
+                let (before, text) = (message.to_vec(), std::str::from_utf8(&message).is_ok());
+                black_box((message.kind(), message.number(), message.has_more()));
+                black_box(message.value_copy::<Value>().is_ok());
+                std::thread::yield_now();
+                assert_eq!((&before[..], text), (&message[..], std::str::from_utf8(&message).is_ok()));
+            }
+            Err(error) => {
+                errors += u64::from(!matches!(error, ConsumeError::TimedOut { .. }));
+                assert!(!error.to_string().is_empty());
+            }
+        }
+    }
+    (received, errors)
+}
+
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+struct Value([u8; 16]);
+
+impl perdix_host::Typed for Value {
+    const KIND: u16 = 3;
+}
+
+/// All calls of a producer.
+fn produce(mut producer: CopyingProducer, random: &mut Random) {
+    let message: Vec<u8> = (0..=255).collect();
+    for _ in 0..random.below(2000) {
+        let bytes = &message[..random.below(256) as usize];
+        let limit = Some(Duration::from_micros(random.below(20)));
+        let result = match random.below(8) {
+            0 => producer.produce_kind(3, bytes, limit),
+            1 => producer.produce_or_drop(3, bytes).map(drop),
+            2 => {
+                black_box((producer.free_slots(), producer.is_consumer_gone(), producer.capacity()));
+                black_box(producer.counters().read());
+                Ok(())
+            }
+            _ => producer.try_produce(bytes),
+        };
+        match result {
+            Err(ProduceError::TooLong { len, .. }) => assert_eq!(len, bytes.len()),
+            Err(error) => assert!(bytes.len() <= 240 && !error.to_string().is_empty()),
+            Ok(()) => {}
+        }
+    }
+}
+
+/// Whatever lies in a ring when it is opened.
+#[test]
+fn any_content() {
+    let mut random = Random(11);
+    for mode in MODES {
+        let ring = builder(SLOTS as usize, mode).create_anonymous().unwrap();
+        let file = File::from(ring.to_fd().unwrap());
+        let mut good = [0; BYTES as usize];
+        file.read_exact_at(&mut good, 0).unwrap();
+        for _ in 0..500 {
+            let mut bytes = good;
+            let start = 256 + 8 * random.below(96) as usize;
+            let density = 1 + random.below(8);
+            for word in bytes[start..].chunks_exact_mut(8) {
+                if random.below(density) == 0 {
+                    word.copy_from_slice(&draw(&mut random, 0).1.to_ne_bytes());
+                }
+            }
+            file.write_all_at(&bytes, 0).unwrap();
+            let open = || SharedRing::from_fd(ring.to_fd().unwrap()).unwrap();
+            if let Ok(mut consumer) = open().into_copying_consumer() {
+                let mut looks = 0;
+                while consumer.try_consume().is_ok_and(|message| message.is_some()) && looks < 1000 {
+                    looks += 1;
+                }
+                assert!(looks <= SLOTS, "{looks} messages in {SLOTS} slots");
+                let _ = consumer.status();
+            }
+            if let Ok(producer) = open().into_copying_producer() {
+                produce(producer, &mut random);
+            }
+        }
+    }
+}
+
+/// Files that shrink and grow under who only looks at them.
+#[test]
+fn observers_survive_truncation() {
+    let place = Place::new();
+    let path = place.directory.path().join("ring");
+    let mut child =
+        Child::start_with(Stdio::null(), &format!("{} observe", place.directory.path().display()));
+    assert_eq!(child.line(), "looks");
+    let mut random = Random(5);
+    let begun = Instant::now();
+    while begun.elapsed() < LONG {
+        drop(place.create("ring", builder(SLOTS as usize, MODES[0])).unwrap());
+        // It may have been cleaned up already.
+        let Ok(file) = File::options().write(true).open(&path) else { continue };
+        for _ in 0..random.below(30) {
+            file.set_len(random.below(BYTES)).unwrap();
+            file.set_len(0).unwrap();
+        }
+    }
+    let lines = child.lines();
+    assert_eq!(lines, ["calm"]);
+}
+
+pub(crate) fn observe(directory: &Directory) {
+    say("looks");
+    let begun = Instant::now();
+    while begun.elapsed() < LONG + Duration::from_millis(200) {
+        for _ in 0..100 {
+            black_box(directory.list().unwrap());
+        }
+        directory.cleanup().unwrap();
+    }
+    say("calm");
+}
