@@ -1,8 +1,8 @@
 // Runs the C++ producers on emulated lanes, on a ring in a file that the test of perdix-gpu has made and consumes from.
 //
-//   emulated FILE thread|warp|block COUNT LIMIT_NS GAP
+//   emulated FILE thread|warp|block COUNT LIMIT_NS GAP VERSION
 //
-// GAP messages count as dropped before the first. Ends the stream, or fails it with the error that stopped it.
+// GAP messages count as dropped before the first; the handle says that the layout has this VERSION. Ends the stream, or fails it with the error that stopped it.
 #include <perdix/perdix.cuh>
 
 #include <cstdio>
@@ -30,6 +30,8 @@ struct Source {
     perdix::Piece piece(std::uint64_t index, unsigned piece) const { return {word(index, 2 * piece), word(index, 2 * piece + 1)}; }
 };
 
+perdix::Error first_error = perdix::Error::None;
+
 void by_thread(const perdix::DeviceRing &ring, std::uint64_t count) {
     perdix::ThreadProducer producer(ring);
     for (std::uint64_t id = 0; id < count; ++id) {
@@ -37,7 +39,7 @@ void by_thread(const perdix::DeviceRing &ring, std::uint64_t count) {
         std::uint64_t words[perdix::PAYLOAD_SIZE / 8];
         for (unsigned i = 0; i < perdix::PAYLOAD_SIZE / 8; ++i) words[i] = source.word(0, i);
         const perdix::Error error = producer.produce(source.kind(0), words, source.len(0));
-        if (error != perdix::Error::None) return producer.fail(error);
+        if (error != perdix::Error::None) return first_error = error, producer.fail(error);
         // The next one goes on from where this one is.
         if (id == count / 2) {
             producer.pause();
@@ -52,7 +54,10 @@ void by_warp(const perdix::DeviceRing &ring, std::uint64_t count) {
     for (std::uint64_t id = 0, batch = 1; id < count; batch = batch % 40 + 1) {
         const std::uint64_t some = count - id < batch ? count - id : batch;
         const perdix::Sent sent = producer.produce_batch(some, Source{id});
-        if (sent.error != perdix::Error::None) return producer.fail(sent.error);
+        if (sent.error != perdix::Error::None) {
+            if (perdix::detail::lane_id() == 0) first_error = sent.error;
+            return producer.fail(sent.error);
+        }
         id += some;
     }
     producer.finish();
@@ -62,7 +67,9 @@ void by_block(const perdix::DeviceRing &ring, std::uint64_t count) {
     perdix::BlockProducer producer(ring);
     for (std::uint64_t id = 0; id < count;) {
         const std::uint64_t some = count - id < 100 ? count - id : 100;
-        if (producer.produce_batch(some, Source{id}) != perdix::Error::None) break;
+        const perdix::Error error = producer.produce_batch(some, Source{id});
+        if (perdix::detail::thread_rank() == 0) first_error = error;
+        if (error != perdix::Error::None) break;
         id += some;
     }
     producer.finish();
@@ -71,7 +78,7 @@ void by_block(const perdix::DeviceRing &ring, std::uint64_t count) {
 } // namespace
 
 int main(int arguments, char **argument) {
-    if (arguments != 6) return 2;
+    if (arguments != 7) return 2;
     const int file = open(argument[1], O_RDWR);
     struct stat status;
     if (file < 0 || fstat(file, &status) != 0) return std::perror(argument[1]), 1;
@@ -86,7 +93,7 @@ int main(int arguments, char **argument) {
     ring.memory = static_cast<unsigned char *>(memory);
     ring.state = &state;
     ring.capacity = word(perdix::offset::CAPACITY);
-    ring.mode = word(perdix::offset::MODE);
+    ring.format = std::strtoull(argument[6], nullptr, 10) << 32 | word(perdix::offset::MODE);
     ring.start = word(perdix::offset::START);
     ring.limit_ns = std::strtoull(argument[4], nullptr, 10);
     state.head = state.tail = ring.start;
@@ -103,6 +110,7 @@ int main(int arguments, char **argument) {
     } else {
         perdix::detail::launch(96, [&] { by_block(ring, count); });
     }
+    if (first_error == perdix::Error::Version) return static_cast<int>(first_error);
     // Or this one's end could be taken for a pause.
     return state.paused == 0 ? 0 : (std::fputs("the pause was not taken back\n", stderr), 1);
 }

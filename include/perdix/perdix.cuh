@@ -31,6 +31,7 @@ enum class Error : std::uint32_t {
     Corrupt = 5,      // the ring's memory, or the handle
     Stopped = 6,      // another warp of the block gave up, so the stream ends before this message
     Launch = 7,       // the block is not made of whole warps
+    Version = 8,      // the host's perdix has another layout version: recompile the kernels; nothing was touched
 };
 
 // 16 bytes of payload.
@@ -74,9 +75,10 @@ struct Link {
 
     PERDIX_INLINE Error begin(const DeviceRing &handle) {
         ring = handle;
+        if (handle.format >> 32 != VERSION) return Error::Version;
         const std::uint64_t capacity = handle.capacity;
         const bool is_ring = capacity != 0 && capacity <= MAX_CAPACITY && (capacity & (capacity - 1)) == 0 &&
-                             handle.mode <= MODE_FENCE_FREE && handle.memory != nullptr && handle.state != nullptr &&
+                             handle.format <= FORMAT_FENCE_FREE && handle.memory != nullptr && handle.state != nullptr &&
                              reinterpret_cast<std::uintptr_t>(handle.memory) % SLOT_SIZE == 0;
         if (!is_ring) return Error::Corrupt;
         tail = state_load_acquire(&handle.state->tail);
@@ -91,7 +93,7 @@ struct Link {
     PERDIX_INLINE std::uint64_t *slot(std::uint64_t number) const {
         return word(CONTROL_SIZE + SLOT_SIZE * static_cast<std::size_t>(number & (ring.capacity - 1)));
     }
-    PERDIX_INLINE bool is_fenced() const { return ring.mode == MODE_FENCED; }
+    PERDIX_INLINE bool is_fenced() const { return ring.format == FORMAT_FENCED; }
     PERDIX_INLINE bool has_credit(std::uint64_t end) const { return end - tail <= ring.capacity; }
     PERDIX_INLINE bool has_failed() const { return state_load(&ring.state->fault) != 0; }
     // Forgets what is known of the tail: the next message looks, and tells of what was dropped first.
@@ -304,7 +306,7 @@ class ThreadProducer {
     Error begun_;
 
 public:
-    // Goes on where the producer before paused. Every method says Corrupt if the handle is none that a host made.
+    // Goes on where the producer before paused. Every method says Corrupt (or Version) if the handle is none that a host (of this version) made.
     PERDIX_INLINE explicit ThreadProducer(const DeviceRing &ring) : begun_(link_.begin(ring)) {
         if (begun_ == Error::None) {
             head_ = detail::state_load(&ring.state->head);

@@ -21,6 +21,9 @@ constexpr std::uint64_t MAX_CAPACITY = 1073741824;
 // Publication modes.
 constexpr std::uint64_t MODE_FENCED = 0;
 constexpr std::uint64_t MODE_FENCE_FREE = 1;
+// DeviceRing::format: the layout's version in the high half, the mode in the low half.
+constexpr std::uint64_t FORMAT_FENCED = 0x0000000300000000;
+constexpr std::uint64_t FORMAT_FENCE_FREE = 0x0000000300000001;
 // A word that has not arrived, in fence-free mode. Sent as its complement.
 constexpr std::uint64_t SENTINEL = 0xd6e8feb86659fdff;
 // The meta word: length in bits 0 to 7, and from these bits on
@@ -44,6 +47,9 @@ constexpr std::uint64_t FAULT_TOO_LONG = 4;
 constexpr std::uint64_t FAULT_PANICKED = 5;
 // DeviceState::unsent, if all was sent.
 constexpr std::uint64_t ALL_SENT = 0xffffffffffffffff;
+
+// What a module of kernels says of its layout version: a host of another version refuses it.
+#define PERDIX_LAYOUT_MARKER {1, 112, 101, 114, 100, 105, 120, 45, 108, 97, 121, 111, 117, 116, 32, 48, 48, 48, 48, 48, 48, 48, 48, 48, 51, 4}
 
 // Where the words of the control block lie, in bytes from the ring's start.
 namespace offset {
@@ -118,7 +124,7 @@ struct alignas(8) DeviceRing {
     unsigned char *memory;
     DeviceState *state;
     std::uint64_t capacity;
-    std::uint64_t mode;
+    std::uint64_t format;
     std::uint64_t start;
     std::uint64_t limit_ns;
 };
@@ -126,7 +132,7 @@ static_assert(sizeof(DeviceRing) == 48 && alignof(DeviceRing) == 8, "DeviceRing"
 static_assert(offsetof(DeviceRing, memory) == 0, "DeviceRing::memory");
 static_assert(offsetof(DeviceRing, state) == 8, "DeviceRing::state");
 static_assert(offsetof(DeviceRing, capacity) == 16, "DeviceRing::capacity");
-static_assert(offsetof(DeviceRing, mode) == 24, "DeviceRing::mode");
+static_assert(offsetof(DeviceRing, format) == 24, "DeviceRing::format");
 static_assert(offsetof(DeviceRing, start) == 32, "DeviceRing::start");
 static_assert(offsetof(DeviceRing, limit_ns) == 40, "DeviceRing::limit_ns");
 

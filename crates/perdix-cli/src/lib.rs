@@ -30,6 +30,7 @@ mod report;
 #[cfg(target_os = "linux")]
 mod rings;
 mod run;
+mod signals;
 mod soak;
 mod stop;
 mod stream;

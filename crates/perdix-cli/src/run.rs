@@ -9,6 +9,7 @@ use crate::checks::{self, CheckArgs};
 use crate::demo::{self, DemoArgs};
 use crate::doctor::{self, DoctorArgs};
 use crate::error::Error;
+use crate::signals::report_file_size_limit;
 use crate::soak::{self, SoakArgs};
 use crate::stream::{self, StreamArgs};
 
@@ -51,6 +52,7 @@ struct Benchmark {
 
 /// Runs the command `perdix` with the arguments of this process.
 pub fn perdix() -> ExitCode {
+    report_file_size_limit();
     let outcome = match Perdix::parse().command {
         Command::Stream(args) => stream::run(&args),
         Command::Demo(args) => demo::run(&args),
@@ -67,11 +69,13 @@ pub fn perdix() -> ExitCode {
 
 /// Runs the command `transport_test` with the arguments of this process.
 pub fn transport_test() -> ExitCode {
+    report_file_size_limit();
     exit("transport_test", checks::run(&TransportTest::parse().args))
 }
 
 /// Runs the command `benchmark` with the arguments of this process.
 pub fn benchmark() -> ExitCode {
+    report_file_size_limit();
     exit("benchmark", bench::run("benchmark", &Benchmark::parse().args))
 }
 

@@ -226,3 +226,21 @@ fn options_of_a_kernel_go_with_a_kernel() {
     }
     assert_eq!(status(&run(&mut perdix("demo --producer gpu --warps 17"))), 2);
 }
+
+/// A limit of file sizes is an error of the write, and no signal.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_limit_of_file_sizes_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, out) = (folder.path().join("input"), folder.path().join("out"));
+    fs::write(&input, noise(100_000)).unwrap();
+    let script = "ulimit -f 8 && exec \"$0\" stream \"$1\" -o \"$2\"";
+    let mut command = Command::new("sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_perdix"), text(&input), text(&out)]);
+    let output = run(&mut command);
+    assert_eq!(status(&output), 1, "{output:?}");
+    assert!(
+        stderr(&output).contains("cannot write") && stderr(&output).contains("File too large"),
+        "{output:?}"
+    );
+}

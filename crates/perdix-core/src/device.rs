@@ -1,16 +1,18 @@
 //! What a kernel gets, and what device producers keep in device memory.
 
 mod input;
+mod marker;
 mod rings;
 
 use core::mem::{offset_of, size_of};
 use core::sync::atomic::AtomicU64;
 
 pub use input::{DeviceInput, DeviceService};
+pub use marker::{LAYOUT_MARKER, layout_versions};
 pub use rings::DeviceRings;
 use static_assertions::const_assert_eq;
 
-use crate::config::{AttachError, Config};
+use crate::config::{AttachError, Config, VERSION};
 use crate::mode::Mode;
 use crate::ring::Ring;
 
@@ -24,8 +26,9 @@ pub struct DeviceRing {
     pub state: *mut DeviceState,
     /// Slots.
     pub capacity: u64,
-    /// The publication [`Mode`].
-    pub mode: u64,
+    /// The layout's [`VERSION`] in the high half, the publication [`Mode`] in the low half: see
+    /// [`format_of`](Self::format_of). A kernel of another version refuses the handle.
+    pub format: u64,
     /// The number of the ring's first message.
     pub start: u64,
     /// How long a producer waits for a free slot before it gives up, in nanoseconds.
@@ -33,6 +36,7 @@ pub struct DeviceRing {
 }
 
 const_assert_eq!(size_of::<DeviceRing>(), 48);
+const_assert_eq!(offset_of!(DeviceRing, format), 24);
 const_assert_eq!(offset_of!(DeviceRing, limit_ns), 40);
 
 // SAFETY: two addresses and numbers; what may be done with them is the business of whoever uses them.
@@ -41,19 +45,53 @@ unsafe impl Send for DeviceRing {}
 unsafe impl Sync for DeviceRing {}
 
 impl DeviceRing {
+    /// The handle of a ring of this configuration, whose memory and state have these addresses on the device.
+    /// Producers (of a consumer's handle: consumers) wait up to `limit_ns` nanoseconds.
+    ///
+    /// The value is nothing but numbers; who makes a producer or consumer of it promises that they are right.
+    pub const fn new(memory: *mut u8, state: *mut DeviceState, config: Config, limit_ns: u64) -> Self {
+        let Config { capacity, mode, start } = config;
+        Self { memory, state, capacity, format: Self::format_of(mode), start, limit_ns }
+    }
+
+    /// The word that says the layout's version and the mode in one.
+    ///
+    /// ```
+    /// use perdix_core::{DeviceRing, Mode, VERSION};
+    /// assert_eq!(DeviceRing::format_of(Mode::FenceFree), u64::from(VERSION) << 32 | 1);
+    /// ```
+    #[inline(always)]
+    pub const fn format_of(mode: Mode) -> u64 {
+        (VERSION as u64) << 32 | mode as u64
+    }
+
     /// A view of the ring, for the device side.
     ///
     /// # Errors
-    /// [`AttachError`] if the value was not made by a host for a ring.
+    /// [`AttachError::Version`] if a host of another layout version made the value, and another [`AttachError`] if
+    /// none made it for a ring. Nothing was read or written then.
     ///
     /// # Safety
     /// The value was made for a ring that outlives every copy of the view.
     #[inline(always)]
     pub unsafe fn ring(&self) -> Result<Ring, AttachError> {
-        let mode = Mode::from_word(self.mode).ok_or(AttachError::Mode { found: self.mode })?;
+        let mode = self.mode()?;
         let config = Config { capacity: self.capacity, mode, start: self.start };
         // SAFETY: the caller's contract.
         unsafe { Ring::assume(self.memory, config) }
+    }
+
+    /// The mode, if the handle is of this version.
+    #[inline(always)]
+    fn mode(&self) -> Result<Mode, AttachError> {
+        // Version and mode in one comparison; which of them is wrong matters only then.
+        match Mode::from_word(self.format.wrapping_sub(Self::format_of(Mode::Fenced))) {
+            Some(mode) => Ok(mode),
+            None if self.format >> 32 == VERSION as u64 => {
+                Err(AttachError::Mode { found: self.format & u32::MAX as u64 })
+            }
+            None => Err(AttachError::Version { found: (self.format >> 32) as u32 }),
+        }
     }
 }
 

@@ -78,7 +78,9 @@ pub use control::{
     Attached, CURSOR_MASK, ConsumerLine, ConsumerStats, Control, Cursor, Identity, ProducerLine,
     ProducerStats, Reserved, Told,
 };
-pub use device::{DeviceInput, DeviceRing, DeviceRings, DeviceService, DeviceState, Fault};
+pub use device::{
+    DeviceInput, DeviceRing, DeviceRings, DeviceService, DeviceState, Fault, LAYOUT_MARKER, layout_versions,
+};
 pub use kernel_arg::KernelArg;
 pub use meta::{Meta, flags};
 pub use mode::Mode;

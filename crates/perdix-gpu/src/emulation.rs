@@ -6,13 +6,12 @@
 
 mod fate;
 mod meeting;
+mod ring;
 mod rings;
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-use perdix_core::{Config, Consumer, DeviceInput, DeviceRing, DeviceState, Mode, Poll, Ring};
 
 use crate::intrinsics::WARP_SIZE;
 
@@ -20,6 +19,7 @@ use fate::Fates;
 pub(crate) use fate::make_store;
 pub use fate::{Fate, LaneStore};
 pub(crate) use meeting::{Call, Meeting, Values};
+pub use ring::EmulatedRing;
 pub use rings::EmulatedRings;
 
 /// Runs `kernel` on `blocks` blocks of `threads` threads, and waits for all of them. Returns whether no lane faulted.
@@ -86,98 +86,6 @@ fn launch_lanes(blocks: u32, threads: u32, fates: Option<Fates>, kernel: impl Fn
         }
     });
     !faulted.load(Ordering::Relaxed)
-}
-
-/// A ring on ordinary memory with a device's view of it, for trying kernels out.
-#[derive(Debug)]
-pub struct EmulatedRing {
-    ring: Ring,
-    /// For `received`.
-    consumer: Consumer,
-    state: Box<DeviceState>,
-    memory: Vec<Line>,
-}
-
-#[repr(C, align(256))]
-#[derive(Clone, Debug)]
-struct Line([u8; 256]);
-
-impl EmulatedRing {
-    /// An empty ring of `slots` slots (a power of two) whose producers wait up to ten seconds.
-    ///
-    /// # Panics
-    /// If `slots` is not a legal number.
-    pub fn new(slots: u64, mode: Mode) -> Self {
-        Self::starting_at(slots, mode, 0)
-    }
-
-    /// The same with another first message number.
-    ///
-    /// # Panics
-    /// If `slots` is not a legal number.
-    #[allow(clippy::expect_used)] // a testing aid: a wrong number of slots is a wrong test
-    pub fn starting_at(slots: u64, mode: Mode, start: u64) -> Self {
-        let config = Config { capacity: slots, mode, start };
-        let bytes = config.bytes().expect("a legal number of slots");
-        let mut memory = vec![Line([0; 256]); bytes / 256];
-        // SAFETY: the memory is ours, aligned and long enough, and lives as long as the ring.
-        let ring = unsafe { Ring::init(memory.as_mut_ptr().cast(), bytes, config) }
-            .expect("aligned and long enough");
-        // SAFETY: `received` needs `&mut self`, and whoever takes another consumer promises not to call it.
-        let consumer = unsafe { Consumer::new(ring) };
-        Self { ring, consumer, state: Box::new(DeviceState::new(start, start)), memory }
-    }
-
-    /// What a kernel gets.
-    pub fn handle(&self) -> DeviceRing {
-        let Config { capacity, mode, start } = self.ring.config();
-        DeviceRing {
-            memory: self.memory.as_ptr().cast_mut().cast(),
-            state: std::ptr::from_ref(&*self.state).cast_mut(),
-            capacity,
-            mode: mode as u64,
-            start,
-            limit_ns: 10_000_000_000,
-        }
-    }
-
-    /// What a kernel gets that consumes. The ring's state is either a producer's or a consumer's.
-    pub fn input(&self) -> DeviceInput {
-        DeviceInput { ring: self.handle(), whole_words: 0 }
-    }
-
-    /// The ring.
-    pub fn ring(&self) -> Ring {
-        self.ring
-    }
-
-    /// The producers' state.
-    pub fn state(&self) -> &DeviceState {
-        &self.state
-    }
-
-    /// A consumer of the ring, from its first message.
-    ///
-    /// # Safety
-    /// It is the only one, and [`received`](Self::received) is not called.
-    pub unsafe fn consumer(&self) -> Consumer {
-        // SAFETY: the caller's contract.
-        unsafe { Consumer::new(self.ring) }
-    }
-
-    /// Takes all messages that are there now, as (kind, payload), and gives their slots back.
-    pub fn received(&mut self) -> Vec<(u16, Vec<u8>)> {
-        let consumer = &mut self.consumer;
-        let mut all = Vec::new();
-        while let Ok(Poll::Ready(meta)) = consumer.poll() {
-            let mut bytes = vec![0; meta.len()];
-            consumer.copy_next(meta, &mut bytes);
-            consumer.take(1, meta.len() as u64);
-            consumer.settle();
-            all.push((meta.kind(), bytes));
-        }
-        all
-    }
 }
 
 thread_local! {

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use perdix_core::{Fault, Refused};
+use perdix_core::{AttachError, Fault, Refused};
 
 /// Why a device producer did not send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,9 @@ pub enum Error {
     Stopped = 6,
     /// The launch does not fit the producer: its block is not made of whole warps, or no warps are to share the ring.
     Launch = 7,
+    /// The host's perdix has another layout version than the one that the kernel was compiled with; nothing was
+    /// touched. Recompile the kernels with the host's version.
+    Version = 8,
 }
 
 impl Error {
@@ -36,6 +39,7 @@ impl Error {
             4 => Err(Self::TooLong),
             6 => Err(Self::Stopped),
             7 => Err(Self::Launch),
+            8 => Err(Self::Version),
             _ => Err(Self::Corrupt),
         }
     }
@@ -53,12 +57,22 @@ impl Error {
     #[inline(always)]
     pub(crate) fn fault(self) -> Option<Fault> {
         match self {
-            Self::Stopped | Self::Launch => None,
+            Self::Stopped | Self::Launch | Self::Version => None,
             // A claimed message that found the ring full had a time limit of nothing.
             Self::Full | Self::TimedOut => Some(Fault::TimedOut),
             Self::ConsumerGone => Some(Fault::ConsumerGone),
             Self::TooLong => Some(Fault::TooLong),
             Self::Corrupt => Some(Fault::Corrupt),
+        }
+    }
+}
+
+impl From<AttachError> for Error {
+    #[inline(always)]
+    fn from(error: AttachError) -> Self {
+        match error {
+            AttachError::Version { .. } => Self::Version,
+            _ => Self::Corrupt,
         }
     }
 }
@@ -87,6 +101,7 @@ impl fmt::Display for Error {
             Self::Launch => {
                 "the launch does not fit the producer: blocks of whole warps, and at least one warp"
             }
+            Self::Version => "the ring has another layout version: recompile the kernels with the host's perdix",
         })
     }
 }

@@ -5,6 +5,8 @@
 /// The crate needs `#![cfg_attr(target_arch = "nvptx64", no_std, feature(abi_ptx))]`. Parameters are numbers, raw pointers,
 /// [`DeviceRing`](crate::DeviceRing)s and [`DeviceRings`](crate::DeviceRings); no references, which the GPU would read non-coherently.
 ///
+/// The PTX also says for which layout version it was made, so that a host of another version refuses to load it.
+///
 /// ```
 /// perdix_gpu::kernel! {
 ///     /// Doubles a number.
@@ -32,6 +34,13 @@ macro_rules! kernel {
         #[cfg(target_arch = "nvptx64")]
         #[unsafe(no_mangle)]
         $visibility unsafe extern "ptx-kernel" fn $name($($parameter: $kind),*) $body
+
+        #[cfg(target_arch = "nvptx64")]
+        const _: () = {
+            // The host looks for it in the module, and refuses one of another version.
+            #[used]
+            static LAYOUT: [::core::primitive::u8; $crate::LAYOUT_MARKER.len()] = $crate::LAYOUT_MARKER;
+        };
 
         $(#[$attribute])*
         ///

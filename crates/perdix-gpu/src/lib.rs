@@ -81,8 +81,8 @@ pub use consumers::{BlockConsumer, ConsumeError, Received, ThreadConsumer, WarpC
 pub use error::{Error, Partial};
 pub use packer::{PackError, PackInto, RecordPacker};
 pub use perdix_core::{
-    DeviceInput, DeviceRing, DeviceRings, DeviceService, DeviceState, Fault, KernelArg, MessageLayout, Mode,
-    PAYLOAD_SIZE, PAYLOAD_WORDS, RecordLayout, Typed, messages,
+    DeviceInput, DeviceRing, DeviceRings, DeviceService, DeviceState, Fault, KernelArg, LAYOUT_MARKER,
+    MessageLayout, Mode, PAYLOAD_SIZE, PAYLOAD_WORDS, RecordLayout, Typed, messages,
 };
 pub use producers::{BlockProducer, Events, GridProducer, ThreadProducer, WarpProducer};
 pub use records::Records;

@@ -38,7 +38,7 @@ impl Link {
     #[inline(always)]
     pub(crate) unsafe fn new(handle: &DeviceRing) -> Result<Self, Error> {
         // SAFETY: the caller's contract.
-        let ring = unsafe { handle.ring() }.map_err(|_| Error::Corrupt)?;
+        let ring = unsafe { handle.ring() }?;
         if handle.state.is_null() {
             return Err(Error::Corrupt);
         }

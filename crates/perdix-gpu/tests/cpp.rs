@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use nix::sys::mman::{MapFlags, ProtFlags, mmap};
-use perdix_core::{Config, Consumer, Fault, Mode, Poll, Ring};
+use perdix_core::{Config, Consumer, Fault, Mode, Poll, Ring, VERSION};
 use perdix_kernels::pattern::{ALL_LENGTHS, Pattern};
 
 /// What the program sends.
@@ -60,9 +60,13 @@ impl Shared {
     }
 
     fn start(&self, producer: &str, count: u64, limit: Duration, gap: u64) -> Child {
+        self.start_version(VERSION, producer, count, limit, gap)
+    }
+
+    fn start_version(&self, version: u32, producer: &str, count: u64, limit: Duration, gap: u64) -> Child {
         let mut command = Command::new(program());
         command.arg(self.folder.path().join("ring")).arg(producer);
-        command.args([count, limit.as_nanos() as u64, gap].map(|number| number.to_string()));
+        command.args([count, limit.as_nanos() as u64, gap, version.into()].map(|number| number.to_string()));
         command.spawn().unwrap()
     }
 
@@ -161,6 +165,22 @@ fn dropped_messages_are_told_first() {
             shared.consumer.settle();
             assert_eq!(shared.check(u64::MAX), 100, "{producer}, {mode:?}");
             assert!(child.wait().unwrap().success());
+        }
+    }
+}
+
+/// The program ends with code 8, [`perdix_gpu::Error::Version`], and has written nothing.
+#[test]
+#[ignore = "needs a C++ compiler: cargo xtask header --check"]
+fn another_version_is_refused_by_name() {
+    for producer in PRODUCERS {
+        for version in [0, VERSION - 1, VERSION + 1] {
+            let mut shared = Shared::new(Config { capacity: 8, mode: Mode::Fenced, start: 0 });
+            let before = std::fs::read(shared.folder.path().join("ring")).unwrap();
+            let status = shared.start_version(version, producer, 5, LONG, 0).wait().unwrap();
+            assert_eq!(status.code(), Some(8), "{producer}, version {version}");
+            assert_eq!(std::fs::read(shared.folder.path().join("ring")).unwrap(), before);
+            assert_eq!(shared.consumer.poll(), Ok(Poll::Empty));
         }
     }
 }

@@ -44,6 +44,7 @@ mod module;
 mod producer;
 #[cfg(target_os = "linux")]
 mod registered;
+mod relaxed;
 mod service;
 mod session;
 mod shards;

@@ -107,14 +107,9 @@ impl EmulatedProducer<'_> {
         let config = self.shared.ring.config();
         // A panic in `launch` is a fault as well, though nobody is left to return it to.
         let unwound = Unwound(&self.kernels);
-        let returned = launch(DeviceRing {
-            memory: self.shared.memory().map_or(std::ptr::null_mut(), |memory| memory.as_ptr()),
-            state: &raw mut *self.state,
-            capacity: config.capacity,
-            mode: config.mode as u64,
-            start: config.start,
-            limit_ns: u64::try_from(self.limit.as_nanos()).unwrap_or(u64::MAX),
-        });
+        let memory = self.shared.memory().map_or(std::ptr::null_mut(), |memory| memory.as_ptr());
+        let limit_ns = u64::try_from(self.limit.as_nanos()).unwrap_or(u64::MAX);
+        let returned = launch(DeviceRing::new(memory, &raw mut *self.state, config, limit_ns));
         std::mem::forget(unwound);
         if !returned {
             self.kernels.set(EmulatedKernels::FAULTED);

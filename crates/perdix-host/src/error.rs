@@ -78,7 +78,7 @@ pub enum ProduceError {
     #[error("the consumer is gone; nobody will read what is produced")]
     ConsumerGone,
     /// The kernels that consumed have ended, or faulted, without saying so in the ring; what they did not take stays there.
-    /// [`Producer::consumer_lost`](crate::Producer::consumer_lost) tells why. (Not here: a call that succeeds would cost more.)
+    /// [`Producer::status`](crate::Producer::status) tells why. (Not here: a call that succeeds would cost more.)
     #[error(
         "the ring is full, and the kernels that consumed are lost; launch another one, or split the buffer again"
     )]
@@ -94,9 +94,33 @@ pub enum ProduceError {
     Corrupt,
 }
 
+/// Why nobody will read what is produced: [`Producer::status`](crate::Producer::status).
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Disconnected {
+    /// The consumer was dropped, or its process has died.
+    #[error("the consumer is gone; nobody will read what is produced")]
+    Gone,
+    /// The kernels that consumed have ended, or faulted, without saying so in the ring.
+    #[error("the kernels that consumed are lost: {why}; launch another one, or split the buffer again")]
+    Lost {
+        /// What became of them.
+        why: String,
+    },
+}
+
+impl From<Disconnected> for ProduceError {
+    fn from(why: Disconnected) -> Self {
+        match why {
+            Disconnected::Gone => Self::ConsumerGone,
+            Disconnected::Lost { .. } => Self::ConsumerLost,
+        }
+    }
+}
+
 fn remedy(limit: usize) -> &'static str {
     if limit == PAYLOAD_SIZE {
-        "; produce_large splits it, on a ring with enough slots"
+        "; send_large splits it, on a ring with enough slots"
     } else {
         "; use a ring with more slots"
     }
@@ -130,6 +154,9 @@ pub enum ConsumeError {
         /// The number of the next message that can come.
         position: u64,
     },
+    /// No message is there now; one may still come. Only for a call that does not wait.
+    #[error("the ring is empty: no message is there now; try again, or use a call that waits")]
+    Empty,
     /// The time limit passed with no message.
     #[error("no message within {waited:?}")]
     TimedOut {
@@ -139,7 +166,7 @@ pub enum ConsumeError {
     /// The ring's shared memory holds what no producer writes. It stays so; nothing after it is delivered.
     #[error("the ring's memory is corrupt: {0}")]
     Corrupt(#[from] Corruption),
-    /// The stream ended inside a large message. Its parts can be had with `try_consume`.
+    /// The stream ended inside a large message. Its parts can be had with `try_next`.
     #[error("the stream ended inside a large message, {slots} slots after its start at message {first}")]
     Truncated {
         /// The number of the large message's first slot.

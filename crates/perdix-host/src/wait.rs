@@ -1,6 +1,11 @@
 //! How a half waits for the other.
 
+mod limit;
+
 use std::time::{Duration, Instant};
+
+pub(crate) use limit::Tries;
+pub use limit::Wait;
 
 /// What a half does while it has to wait: the consumer for a message, the producer for a free slot.
 ///

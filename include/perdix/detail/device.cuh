@@ -10,6 +10,9 @@ namespace detail {
 
 constexpr unsigned ALL_LANES = 0xffffffffu;
 
+// Stays in the module, where the host looks for it.
+static __device__ __attribute__((used)) const unsigned char layout_marker[] = PERDIX_LAYOUT_MARKER;
+
 // Loads and stores of the ring: system scope, in memory that the host sees.
 PERDIX_INLINE std::uint64_t load_relaxed(const std::uint64_t *word) {
     std::uint64_t value;

@@ -6,7 +6,7 @@ use std::mem::{align_of, offset_of, size_of};
 use perdix_core::sentinel::{OPENED, SENTINEL};
 use perdix_core::{
     CURSOR_MASK, ConsumerLine, ConsumerStats, Control, DeviceInput, DeviceRing, DeviceService, DeviceState,
-    Fault, Identity, MAGIC, MAX_CAPACITY, Meta, Mode, PAYLOAD_SIZE, ProducerLine, ProducerStats, SLOT_SIZE,
+    Fault, Identity, LAYOUT_MARKER, MAGIC, MAX_CAPACITY, Meta, Mode, PAYLOAD_SIZE, ProducerLine, ProducerStats, SLOT_SIZE,
     Slot, VERSION, flags,
 };
 
@@ -33,7 +33,7 @@ namespace perdix {
 fn constants(text: &mut String) {
     let shift = |word: u64| u64::from(word.trailing_zeros());
     let gap = (0..=255).find(|word| Meta::is_gap(*word)).unwrap_or_default();
-    let values: [(&str, &str, u64); 22] = [
+    let values: [(&str, &str, u64); 24] = [
         ("Version of the layout.", "VERSION", u64::from(VERSION)),
         ("The word at offset::MAGIC of a ring.", "MAGIC", MAGIC),
         ("Bytes of a slot, and the alignment of a ring.", "SLOT_SIZE", SLOT_SIZE as u64),
@@ -42,6 +42,12 @@ fn constants(text: &mut String) {
         ("Slots of the longest ring; a power of two, as all are.", "MAX_CAPACITY", MAX_CAPACITY),
         ("Publication modes.", "MODE_FENCED", Mode::Fenced as u64),
         ("", "MODE_FENCE_FREE", Mode::FenceFree as u64),
+        (
+            "DeviceRing::format: the layout's version in the high half, the mode in the low half.",
+            "FORMAT_FENCED",
+            DeviceRing::format_of(Mode::Fenced),
+        ),
+        ("", "FORMAT_FENCE_FREE", DeviceRing::format_of(Mode::FenceFree)),
         ("A word that has not arrived, in fence-free mode. Sent as its complement.", "SENTINEL", SENTINEL),
         (
             "The meta word: length in bits 0 to 7, and from these bits on",
@@ -72,6 +78,9 @@ fn constants(text: &mut String) {
         line(text, &format!("constexpr std::uint64_t {name} = {};", number(value)));
     }
     line(text, "");
+    line(text, "// What a module of kernels says of its layout version: a host of another version refuses it.");
+    let bytes: Vec<String> = LAYOUT_MARKER.iter().map(ToString::to_string).collect();
+    line(text, &format!("#define PERDIX_LAYOUT_MARKER {{{}}}\n", bytes.join(", ")));
 }
 
 /// Decimal where people count, hexadecimal where they look at bits.
@@ -137,7 +146,7 @@ fn structs(text: &mut String) {
         "std::uint64_t" paused, "std::uint64_t" looking, "std::uint64_t" gap, "std::uint64_t" dropped,
         "std::uint64_t" telling, "std::uint64_t" told, "std::uint64_t" found);
     of!(DeviceRing, "A ring as a kernel sees it that produces: passed by value, made by DeviceProducer::ring().",
-        "unsigned char *" memory, "DeviceState *" state, "std::uint64_t" capacity, "std::uint64_t" mode,
+        "unsigned char *" memory, "DeviceState *" state, "std::uint64_t" capacity, "std::uint64_t" format,
         "std::uint64_t" start, "std::uint64_t" limit_ns);
     of!(DeviceInput, "A ring as a kernel sees it that consumes: passed by value, made by DeviceConsumer::input().",
         "DeviceRing" ring, "std::uint64_t" whole_words);

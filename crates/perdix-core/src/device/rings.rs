@@ -30,9 +30,9 @@ impl DeviceRings {
     /// The handle of ring `index`, for the device side; `None` beyond the last one, and if there is no array at all.
     ///
     /// ```
-    /// use perdix_core::{DeviceRing, DeviceRings};
-    /// let (memory, state) = (std::ptr::null_mut(), std::ptr::null_mut());
-    /// let ring = |start| DeviceRing { memory, state, capacity: 8, mode: 0, start, limit_ns: 1000 };
+    /// use perdix_core::{Config, DeviceRing, DeviceRings, Mode};
+    /// let config = |start| Config { capacity: 8, mode: Mode::Fenced, start };
+    /// let ring = |start| DeviceRing::new(std::ptr::null_mut(), std::ptr::null_mut(), config(start), 1000);
     /// let array = [ring(5), ring(6)];
     /// let rings = DeviceRings { rings: array.as_ptr(), count: 2 };
     /// // SAFETY: the array has two handles.

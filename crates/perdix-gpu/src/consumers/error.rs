@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use perdix_core::{Corruption, Fault};
+use perdix_core::{AttachError, Corruption, Fault};
 
 /// Why a device consumer has no message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +22,9 @@ pub enum ConsumeError {
     Corrupt,
     /// The block is not made of whole warps.
     Launch,
+    /// The host's perdix has another layout version than the one that the kernel was compiled with; nothing was
+    /// touched. Recompile the kernels with the host's version.
+    Version,
 }
 
 impl ConsumeError {
@@ -36,6 +39,7 @@ impl ConsumeError {
             Self::Gap(dropped) => (5, dropped),
             Self::Corrupt => (6, 0),
             Self::Launch => (7, 0),
+            Self::Version => (8, 0),
         }
     }
 
@@ -49,6 +53,17 @@ impl ConsumeError {
             4 => Fault::from_word(value).map_or(Self::Ended, Self::ProducerFailed),
             5 => Self::Gap(value),
             7 => Self::Launch,
+            8 => Self::Version,
+            _ => Self::Corrupt,
+        }
+    }
+}
+
+impl From<AttachError> for ConsumeError {
+    #[inline(always)]
+    fn from(error: AttachError) -> Self {
+        match error {
+            AttachError::Version { .. } => Self::Version,
             _ => Self::Corrupt,
         }
     }
@@ -71,6 +86,7 @@ impl fmt::Display for ConsumeError {
             Self::Gap(dropped) => return write!(f, "{dropped} messages were dropped before the next one"),
             Self::Corrupt => "the ring's memory or handle is corrupt",
             Self::Launch => "the launch does not fit the consumer: blocks of whole warps",
+            Self::Version => "the ring has another layout version: recompile the kernels with the host's perdix",
         })
     }
 }

@@ -41,7 +41,7 @@ impl Input {
     #[inline(always)]
     pub(super) unsafe fn new(handle: &DeviceInput) -> Result<Self, ConsumeError> {
         // SAFETY: the caller's contract.
-        let ring = unsafe { handle.ring.ring() }.map_err(|_| ConsumeError::Corrupt)?;
+        let ring = unsafe { handle.ring.ring() }?;
         let state: *const DeviceState = handle.ring.state;
         if state.is_null() {
             return Err(ConsumeError::Corrupt);

@@ -4,7 +4,7 @@ use perdix_core::sentinel::SENTINEL;
 use perdix_gpu::emulation::{EmulatedRing, launch};
 use perdix_kernels::send_bytes;
 
-use crate::common::{End, MODES, Reader, check_counts, run};
+use crate::common::{End, MODES, Reader, check_counts, run, View as _};
 
 fn sends(data: &[u8], capacity: u64, warps: u32) {
     for mode in MODES {
@@ -71,7 +71,7 @@ fn nothing_beyond_the_bytes_is_sent() {
             let ring = EmulatedRing::new(4, MODES[0]);
             // SAFETY: one block, and the bytes outlive the launch.
             assert!(launch(1, 32, || unsafe { send_bytes(ring.handle(), data[offset..].as_ptr(), len) }));
-            let view = ring.ring();
+            let view = ring.view();
             assert_eq!([0, 1].map(|i: usize| view.slot(0).payload[i].load(Relaxed)), words);
         }
     }

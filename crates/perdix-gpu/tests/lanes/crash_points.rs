@@ -11,7 +11,7 @@ use perdix_gpu::emulation::{EmulatedRing, Fate, LaneStore, launch, launch_with};
 use perdix_kernels::soak::{SoakEnd, SoakMessages, SoakSteps};
 use perdix_kernels::{soak_block, soak_grid, soak_warp};
 
-use crate::common::{MODES, Messages};
+use crate::common::{MODES, Messages, View as _};
 use crate::soak::{Kernel, check};
 
 const SLOTS: u64 = 8;
@@ -111,7 +111,7 @@ fn kill(case: Case, mode: Mode, kill: Kill, seed: u64) -> u64 {
         let killed =
             !launch_with(blocks, threads, fate(kill, seed, &log), || run(messages, SoakEnd::Finishes));
         let log = std::mem::take(&mut *log.lock().unwrap());
-        let view = ring.ring();
+        let view = ring.view();
         let published = published(&view, first, &log);
         let end = &view.control().producer.end;
         let has_ended = log.iter().any(|store| store.address == end.as_ptr().addr());
@@ -196,14 +196,14 @@ fn published(ring: &Ring, first: u64, log: &[LaneStore]) -> u64 {
 fn take_over(ring: &EmulatedRing, consumer: &mut Consumer) {
     consumer.settle();
     let head = consumer.next().wrapping_add(consumer.published().0);
-    ring.ring().clear_free(consumer.next(), head);
+    ring.view().clear_free(consumer.next(), head);
     consumer.look_again();
     let (state, fresh) = (ring.state(), DeviceState::new(head, consumer.next()));
     for (to, from) in words(state).into_iter().zip(words(&fresh)) {
         to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
     }
-    ring.ring().control().producer.end.store(Cursor::new(0, false).word(), Ordering::Relaxed);
-    ring.ring().control().producer.fault.store(0, Ordering::Relaxed);
+    ring.view().control().producer.end.store(Cursor::new(0, false).word(), Ordering::Relaxed);
+    ring.view().control().producer.fault.store(0, Ordering::Relaxed);
 }
 
 /// What device producers go by.

@@ -7,7 +7,7 @@ use perdix_core::{Cursor, DeviceRing, Mode};
 use perdix_gpu::emulation::{EmulatedRing, launch};
 use perdix_gpu::{BlockProducer, Error, Fault, GridProducer, ThreadProducer, WarpProducer};
 
-use crate::common::{MODES, Sender, line, pattern};
+use crate::common::{MODES, Sender, line, pattern, View as _};
 
 /// What each producer says of a handle, as far as it can be launched so.
 fn refusals(threads: u32, handle: DeviceRing) -> Vec<Error> {
@@ -54,8 +54,8 @@ fn handles_that_no_host_made() {
         DeviceRing { state: null_mut(), ..good },
         DeviceRing { memory: null_mut(), ..good },
         DeviceRing { memory: good.memory.wrapping_add(8), ..good },
-        DeviceRing { mode: 2, ..good },
-        DeviceRing { mode: 1 << 40, ..good },
+        DeviceRing { format: good.format + 2, ..good },
+        DeviceRing { format: good.format | 1 << 31, ..good },
         DeviceRing { capacity: 0, ..good },
         DeviceRing { capacity: 3, ..good },
         DeviceRing { capacity: 1 << 31, ..good },
@@ -64,6 +64,39 @@ fn handles_that_no_host_made() {
         assert_eq!(refusals(32, handle), vec![Error::Corrupt; 96], "{handle:?}");
         // SAFETY: nothing is sent, and handles to nothing are refused.
         assert_eq!(unsafe { ThreadProducer::new(handle) }.err(), Some(Error::Corrupt));
+    }
+}
+
+/// A handle of a host whose layout has another version, as old PTX or a new host would see it.
+#[test]
+fn another_version_is_refused_by_name_and_nothing_is_touched() {
+    for mode in MODES {
+        let mut ring = EmulatedRing::new(4, mode);
+        let good = ring.handle();
+        let words = || {
+            let state = ring.state();
+            [&state.head, &state.tail, &state.paused, &state.fault].map(|word| word.load(Ordering::Relaxed))
+        };
+        ring.state().paused.store(1, Ordering::Relaxed);
+        let before = words();
+        let version = |number: u64| DeviceRing { format: number << 32 | mode as u64, ..good };
+        let own = u64::from(perdix_core::VERSION);
+        // 0: handles had the mode alone before.
+        for other in [0, own - 1, own + 1, u64::from(u32::MAX)] {
+            let handle = version(other);
+            assert_eq!(refusals(32, handle), vec![Error::Version; 96], "{other}");
+            // SAFETY: nothing is sent, and the handle is refused.
+            assert_eq!(unsafe { ThreadProducer::new(handle) }.err(), Some(Error::Version));
+            // SAFETY: as above.
+            assert_eq!(unsafe { perdix_gpu::Events::new(handle) }.err(), Some(Error::Version));
+            let input = perdix_gpu::DeviceInput { ring: handle, whole_words: 0 };
+            // SAFETY: as above.
+            let consumer = unsafe { perdix_gpu::ThreadConsumer::new(input) };
+            assert_eq!(consumer.err(), Some(perdix_gpu::ConsumeError::Version));
+        }
+        assert_eq!(version(own).format, good.format);
+        assert_eq!(words(), before);
+        assert_eq!(ring.received().len(), 0);
     }
 }
 
@@ -82,7 +115,7 @@ fn a_corrupt_tail_is_noticed() {
                 ] {
                     let ring = EmulatedRing::starting_at(4, mode, start);
                     let tail = Cursor::new(start.wrapping_add(wrong), false);
-                    ring.ring().control().consumer.tail.store(tail.word(), Ordering::Relaxed);
+                    ring.view().control().consumer.tail.store(tail.word(), Ordering::Relaxed);
                     let (blocks, threads) = sender.launch();
                     assert!(launch(blocks, threads, || sender.send(ring.handle(), pattern(8, false), 100)));
                     assert_eq!(line(&ring).fault, Some(Fault::Corrupt), "{sender:?}, {wrong}");
@@ -103,6 +136,7 @@ fn errors_say_what_they_are() {
         Error::Corrupt,
         Error::Stopped,
         Error::Launch,
+        Error::Version,
     ];
     let texts: std::collections::BTreeSet<_> = all.iter().map(ToString::to_string).collect();
     assert_eq!(texts.len(), all.len());

@@ -7,7 +7,7 @@ use perdix_kernels::serve;
 use perdix_kernels::take::ANSWER;
 use std::sync::atomic::Ordering;
 
-use crate::common::{MODES, pattern};
+use crate::common::{MODES, pattern, View as _};
 use crate::take::send;
 
 fn handle(requests: &EmulatedRing, responses: &EmulatedRing) -> DeviceService {
@@ -29,7 +29,7 @@ fn served(mode: Mode, slots: u64, open: u64, first: u64, count: u64) {
     std::thread::scope(|scope| {
         let kernel = scope.spawn(|| start(handle, u64::MAX));
         // SAFETY: the ring's only producer.
-        let mut producer = unsafe { Producer::new(requests.ring()) };
+        let mut producer = unsafe { Producer::new(requests.view()) };
         // SAFETY: the ring's only consumer.
         let mut consumer = unsafe { responses.consumer() };
         let (mut asked, mut answered) = (0, 0);
@@ -84,7 +84,7 @@ fn the_next_kernel_goes_on() {
     for mode in MODES {
         let (requests, responses) = (EmulatedRing::new(8, mode), EmulatedRing::new(8, mode));
         // SAFETY: the ring's only producer.
-        let mut producer = unsafe { Producer::new(requests.ring()) };
+        let mut producer = unsafe { Producer::new(requests.view()) };
         // SAFETY: the ring's only consumer.
         let mut consumer = unsafe { responses.consumer() };
         for round in 0..6_u64 {
@@ -109,7 +109,7 @@ fn a_client_that_is_gone_or_asleep_is_noticed() {
         for gone in [false, true] {
             let (requests, responses) = (EmulatedRing::new(8, mode), EmulatedRing::new(2, mode));
             // SAFETY: the ring's only producer.
-            let mut producer = unsafe { Producer::new(requests.ring()) };
+            let mut producer = unsafe { Producer::new(requests.view()) };
             // SAFETY: the ring's only consumer.
             let mut consumer = unsafe { responses.consumer() };
             for id in 0..5 {
@@ -124,7 +124,7 @@ fn a_client_that_is_gone_or_asleep_is_noticed() {
             let fault = if gone { Fault::ConsumerGone } else { Fault::TimedOut };
             assert_eq!((consumer.until_end(), consumer.fault()), (Some(2), Some(fault)));
             assert!(producer.consumer_gone());
-            let view = requests.ring();
+            let view = requests.view();
             let tail = Cursor::from_word(view.control().consumer.tail.load(Ordering::Acquire));
             assert_eq!(tail.distance_from(0), 3, "the request that has no answer was taken");
         }

@@ -9,7 +9,7 @@ use perdix_kernels::pattern::{ALL_LENGTHS, Pattern};
 use perdix_kernels::take::REASON_KIND;
 use perdix_kernels::{relay_block, relay_thread, relay_warp};
 
-use crate::common::{MODES, Messages, pattern};
+use crate::common::{MODES, Messages, pattern, View as _};
 
 /// One of the kernels that send back what they take.
 #[derive(Clone, Copy, Debug)]
@@ -101,7 +101,7 @@ fn relayed(relay: Relay, ring: &EmulatedRing, input: DeviceInput, pattern: Patte
         let kernel = scope.spawn(|| relay.start(input, &output, u64::MAX));
         scope.spawn(|| {
             // SAFETY: the ring's only producer.
-            let mut producer = unsafe { Producer::new(ring.ring()) };
+            let mut producer = unsafe { Producer::new(ring.view()) };
             for id in 0..count {
                 send(&mut producer, input.whole_words != 0, pattern, id).unwrap();
             }
@@ -113,10 +113,10 @@ fn relayed(relay: Relay, ring: &EmulatedRing, input: DeviceInput, pattern: Patte
         check(pattern, &messages);
         assert!(kernel.join().unwrap());
     });
-    let view = ring.ring();
+    let view = ring.view();
     let line = &view.control().consumer;
     let tail = Cursor::from_word(line.tail.load(Ordering::Acquire));
-    let start = ring.ring().config().start;
+    let start = ring.view().config().start;
     assert_eq!((tail.distance_from(start), tail.flag()), (count, true), "{relay:?}");
     assert_eq!(line.stats.messages.load(Ordering::Relaxed), count);
 }
@@ -162,7 +162,7 @@ fn the_next_kernel_goes_on() {
             let (ring, output) = (EmulatedRing::new(16, mode), EmulatedRing::new(64, Mode::Fenced));
             let pattern = pattern(ALL_LENGTHS, true);
             // SAFETY: the ring's only producer.
-            let mut producer = unsafe { Producer::new(ring.ring()) };
+            let mut producer = unsafe { Producer::new(ring.view()) };
             for round in 0..5 {
                 for id in 10 * round..10 * round + 10 {
                     send(&mut producer, false, pattern, id).unwrap();
@@ -188,7 +188,7 @@ fn a_producer_that_fails_or_drops_is_heard() {
             let (ring, output) = (EmulatedRing::new(4, mode), EmulatedRing::new(64, Mode::Fenced));
             let pattern = pattern(24, true);
             // SAFETY: the ring's only producer.
-            let mut producer = unsafe { Producer::new(ring.ring()) };
+            let mut producer = unsafe { Producer::new(ring.view()) };
             for id in 0..4 {
                 send(&mut producer, false, pattern, id).unwrap();
             }
@@ -215,7 +215,7 @@ fn gaps_are_told_in_their_place() {
             let (ring, output) = (EmulatedRing::new(4, mode), EmulatedRing::new(64, Mode::Fenced));
             let pattern = pattern(40, false);
             // SAFETY: the ring's only producer.
-            let mut producer = unsafe { Producer::new(ring.ring()) };
+            let mut producer = unsafe { Producer::new(ring.view()) };
             for id in 0..4 {
                 send(&mut producer, false, pattern, id).unwrap();
             }
@@ -234,7 +234,7 @@ fn gaps_are_told_in_their_place() {
             assert_eq!(last_reason(&mut gap), [3, 1], "{relay:?}");
             assert_eq!(messages.len(), 6);
             check(pattern, &messages);
-            assert_eq!(ring.ring().control().consumer.told[0].dropped.load(Ordering::Relaxed), 1);
+            assert_eq!(ring.view().control().consumer.told[0].dropped.load(Ordering::Relaxed), 1);
         }
     }
 }
@@ -247,7 +247,7 @@ fn a_wait_ends_in_time() {
             let mut input = ring.input();
             input.ring.limit_ns = 20_000_000;
             // SAFETY: the ring's only producer.
-            let mut producer = unsafe { Producer::new(ring.ring()) };
+            let mut producer = unsafe { Producer::new(ring.view()) };
             send(&mut producer, false, pattern(8, false), 0).unwrap();
             let begun = Instant::now();
             assert!(relay.start(input, &output, u64::MAX));
@@ -268,7 +268,7 @@ fn hostile_memory_is_an_error() {
         for relay in RELAYS {
             for meta in [242_u64, 255, 254 | 7 << 32, u64::MAX] {
                 let (ring, output) = (EmulatedRing::new(4, mode), EmulatedRing::new(64, Mode::Fenced));
-                let slot = ring.ring();
+                let slot = ring.view();
                 let slot = slot.slot(0);
                 slot.meta.store(meta, Ordering::Relaxed);
                 slot.seq.store(1, Ordering::Release);
@@ -278,7 +278,7 @@ fn hostile_memory_is_an_error() {
             }
             // An end beyond the ring.
             let (ring, output) = (EmulatedRing::new(4, mode), EmulatedRing::new(64, Mode::Fenced));
-            ring.ring().close(77, None);
+            ring.view().close(77, None);
             assert!(relay.start(ring.input(), &output, u64::MAX));
             let mut messages = receive(&output, || true);
             assert_eq!(last_reason(&mut messages), [5, 0], "{relay:?}");
@@ -286,9 +286,9 @@ fn hostile_memory_is_an_error() {
             let ring = EmulatedRing::new(4, mode);
             let mut input = ring.input();
             input.ring.limit_ns = 5_000_000;
-            ring.ring().slot(1).seq.store(u64::MAX, Ordering::Release);
-            ring.ring().slot(0).meta.store(16 | 0x3fff_ffff << 32, Ordering::Relaxed);
-            ring.ring().slot(0).seq.store(1, Ordering::Release);
+            ring.view().slot(1).seq.store(u64::MAX, Ordering::Release);
+            ring.view().slot(0).meta.store(16 | 0x3fff_ffff << 32, Ordering::Relaxed);
+            ring.view().slot(0).seq.store(1, Ordering::Release);
             let output = EmulatedRing::new(64, Mode::Fenced);
             assert!(relay.start(input, &output, u64::MAX));
             let mut messages = receive(&output, || true);
@@ -305,7 +305,7 @@ fn a_false_handle_is_refused() {
     let good = ring.input();
     let mut bad = [good; 4];
     bad[0].ring.capacity = 3;
-    bad[1].ring.mode = 9;
+    bad[1].ring.format += 9;
     bad[2].ring.state = std::ptr::null_mut();
     bad[3].ring.memory = good.ring.memory.wrapping_add(8);
     for handle in bad {

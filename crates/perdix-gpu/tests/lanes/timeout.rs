@@ -8,7 +8,7 @@ use perdix_gpu::emulation::{EmulatedRing, launch};
 use perdix_gpu::intrinsics::{block_rank, lane_id, now_ns, sleep_ns, sync_threads, warp_id};
 use perdix_gpu::{BlockProducer, Error, Fault, GridProducer, ThreadProducer, WarpProducer};
 
-use crate::common::{End, MODES, Reader, SENDERS, Sender, check, line, pattern, run};
+use crate::common::{End, MODES, Reader, SENDERS, Sender, check, line, pattern, run, View as _};
 
 const LIMIT_NS: u64 = 3_000_000;
 
@@ -119,7 +119,7 @@ fn a_block_ends_at_its_first_gap() {
 fn a_block_that_published_beyond_the_gap() {
     for mode in MODES {
         let (mut ring, pattern) = (EmulatedRing::new(64, mode), pattern(8, false));
-        let (view, given_up) = (ring.ring(), AtomicBool::new(false));
+        let (view, given_up) = (ring.view(), AtomicBool::new(false));
         let handle = ring.handle();
         let ok = launch(1, 64, || {
             // SAFETY: the ring's only producer.

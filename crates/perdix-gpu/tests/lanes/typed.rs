@@ -8,7 +8,7 @@ use perdix_gpu::{DeviceRing, ThreadProducer, Typed, Values, WarpProducer};
 use perdix_kernels::typed::{Frame, FrameChecker, Residual};
 use perdix_kernels::{typed_block, typed_grid, typed_thread, typed_warp};
 
-use crate::common::{End, MODES, Outcome, Reader, check_counts, run};
+use crate::common::{End, MODES, Outcome, Reader, check_counts, run, View as _};
 
 /// A payload as it lies in a slot.
 #[repr(C, align(16))]
@@ -121,5 +121,5 @@ fn a_full_ring_drops_and_counts_values() {
         assert_eq!(sent, 2);
         producer.finish();
     }));
-    assert_eq!(ring.ring().control().producer.stats.dropped.load(Ordering::Relaxed), 3);
+    assert_eq!(ring.view().control().producer.stats.dropped.load(Ordering::Relaxed), 3);
 }

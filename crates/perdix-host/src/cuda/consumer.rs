@@ -102,15 +102,8 @@ impl DeviceConsumer<'_> {
             }
         };
         shared.consumer.set(Arc::<Session>::clone(&session));
-        let config = shared.ring.config();
-        let ring = DeviceRing {
-            memory: device as *mut u8,
-            state: session.state_ptr(),
-            capacity: config.capacity,
-            mode: config.mode as u64,
-            start: config.start,
-            limit_ns: DEVICE_LIMIT.as_nanos() as u64,
-        };
+        let (memory, limit_ns) = (device as *mut u8, DEVICE_LIMIT.as_nanos() as u64);
+        let ring = DeviceRing::new(memory, session.state_ptr(), shared.ring.config(), limit_ns);
         let input = DeviceInput { ring, whole_words: 0 };
         let producer = Producer::new(Arc::clone(shared), producer);
         let shared = Arc::clone(shared);
@@ -138,8 +131,7 @@ impl DeviceConsumer<'_> {
     /// [`DeviceProducer::launch_with`](super::DeviceProducer::launch_with).
     ///
     /// # Errors
-    /// Those of `launch`: nothing was launched, and the ring is as it was. [`GpuError::Driver`] as for
-    /// [`Launch::start`](super::Launch::start).
+    /// As [`DeviceProducer::launch_with`](super::DeviceProducer::launch_with).
     ///
     /// # Safety
     /// The stream is alive and belongs to the ring's context, and `launch` launches into it alone.
@@ -156,7 +148,7 @@ impl DeviceConsumer<'_> {
     /// [`DeviceProducer::attach`](super::DeviceProducer::attach).
     ///
     /// # Errors
-    /// [`GpuError::Driver`]. Nobody knows then when these kernels have ended, and the ring's memory will not be freed.
+    /// As [`DeviceProducer::attach`](super::DeviceProducer::attach).
     ///
     /// # Safety
     /// The stream is alive and belongs to the ring's context.
@@ -168,7 +160,8 @@ impl DeviceConsumer<'_> {
     /// Waits until all attached launches have ended, faulted ones included.
     ///
     /// # Errors
-    /// [`GpuError::StillRunning`] after `limit`; [`GpuError::Driver`] if the driver does not tell.
+    /// [`GpuError::StillRunning`] after `limit`; [`GpuError::Unwatched`] if a launch could not be attached;
+    /// [`GpuError::Driver`] if the driver does not tell.
     pub fn wait(&self, limit: Duration) -> Result<(), GpuError> {
         self.session.wait(limit)
     }

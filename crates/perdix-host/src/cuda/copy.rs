@@ -63,7 +63,7 @@ pub(super) fn create() -> Result<CUstream, GpuError> {
 /// # Safety
 /// There are that many bytes of device memory at `to`.
 pub(super) unsafe fn to_device(gpu: &Gpu, to: CUdeviceptr, bytes: &[u8]) -> Result<(), GpuError> {
-    let _current = gpu.enter()?;
+    let _current = gpu.enter_relaxed()?;
     let stream = gpu.copy_stream().get()?;
     let from = bytes.as_ptr().cast::<c_void>();
     // SAFETY: the caller's contract; `bytes` is borrowed until the copy is over, below.
@@ -77,7 +77,7 @@ pub(super) unsafe fn to_device(gpu: &Gpu, to: CUdeviceptr, bytes: &[u8]) -> Resu
 /// # Safety
 /// There are that many bytes of device memory at `from`.
 pub(super) unsafe fn from_device(gpu: &Gpu, bytes: &mut [u8], from: CUdeviceptr) -> Result<(), GpuError> {
-    let _current = gpu.enter()?;
+    let _current = gpu.enter_relaxed()?;
     let stream = gpu.copy_stream().get()?;
     let to = bytes.as_mut_ptr().cast::<c_void>();
     // SAFETY: the caller's contract; `bytes` is borrowed until the copy is over, below.

@@ -31,8 +31,7 @@ impl Counterpart for Session {
             _ => self.wait(Duration::ZERO),
         });
         match waited {
-            Ok(()) if self.is_watched() => Ok(()),
-            Ok(()) => Err(StillInUse::Unknown { why: "a launch could not be attached to the ring".into() }),
+            Ok(()) => Ok(()),
             Err(GpuError::StillRunning(waited)) => Err(StillInUse::Running { waited }),
             Err(error) => Err(StillInUse::Unknown { why: error.to_string() }),
         }

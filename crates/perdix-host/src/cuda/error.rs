@@ -50,6 +50,18 @@ pub enum GpuError {
         /// What the compiler in the driver said.
         log: String,
     },
+    /// The kernels were compiled with a perdix-gpu (or `perdix.cuh`) of another layout version: they would take the
+    /// ring for something else.
+    #[error(
+        "the kernels were compiled for layout version {found} and this program has version {expected}: recompile the \
+         kernels with perdix-gpu of the same version"
+    )]
+    LayoutVersion {
+        /// The version that the PTX names.
+        found: u32,
+        /// The version of this crate.
+        expected: u32,
+    },
     /// The PTX has a NUL byte, or the name has one.
     #[error("a PTX text or kernel name must not contain a NUL byte")]
     Nul,
@@ -85,6 +97,9 @@ pub enum GpuError {
         "the launch has no ring: pass its host's end with `arg(&producer)`, or name a stream with `start_on`"
     )]
     NoTarget,
+    /// A kernel was launched and could not be attached: when it ends is not known, and what it uses is never freed.
+    #[error("a launch could not be attached to the ring, so nobody knows whether it still runs")]
+    Unwatched,
     /// The kernels attached to a ring have not ended in time.
     #[error("the kernels attached to the ring still run after {0:?}")]
     StillRunning(std::time::Duration),

@@ -7,6 +7,7 @@ use super::gpu::Gpu;
 use super::launch::Launch;
 use super::module::Module;
 use crate::events::{Sites, SitesError};
+use crate::ptx::other_layout;
 
 /// The kernels of one PTX text, compiled by the driver for its device.
 ///
@@ -29,9 +30,13 @@ impl Gpu {
     /// ([Lazy loading](https://docs.nvidia.com/cuda/cuda-programming-guide/04-special-topics/lazy-loading.html))
     ///
     /// # Errors
+    /// [`GpuError::LayoutVersion`] if the kernels were compiled with a perdix-gpu of another layout version;
     /// [`GpuError::Ptx`] with the compiler's log; [`GpuError::NoKernel`] if a kernel in it cannot be loaded.
     pub fn load(&self, ptx: &str) -> Result<Kernels, GpuError> {
-        let _current = self.enter()?;
+        if let Some(found) = other_layout(ptx) {
+            return Err(GpuError::LayoutVersion { found, expected: perdix_core::VERSION });
+        }
+        let _current = self.enter_relaxed()?;
         let module = Arc::new(Module::load(self, ptx)?);
         for name in entries(ptx) {
             module.function(name)?;
@@ -46,7 +51,7 @@ impl Kernels {
     /// # Errors
     /// [`GpuError::NoKernel`].
     pub fn launch(&self, name: &str) -> Result<Launch<'_>, GpuError> {
-        let _current = self.gpu.enter()?;
+        let _current = self.gpu.enter_relaxed()?;
         Ok(Launch::new(&self.gpu, &self.module, self.module.function(name)?))
     }
 

@@ -66,7 +66,7 @@ impl Module {
 
 impl Drop for Module {
     fn drop(&mut self) {
-        if let Ok(_current) = self.gpu.enter() {
+        if let Ok(_current) = self.gpu.enter_relaxed() {
             // SAFETY: loaded once; no kernel of it runs (see above).
             unsafe { driver::cuModuleUnload(self.raw) };
         }

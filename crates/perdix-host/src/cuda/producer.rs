@@ -84,15 +84,8 @@ impl DeviceProducer<'_> {
         session: Arc<Session>,
         stream: Arc<Stream>,
     ) -> Self {
-        let config = shared.ring.config();
-        let ring = DeviceRing {
-            memory: device as *mut u8,
-            state: session.state_ptr(),
-            capacity: config.capacity,
-            mode: config.mode as u64,
-            start: config.start,
-            limit_ns: DEVICE_LIMIT.as_nanos() as u64,
-        };
+        let limit_ns = DEVICE_LIMIT.as_nanos() as u64;
+        let ring = DeviceRing::new(device as *mut u8, session.state_ptr(), shared.ring.config(), limit_ns);
         Self { shared: Arc::clone(shared), session, gpu: gpu.clone(), stream, ring, borrow: PhantomData }
     }
 
@@ -111,9 +104,13 @@ impl DeviceProducer<'_> {
     /// Has `launch` launch kernels by other means into `stream`, behind what is there, and attaches them to the ring's life: its
     /// memory is not freed while they run, and a waiting consumer notices when they have ended. The context is current meanwhile.
     ///
+    /// Calls may be nested, to attach a launch to several rings, and may come from several threads. If `launch` panics, what it
+    /// has put into the stream is attached. A launch of a CUDA graph goes through here each time: see the book's chapter on the
+    /// life cycle.
+    ///
     /// # Errors
-    /// Those of `launch`: nothing was launched, and the ring is as it was. [`GpuError::Driver`] as for
-    /// [`Launch::start`](super::Launch::start).
+    /// Those of `launch`: nothing was launched, and the ring is as it was. [`GpuError::Capturing`] and [`GpuError::Driver`] as for
+    /// [`Launch::start_on`](super::Launch::start_on).
     ///
     /// # Safety
     /// The stream is alive and belongs to the ring's context, and `launch` launches into it alone.
@@ -131,7 +128,7 @@ impl DeviceProducer<'_> {
     /// for one that ended without `finish`.
     ///
     /// # Errors
-    /// [`GpuError::Driver`]. Nobody knows then when these kernels have ended: a waiting consumer is told so
+    /// [`GpuError::Capturing`] if the stream is being captured into a graph. [`GpuError::Driver`]: nobody knows then when these kernels have ended: a waiting consumer is told so
     /// ([`ProducerLost`](crate::ConsumeError::ProducerLost)), and the ring's memory will not be freed.
     ///
     /// # Safety
@@ -144,7 +141,8 @@ impl DeviceProducer<'_> {
     /// Waits until all attached launches have ended, faulted ones included.
     ///
     /// # Errors
-    /// [`GpuError::StillRunning`] after `limit`; [`GpuError::Driver`] if the driver does not tell.
+    /// [`GpuError::StillRunning`] after `limit`; [`GpuError::Unwatched`] if a launch could not be attached;
+    /// [`GpuError::Driver`] if the driver does not tell.
     pub fn wait(&self, limit: Duration) -> Result<(), GpuError> {
         self.session.wait(limit)
     }

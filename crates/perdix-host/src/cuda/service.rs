@@ -111,7 +111,7 @@ impl Service {
     /// Ends the stream of requests, and waits until the kernels have ended.
     ///
     /// # Errors
-    /// [`GpuError::StillRunning`] after `limit`; [`GpuError::Driver`] if the driver does not tell.
+    /// As [`DeviceProducer::wait`].
     pub fn finish(self, limit: Duration) -> Result<(), GpuError> {
         let Self { client, requests, responses } = self;
         let begun = Instant::now();

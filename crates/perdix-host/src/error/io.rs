@@ -16,6 +16,7 @@ use super::{ConsumeError, ProduceError};
 impl From<ConsumeError> for Error {
     fn from(error: ConsumeError) -> Self {
         let kind = match error {
+            ConsumeError::Empty => ErrorKind::WouldBlock,
             ConsumeError::TimedOut { .. } => ErrorKind::TimedOut,
             ConsumeError::Gap { .. } | ConsumeError::Corrupt(_) => ErrorKind::InvalidData,
             ConsumeError::EndOfStream

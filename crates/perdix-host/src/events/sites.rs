@@ -7,6 +7,7 @@ use std::fmt;
 use perdix_core::events::{Level, SITE_END, SITE_FIELD, SITE_MAGIC, count_arguments, site_id};
 
 use super::error::SitesError;
+use crate::ptx::byte_lists;
 
 /// One place in the source: an `event!`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -87,14 +88,7 @@ impl Sites {
     /// [`SitesError::Clash`].
     pub fn from_ptx(ptx: &str) -> Result<Self, SitesError> {
         let mut sites = Self::default();
-        let mut bytes = Vec::new();
-        for list in ptx.split("= {").skip(1) {
-            let list = list.split('}').next().unwrap_or_default();
-            bytes.clear();
-            // Lists of other things than bytes break off here, and hold no site.
-            bytes.extend(list.split(',').map_while(|number| number.trim().parse::<u8>().ok()));
-            sites.add(&bytes)?;
-        }
+        byte_lists(ptx).try_for_each(|bytes| sites.add(&bytes))?;
         Ok(sites)
     }
 

@@ -1,11 +1,10 @@
 //! Halves for a ring whose other processes are not trusted.
 
-use std::time::Duration;
-
 use crate::consumer::{Consumer, OwnedMessage};
 use crate::counters::Counters;
-use crate::error::{ConsumeError, ProduceError};
+use crate::error::{ConsumeError, Disconnected, ProduceError};
 use crate::producer::Producer;
+use crate::wait::Wait;
 
 /// The consuming half of a ring whose peers may write anything into it at any time: messages are
 /// copied, word by word, and nothing in shared memory is ever lent. Dropping it tells the producer that
@@ -25,14 +24,12 @@ impl CopyingConsumer {
         Self { inner }
     }
 
-    /// The next message, if it is there; `None` means nothing now.
+    /// The next message, if it is there.
     ///
     /// # Errors
-    /// As [`consume`](Self::consume), but for the loss of the producer, for which
-    /// [`status`](Self::status) asks.
-    pub fn try_consume(&mut self) -> Result<Option<OwnedMessage>, ConsumeError> {
-        let meta = self.inner.look(false)?;
-        Ok(meta.map(|meta| self.inner.take_copy(meta)))
+    /// [`ConsumeError::Empty`] if there is none now, and as [`consume`](Self::consume).
+    pub fn try_next(&mut self) -> Result<OwnedMessage, ConsumeError> {
+        self.next(Wait::No)
     }
 
     /// The next message, waiting for it.
@@ -41,16 +38,17 @@ impl CopyingConsumer {
     /// [`ConsumeError::EndOfStream`], [`ConsumeError::Corrupt`]; [`ConsumeError::Gap`], after which the
     /// stream goes on; [`ConsumeError::ProducerLost`], [`ConsumeError::ProducerFailed`].
     pub fn consume(&mut self) -> Result<OwnedMessage, ConsumeError> {
-        let meta = self.inner.wait_for_message(None)?;
-        Ok(self.inner.take_copy(meta))
+        self.next(Wait::Forever)
     }
 
-    /// The next message, waiting no longer than `limit`.
+    /// The next message, waiting for it as `wait` says. A message of several slots comes in parts:
+    /// [`has_more`](OwnedMessage::has_more).
     ///
     /// # Errors
-    /// As [`consume`](Self::consume), and [`ConsumeError::TimedOut`].
-    pub fn consume_timeout(&mut self, limit: Duration) -> Result<OwnedMessage, ConsumeError> {
-        let meta = self.inner.wait_for_message(Some(limit))?;
+    /// As [`consume`](Self::consume); and [`ConsumeError::Empty`] with [`Wait::No`],
+    /// [`ConsumeError::TimedOut`] with a time limit.
+    pub fn next(&mut self, wait: impl Into<Wait>) -> Result<OwnedMessage, ConsumeError> {
+        let meta = self.inner.find(wait.into())?;
         Ok(self.inner.take_copy(meta))
     }
 
@@ -122,11 +120,7 @@ impl CopyingProducer {
     /// [`ProduceError::Full`], [`ProduceError::TooLong`], [`ProduceError::ConsumerGone`] or
     /// [`ProduceError::Corrupt`].
     pub fn try_produce(&mut self, message: &[u8]) -> Result<(), ProduceError> {
-        let capacity = self.inner.capacity() as u64;
-        self.produce_kind(0, message, Some(Duration::ZERO)).map_err(|error| match error {
-            ProduceError::TimedOut { .. } => ProduceError::Full { needed: 1, capacity },
-            other => other,
-        })
+        self.send(0, message, Wait::No)
     }
 
     /// Publishes `message` (up to 240 bytes), waiting while the ring is full.
@@ -134,28 +128,24 @@ impl CopyingProducer {
     /// # Errors
     /// [`ProduceError::TooLong`], [`ProduceError::ConsumerGone`] or [`ProduceError::Corrupt`].
     pub fn produce(&mut self, message: &[u8]) -> Result<(), ProduceError> {
-        self.produce_kind(0, message, None)
+        self.send(0, message, Wait::Forever)
     }
 
-    /// [`produce`](Self::produce) with a kind, waiting no longer than `limit` if there is one.
+    /// Publishes `message` (up to 240 bytes) with a kind, waiting for a free slot as `wait` says.
     ///
     /// # Errors
-    /// As [`produce`](Self::produce), and [`ProduceError::TimedOut`].
-    pub fn produce_kind(
-        &mut self,
-        kind: u16,
-        message: &[u8],
-        limit: Option<Duration>,
-    ) -> Result<(), ProduceError> {
-        self.inner.produce_copied(kind, message, limit)
+    /// As [`produce`](Self::produce); and [`ProduceError::Full`] with [`Wait::No`],
+    /// [`ProduceError::TimedOut`] with a time limit.
+    pub fn send(&mut self, kind: u16, message: &[u8], wait: impl Into<Wait>) -> Result<(), ProduceError> {
+        self.inner.produce_copied(kind, message, wait.into()).map(drop)
     }
 
     /// Publishes `message` if a slot is free; if the ring is full, drops and counts it, and returns
-    /// `false`: [`Producer::produce_or_drop`].
+    /// `false`: [`Outgoing::send_or_drop`](crate::Outgoing::send_or_drop).
     ///
     /// # Errors
     /// As [`produce`](Self::produce); the message is not counted then.
-    pub fn produce_or_drop(&mut self, kind: u16, message: &[u8]) -> Result<bool, ProduceError> {
+    pub fn send_or_drop(&mut self, kind: u16, message: &[u8]) -> Result<bool, ProduceError> {
         self.inner.produce_copied_or_drop(kind, message)
     }
 
@@ -164,9 +154,12 @@ impl CopyingProducer {
         self.inner.free_slots()
     }
 
-    /// Whether the consumer has left or died.
-    pub fn is_consumer_gone(&self) -> bool {
-        self.inner.is_consumer_gone()
+    /// Whether somebody may still read: [`Producer::status`].
+    ///
+    /// # Errors
+    /// [`Disconnected`] says why nobody will.
+    pub fn status(&self) -> Result<(), Disconnected> {
+        self.inner.status()
     }
 
     /// Slots of the ring.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, FcntlArg, OFlag, SealFlag, fcntl, open, openat};
+use nix::libc;
 use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::sys::stat::{FileStat, Mode, SFlag, fstat, fstatat};
 use nix::sys::statfs::{TMPFS_MAGIC, fstatfs};
@@ -80,8 +81,7 @@ impl RingFile {
         if bytes as u64 > all {
             return Err(ShareError::no_space(bytes, place));
         }
-        let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
-        let fd = memfd_create("perdix", flags).map_err(ShareError::system("memfd_create", place))?;
+        let fd = memory_file().map_err(ShareError::system("memfd_create", place))?;
         let length = reserve(&fd, bytes, place)?;
         fcntl(&fd, FcntlArg::F_ADD_SEALS(SEALS)).map_err(ShareError::system("F_ADD_SEALS", place))?;
         Ok((Self { fd, place: None }, length))
@@ -146,6 +146,20 @@ impl std::fmt::Display for RingFile {
         }
     }
 }
+
+/// A new memory file that can be sealed.
+fn memory_file() -> Result<OwnedFd, Errno> {
+    let flags = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
+    // Nobody runs it: where `vm.memfd_noexec` is 2, the system wants to be told so.
+    match memfd_create("perdix", flags | MFdFlags::from_bits_retain(MFD_NOEXEC_SEAL)) {
+        // Linux before 6.3 knows no such flag.
+        Err(Errno::EINVAL) => memfd_create("perdix", flags),
+        other => other,
+    }
+}
+
+/// The flag of that name in `linux/memfd.h`.
+const MFD_NOEXEC_SEAL: libc::c_uint = 8;
 
 /// Opens what a descriptor refers to once more.
 fn reopen(fd: &OwnedFd) -> Result<OwnedFd, ShareError> {

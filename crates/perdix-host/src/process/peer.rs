@@ -35,16 +35,17 @@ impl OtherProcess {
 }
 
 impl Counterpart for OtherProcess {
-    /// Of a consumer that died the role's own thread tells the producer, in the ring's tail; in a child that was forked, which has
-    /// no such thread, whoever asks here.
+    /// Of a consumer that died the role's own thread tells the producer, in the ring's tail. Where a
+    /// fork has left that thread behind, whoever waits looks itself.
     fn lost(&self) -> Option<String> {
         let role = self.role();
         let role = role.as_ref()?;
         if self.produces {
-            return role.lost();
+            role.lost()
+        } else {
+            role.watch_after_fork();
+            None
         }
-        role.watch_after_fork();
-        None
     }
 
     fn may_vanish(&self) -> bool {
