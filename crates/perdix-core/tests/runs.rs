@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Region, halves, offset};
+use common::{Region, halves, offset, take};
 use perdix_core::{Config, Corruption, Meta, Mode, Poll, SLOT_SIZE};
 
 const FOUR: Config = Config { capacity: 4, mode: Mode::Fenced, start: 0 };
@@ -22,14 +22,14 @@ fn followers_count_only_behind_their_head() {
     let (_producer, mut consumer) = halves(ring);
     for number in 1..3 {
         put(&region, number, Meta::new(8, 0, number as u16), number + 1);
-        assert_eq!((consumer.run(4), consumer.ready(number)), (0, Ok(None)), "its head is missing");
-        assert_eq!(consumer.poll(), Ok(Poll::Empty));
+        assert_eq!((consumer.run(4), consumer.peek(number)), (0, Ok(None)), "its head is missing");
+        assert_eq!(consumer.look(), Ok(Poll::Empty));
     }
     put(&region, 0, Meta::new(8, 0, 0).with_followers(2), 1);
     assert_eq!(consumer.run(4), 3);
-    assert_eq!(consumer.ready(2).unwrap().map(|meta| meta.kind()), Some(2));
+    assert_eq!(consumer.peek(2).unwrap().map(|meta| meta.kind()), Some(2));
     // The next head is not there, though its slot holds an older number.
-    assert_eq!(consumer.ready(3), Ok(None));
+    assert_eq!(consumer.peek(3), Ok(None));
 }
 
 #[test]
@@ -41,11 +41,11 @@ fn a_run_is_taken_piece_by_piece() {
         put(&region, number, Meta::new(0, 0, number as u16).with_followers(followers), number + 1);
     }
     for number in 0..3 {
-        assert!(matches!(consumer.poll(), Ok(Poll::Ready(meta)) if u64::from(meta.kind()) == number));
-        consumer.take(1, 0);
+        assert!(matches!(consumer.look(), Ok(Poll::Ready(meta)) if u64::from(meta.kind()) == number));
+        take(&mut consumer, 1);
         consumer.settle();
     }
-    assert_eq!(consumer.poll(), Ok(Poll::Empty));
+    assert_eq!(consumer.look(), Ok(Poll::Empty));
 }
 
 #[test]
@@ -55,8 +55,8 @@ fn too_many_followers_stay_inside_the_ring() {
         let (_producer, mut consumer) = halves(ring);
         put(&region, 0, Meta::new(1, 0, 0).with_followers(followers), 1);
         assert_eq!(consumer.run(u64::MAX), 4);
-        assert_eq!(consumer.ready(4), Ok(None), "beyond the ring");
-        consumer.take(4, 0);
+        assert_eq!(consumer.peek(4), Ok(None), "beyond the ring");
+        take(&mut consumer, 4);
         consumer.settle();
         assert_eq!(consumer.run(u64::MAX), 0);
     }
@@ -69,8 +69,8 @@ fn a_corrupt_follower_is_named_in_its_turn() {
     put(&region, 0, Meta::new(1, 0, 0).with_followers(1), 1);
     region.set(offset::SLOTS + SLOT_SIZE + 8, 242);
     assert_eq!(consumer.run(4), 1);
-    consumer.take(1, 1);
-    assert_eq!(consumer.poll(), Err(Corruption::Length { message: 1, meta: 242 }));
+    take(&mut consumer, 1);
+    assert_eq!(consumer.look(), Err(Corruption::Length { message: 1, meta: 242 }));
 }
 
 #[test]
@@ -80,9 +80,10 @@ fn slots_that_were_emptied_are_looked_at_again() {
     put(&region, 0, Meta::new(1, 0, 0).with_followers(2), 1);
     region.set(offset::SLOTS + SLOT_SIZE + 8, 241);
     let head = consumer.next() + consumer.run(u64::MAX);
-    ring.clear_free(consumer.next(), head);
+    // SAFETY: neither half is in use.
+    unsafe { ring.clear_free(consumer.next(), head) };
     consumer.look_again();
     assert_eq!(consumer.run(u64::MAX), 1, "the follower that is there no more does not count");
-    consumer.take(1, 1);
-    assert_eq!(consumer.poll(), Ok(Poll::Empty));
+    take(&mut consumer, 1);
+    assert_eq!(consumer.look(), Ok(Poll::Empty));
 }

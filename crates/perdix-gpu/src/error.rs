@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use perdix_core::{AttachError, Fault, Refused};
+use perdix_core::{Fault, Refused};
 
 /// Why a device producer did not send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,16 +63,6 @@ impl Error {
             Self::ConsumerGone => Some(Fault::ConsumerGone),
             Self::TooLong => Some(Fault::TooLong),
             Self::Corrupt => Some(Fault::Corrupt),
-        }
-    }
-}
-
-impl From<AttachError> for Error {
-    #[inline(always)]
-    fn from(error: AttachError) -> Self {
-        match error {
-            AttachError::Version { .. } => Self::Version,
-            _ => Self::Corrupt,
         }
     }
 }

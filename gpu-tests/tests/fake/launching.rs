@@ -33,7 +33,7 @@ fn forgetful(kernels: &Kernels, producer: &DeviceProducer<'_>) -> Result<(), Gpu
 }
 
 fn expect_lost(consumer: &mut Consumer<'_>, first: u64, text: &str) {
-    match consumer.consume_timeout(PATIENCE) {
+    match consumer.next(PATIENCE) {
         Err(ConsumeError::ProducerLost { first_missing, why }) => {
             assert_eq!(first_missing, first);
             assert!(why.contains(text), "{why}");
@@ -43,7 +43,7 @@ fn expect_lost(consumer: &mut Consumer<'_>, first: u64, text: &str) {
 }
 
 fn expect_quiet(consumer: &mut Consumer<'_>) {
-    let waited = consumer.consume_timeout(SHORT).map(drop);
+    let waited = consumer.next(SHORT).map(drop);
     assert!(matches!(waited, Err(ConsumeError::TimedOut { .. })), "{waited:?}");
 }
 

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use perdix_core::{AttachError, Corruption, Fault};
+use perdix_core::{Corruption, Fault};
 
 /// Why a device consumer has no message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,16 +54,6 @@ impl ConsumeError {
             5 => Self::Gap(value),
             7 => Self::Launch,
             8 => Self::Version,
-            _ => Self::Corrupt,
-        }
-    }
-}
-
-impl From<AttachError> for ConsumeError {
-    #[inline(always)]
-    fn from(error: AttachError) -> Self {
-        match error {
-            AttachError::Version { .. } => Self::Version,
             _ => Self::Corrupt,
         }
     }

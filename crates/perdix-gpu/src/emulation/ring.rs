@@ -105,12 +105,10 @@ impl EmulatedRing {
     pub fn received(&mut self) -> Vec<(u16, Vec<u8>)> {
         let consumer = &mut self.consumer;
         let mut all = Vec::new();
-        while let Ok(Poll::Ready(meta)) = consumer.poll() {
-            let mut bytes = vec![0; meta.len()];
-            consumer.copy_next(meta, &mut bytes);
-            consumer.take(1, meta.len() as u64);
+        while let Ok(Poll::Ready(message)) = consumer.poll() {
+            all.push((message.meta().kind(), message.payload().to_vec()));
+            message.take();
             consumer.settle();
-            all.push((meta.kind(), bytes));
         }
         all
     }

@@ -114,8 +114,9 @@ fn a_corrupt_tail_is_noticed() {
                     Sender::Grid { blocks: 2, warps: 1, batch: 4 },
                 ] {
                     let ring = EmulatedRing::starting_at(4, mode, start);
-                    let tail = Cursor::new(start.wrapping_add(wrong), false);
-                    ring.view().control().consumer.tail.store(tail.word(), Ordering::Relaxed);
+                    let (view, tail) = (ring.view(), Cursor::new(start.wrapping_add(wrong), false));
+                    // SAFETY: nobody uses the ring yet.
+                    unsafe { view.control() }.consumer.tail.store(tail.word(), Ordering::Relaxed);
                     let (blocks, threads) = sender.launch();
                     assert!(launch(blocks, threads, || sender.send(ring.handle(), pattern(8, false), 100)));
                     assert_eq!(line(&ring).fault, Some(Fault::Corrupt), "{sender:?}, {wrong}");

@@ -3,13 +3,13 @@
 use std::borrow::BorrowMut;
 use std::io::{self, BufRead, Read};
 use std::marker::PhantomData;
-use std::time::Duration;
 
 use perdix_core::Meta;
 
 use super::{Consumer, MessageRef};
 use crate::cores::ReadPosition;
 use crate::error::ConsumeError;
+use crate::wait::Wait;
 
 /// The payloads of all messages one after the other, as a stream of bytes. Made by [`Consumer::reader`] and [`Consumer::into_reader`].
 ///
@@ -24,6 +24,7 @@ use crate::error::ConsumeError;
 /// |---|---|---|
 /// | the producer ended the stream | none: 0 bytes | |
 /// | [`ConsumeError::TimedOut`] | `TimedOut` | read on |
+/// | [`ConsumeError::Empty`] | `WouldBlock` | read on |
 /// | [`ConsumeError::Gap`] | `InvalidData` | read on behind the gap |
 /// | [`ConsumeError::ProducerFailed`], [`ConsumeError::ProducerLost`] | `UnexpectedEof` | the same again |
 /// | [`ConsumeError::Corrupt`] | `InvalidData` | the same again |
@@ -45,7 +46,7 @@ use crate::error::ConsumeError;
 #[derive(Debug)]
 pub struct Reader<'a, C = Consumer<'a>> {
     consumer: C,
-    limit: Option<Duration>,
+    wait: Wait,
     /// Bytes that the last `fill_buf` lent and that were not consumed.
     lent: usize,
     ring: PhantomData<Consumer<'a>>,
@@ -64,9 +65,9 @@ impl<'a> Consumer<'a> {
 
     /// What was not read of the next message that has bytes, waiting for it; nothing at the end of the stream.
     #[inline]
-    fn rest_within(&mut self, limit: Option<Duration>) -> Result<&[u8], ConsumeError> {
+    fn rest_within(&mut self, wait: Wait) -> Result<&[u8], ConsumeError> {
         loop {
-            match self.wait_for_message(limit) {
+            match self.find(wait) {
                 Ok(meta) if self.has_rest(meta) => return Ok(self.rest(meta)),
                 Ok(meta) => self.pass(meta),
                 Err(ConsumeError::EndOfStream) => return Ok(&[]),
@@ -81,7 +82,7 @@ impl<'a> Consumer<'a> {
         loop {
             let core = self.core();
             // A corrupt message counts as not there; the next wait names it.
-            match core.ready(core.next()) {
+            match core.peek(0) {
                 Ok(Some(meta)) if self.has_rest(meta) => return self.rest(meta),
                 Ok(Some(meta)) => self.pass(meta),
                 _ => return &[],
@@ -110,7 +111,8 @@ impl<'a> Consumer<'a> {
     /// Hands the next message back, all of which was read.
     fn pass(&mut self, meta: Meta) {
         let core = self.core();
-        core.take(1, meta.len() as u64);
+        // SAFETY: the message was found there.
+        unsafe { core.take(1, meta.len() as u64) };
         core.settle();
     }
 
@@ -122,7 +124,8 @@ impl<'a> Consumer<'a> {
             self.read = ReadPosition { message: self.position(), bytes };
         } else {
             let core = self.core();
-            core.take(1, bytes as u64);
+            // SAFETY: the message was found there.
+            unsafe { core.take(1, bytes as u64) };
             core.settle();
         }
     }
@@ -130,13 +133,14 @@ impl<'a> Consumer<'a> {
 
 impl<'a, C: BorrowMut<Consumer<'a>>> Reader<'a, C> {
     fn new(consumer: C) -> Self {
-        Self { consumer, limit: None, lent: 0, ring: PhantomData }
+        Self { consumer, wait: Wait::Forever, lent: 0, ring: PhantomData }
     }
 
-    /// The same reader, failing with [`io::ErrorKind::TimedOut`] when no message comes for that long.
+    /// Waiting this long for a message; until one comes, unless said. Then the error is
+    /// [`io::ErrorKind::TimedOut`], or with [`Wait::No`] [`io::ErrorKind::WouldBlock`].
     #[must_use]
-    pub fn with_timeout(mut self, limit: Duration) -> Self {
-        self.limit = Some(limit);
+    pub fn wait(mut self, wait: impl Into<Wait>) -> Self {
+        self.wait = wait.into();
         self
     }
 
@@ -150,7 +154,7 @@ impl<'a, C: BorrowMut<Consumer<'a>>> BufRead for Reader<'a, C> {
     #[inline]
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         self.lent = 0;
-        let bytes = self.consumer.borrow_mut().rest_within(self.limit)?;
+        let bytes = self.consumer.borrow_mut().rest_within(self.wait)?;
         self.lent = bytes.len();
         Ok(bytes)
     }

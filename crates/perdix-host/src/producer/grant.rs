@@ -13,7 +13,7 @@ use perdix_core::Producer as Core;
 /// ```
 /// let mut buffer = perdix_host::Buffer::new(8)?;
 /// let (mut producer, mut consumer) = buffer.split_mut();
-/// let mut grant = producer.reserve(3)?;
+/// let mut grant = producer.reserve(3, perdix_host::Wait::Forever)?;
 /// grant.copy_from_slice(b"abc");
 /// grant.commit();
 /// assert_eq!(&consumer.try_consume().unwrap()[..], b"abc");
@@ -38,7 +38,8 @@ impl<'p> Grant<'p> {
     /// The caller has made sure that a slot is free, nothing is staged, and `len` is at most 240.
     #[inline(always)]
     pub(super) fn new(core: &'p mut Core, len: usize) -> Self {
-        let payload = NonNull::from(&core.ring().slot(core.head()).payload).cast();
+        // SAFETY: the slot is free; it is written through the grant.
+        let payload = NonNull::from(unsafe { &core.ring().slot(core.head()).payload }).cast();
         Self { core, payload, len, kind: 0 }
     }
 
@@ -58,7 +59,8 @@ impl<'p> Grant<'p> {
     #[inline]
     pub fn commit_len(self, len: usize) {
         // The slot was found free when the grant was made, and nobody else takes it: this cannot be refused.
-        let published = self.core.push_in_place(self.kind, 0, len.min(self.len));
+        // SAFETY: nothing was staged when the grant was made.
+        let published = unsafe { self.core.push_in_place(self.kind, 0, len.min(self.len)) };
         debug_assert_eq!(published, Ok(()));
     }
 }

@@ -79,15 +79,15 @@ impl<'a> Producer<'a> {
         MessageSink { registration: Registration::default(), producer: Some(self), item: PhantomData }
     }
 
-    /// Waits until `slots` slots are free, for [`try_reserve`](Self::try_reserve), [`try_batch`](Self::try_batch) or any other call to fill. May be dropped at any
-    /// time. (Feature `futures`.)
+    /// Waits until `slots` slots are free, for [`reserve`](Self::reserve), [`batch`](Self::batch) or any other
+    /// call to fill. May be dropped at any time. (Feature `futures`.)
     ///
     /// ```
     /// let mut buffer = perdix_host::Buffer::new(8)?;
     /// let (mut producer, mut consumer) = buffer.split_mut();
     /// futures_executor::block_on(async {
     ///     producer.room(1).await?;
-    ///     let mut grant = producer.try_reserve(3)?;
+    ///     let mut grant = producer.reserve(3, perdix_host::Wait::No)?;
     ///     grant.copy_from_slice(b"abc");
     ///     grant.commit();
     ///     Ok::<_, perdix_host::ProduceError>(())

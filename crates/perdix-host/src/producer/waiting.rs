@@ -9,7 +9,7 @@ use super::explain;
 use crate::counterpart::Counterpart;
 use crate::error::ProduceError;
 use crate::trace;
-use crate::wait::{WaitStrategy, Waiter};
+use crate::wait::{Tries, Wait, WaitStrategy, Waiter};
 
 /// How a producer waits, and for whom. Every wait for room asks here what has become of the consumer.
 #[derive(Debug)]
@@ -17,11 +17,13 @@ pub(super) struct Waiting {
     strategy: WaitStrategy,
     /// Who consumes.
     consumer: Arc<dyn Counterpart>,
+    /// Tries without a wait that found the ring full.
+    tries: Tries,
 }
 
 impl Waiting {
     pub(super) fn new(strategy: WaitStrategy, consumer: Arc<dyn Counterpart>) -> Self {
-        Self { strategy, consumer }
+        Self { strategy, consumer, tries: Tries::default() }
     }
 
     /// Why nobody will read any more although no consumer has said so; `None` while somebody may.
@@ -50,13 +52,30 @@ impl Waiting {
         }
     }
 
-    /// Waits until `slots` slots are free.
-    pub(super) fn wait_for(
-        &self,
+    /// Makes sure of a free slot after a first attempt was `refused`, waiting as `wait` says. A message that is too
+    /// long is the business of the next attempt, which knows its length.
+    #[cold]
+    pub(super) fn wait_after(
+        &mut self,
+        refused: Refused,
         core: &mut Core,
-        slots: u64,
-        limit: Option<Duration>,
+        wait: Wait,
     ) -> Result<(), ProduceError> {
+        match refused {
+            Refused::Full => self.wait_for(core, 1, wait),
+            Refused::TooLong => Ok(()),
+            other => Err(explain(other, core, 0, 1)),
+        }
+    }
+
+    /// Makes sure of `slots` free slots, waiting as `wait` says.
+    #[cold]
+    pub(super) fn wait_for(&mut self, core: &mut Core, slots: u64, wait: Wait) -> Result<(), ProduceError> {
+        if wait == Wait::No {
+            let ask = self.tries.is_time_to_ask();
+            return self.room(core, slots, ask);
+        }
+        let limit = wait.limit();
         let mut waiter = Waiter::new(self.strategy, limit);
         let mut ask = false;
         loop {

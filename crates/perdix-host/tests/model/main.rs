@@ -61,7 +61,7 @@ fn session(buffer: &mut Buffer, queue: &mut Queue, ops: &mut impl Iterator<Item 
     } else {
         queue.split();
     }
-    assert!(!producer.is_consumer_gone());
+    assert!(producer.status().is_ok());
     consume::run(&mut producer, &mut consumer, queue, ops::Take::Status);
     for op in ops {
         match op {
@@ -86,7 +86,7 @@ fn session(buffer: &mut Buffer, queue: &mut Queue, ops: &mut impl Iterator<Item 
             Op::Leave(make) => {
                 drop(consumer);
                 queue.settle();
-                assert!(producer.is_consumer_gone());
+                assert!(producer.status().is_err());
                 queue.gone = true;
                 for make in make {
                     produce::run(&mut producer, queue, make);

@@ -173,7 +173,7 @@ fn produce(mut producer: CopyingProducer, random: &mut Random) {
             0 => producer.send(3, bytes, limit),
             1 => producer.send_or_drop(3, bytes).map(drop),
             2 => {
-                black_box((producer.free_slots(), producer.is_consumer_gone(), producer.capacity()));
+                black_box((producer.free_slots(), producer.status().is_err(), producer.capacity()));
                 black_box(producer.counters().read());
                 Ok(())
             }

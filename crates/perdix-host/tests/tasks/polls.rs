@@ -74,7 +74,7 @@ fn a_full_ring_holds_the_sink_back() {
         assert_eq!(sink.flush().now_or_never(), Some(Ok(())));
         assert_eq!(sink.close().now_or_never(), Some(Ok(())));
         assert_eq!(sink.send([5]).now_or_never(), Some(Err(SinkError::Closed)));
-        assert_eq!(consumer.drain(|_| ()), 4);
+        assert_eq!(consumer.drain(|_| ()), Ok(4));
         assert_eq!(consumer.status(), Err(ConsumeError::EndOfStream));
     }
 }
@@ -136,12 +136,12 @@ fn a_gap_is_an_item_and_not_the_end() {
     let (mut producer, consumer) = ring(2, Mode::Fenced).split();
     let mut messages = consumer.into_stream();
     for byte in 0..5 {
-        producer.produce_or_drop(&[byte]).unwrap();
+        producer.message(&[byte]).send_or_drop().unwrap();
     }
     let mut next = || messages.next().now_or_never();
     assert!(matches!((next(), next()), (Some(Some(Ok(_))), Some(Some(Ok(_))))));
     assert!(next().is_none());
-    producer.produce_or_drop(&[5]).unwrap();
+    producer.message(&[5]).send_or_drop().unwrap();
     assert_eq!(next().unwrap().unwrap().err(), Some(ConsumeError::Gap { dropped: 3, position: 3 }));
     assert_eq!(next().unwrap().unwrap().unwrap()[..], [5]);
     drop(producer);
