@@ -1,8 +1,6 @@
 //! Messages copied out of memory that somebody else may be writing to.
 
-use std::sync::atomic::Ordering;
-
-use perdix_core::{Meta, PAYLOAD_SIZE};
+use perdix_core::{Meta, PAYLOAD_SIZE, Word};
 
 use super::{Consumer, Large, OwnedMessage};
 use crate::error::ConsumeError;
@@ -20,7 +18,7 @@ impl Consumer<'_> {
         let words = slot.payload.iter().take(meta.len().div_ceil(8));
         for (to, word) in payload.chunks_exact_mut(8).zip(words) {
             // Published (the Acquire of the poll), and of a hostile producer any value will do.
-            to.copy_from_slice(&word.load(Ordering::Relaxed).to_ne_bytes());
+            to.copy_from_slice(&word.read_published().to_ne_bytes());
         }
         // SAFETY: the message was found there.
         unsafe { core.take(1, meta.len() as u64) };
