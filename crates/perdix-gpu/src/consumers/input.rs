@@ -93,7 +93,9 @@ impl Input {
     #[inline(always)]
     pub(super) fn core(&self) -> Consumer {
         // SAFETY: this is the ring's only consumer, and whoever calls this hands nothing back twice.
-        unsafe { Consumer::go_on(self.ring, self.next, (self.messages, self.bytes), self.dropped, self.told) }
+        unsafe {
+            Consumer::resume_at(self.ring, self.next, (self.messages, self.bytes), self.dropped, self.told)
+        }
     }
 
     /// Goes on behind a gap, says that the stream has ended, or has nothing to say: for what is no ordinary message. One lane looks, all
@@ -128,7 +130,7 @@ struct Close {
 #[inline(never)]
 fn poll_slow(ring: Ring, next: u64, dropped: u64, told: u64) -> (u32, Close) {
     // SAFETY: this is the ring's only consumer, and it hands nothing back.
-    let mut core = unsafe { Consumer::go_on(ring, next, (0, 0), dropped, told) };
+    let mut core = unsafe { Consumer::resume_at(ring, next, (0, 0), dropped, told) };
     let (code, value) = match core.look() {
         Ok(Poll::Ready(_) | Poll::Empty) => (0, 0),
         Ok(Poll::Gap(_)) => core.take_gap().map_or((0, 0), |dropped| ConsumeError::Gap(dropped).code()),
