@@ -112,9 +112,8 @@ impl<W: Word> Consumer<W> {
                 .flatten(),
         };
         word.filter(|word| Meta::is_gap(*word))?;
-        let mut count = [0; 8];
-        // SAFETY: the marker was seen with Acquire, and its slot is not handed back before it is taken and recycled.
-        unsafe { W::read_plain(&slot.payload, &mut count) };
-        Some(u64::from_ne_bytes(count))
+        let [count, ..] = &slot.payload;
+        // Seen with Acquire above.
+        Some(count.read_published())
     }
 }

@@ -171,6 +171,13 @@ unsafe impl Word for LoomWord {
         }
     }
 
+    fn read_published(&self) -> u64 {
+        let mut value = [0; 8];
+        // SAFETY: loom reports it if a write is not ordered before this, or comes meanwhile.
+        unsafe { Self::read_plain(std::slice::from_ref(self), &mut value) };
+        u64::from_le_bytes(value)
+    }
+
     unsafe fn write_plain(words: &[Self], bytes: &[u8]) {
         for (word, bytes) in words.iter().zip(bytes.chunks(8)) {
             let mut value = [0; 8];
