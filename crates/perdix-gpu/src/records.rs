@@ -60,7 +60,7 @@ impl<T: NoUninit, F: Fn(u64) -> T + Sync> Source for Records<T, F> {
     #[inline(always)]
     fn len(&self, index: u64) -> usize {
         let per_slot = RecordLayout::<T>::PER_SLOT as u64;
-        let left = self.count.saturating_sub(index * per_slot);
+        let left = self.count.saturating_sub(index.wrapping_mul(per_slot));
         RecordLayout::<T>::SIZE * (if left > per_slot { per_slot } else { left }) as usize
     }
 
@@ -71,15 +71,15 @@ impl<T: NoUninit, F: Fn(u64) -> T + Sync> Source for Records<T, F> {
 
     #[inline(always)]
     fn piece(&self, index: u64, piece: usize) -> [u64; 2] {
-        let first = index * RecordLayout::<T>::PER_SLOT as u64;
+        let first = index.wrapping_mul(RecordLayout::<T>::PER_SLOT as u64);
         let (size, unit) = (RecordLayout::<T>::SIZE as u32, const { unit::<T>(16) });
         let len = self.len(index) as u32;
         let mut value = [0; 2];
         for part in 0..16 / unit {
             // A part of a piece lies in one record.
-            let at = 16 * piece as u32 + (part * unit) as u32;
+            let at = (16_u32.wrapping_mul(piece as u32)).wrapping_add((part * unit) as u32);
             if at < len {
-                let record = MaybeUninit::new((self.make)(first + u64::from(at / size)));
+                let record = MaybeUninit::new((self.make)(first.wrapping_add(u64::from(at / size))));
                 put_part(&mut value, part * unit, read_at(&record, at % size, unit));
             }
         }

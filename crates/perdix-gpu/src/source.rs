@@ -21,7 +21,7 @@ pub trait Source: Sync {
     /// [`piece`](Self::piece), or zeros if it lies wholly beyond `len` bytes.
     #[inline(always)]
     fn piece_within(&self, index: u64, piece: usize, len: usize) -> [u64; 2] {
-        if 16 * piece < len { self.piece(index, piece) } else { [0; 2] }
+        if 16_usize.wrapping_mul(piece) < len { self.piece(index, piece) } else { [0; 2] }
     }
 }
 
@@ -56,7 +56,7 @@ impl Bytes {
 impl Source for Bytes {
     #[inline(always)]
     fn len(&self, index: u64) -> usize {
-        let left = self.len.saturating_sub(index * PAYLOAD_SIZE as u64);
+        let left = self.len.saturating_sub(index.wrapping_mul(PAYLOAD_SIZE as u64));
         if left > PAYLOAD_SIZE as u64 { PAYLOAD_SIZE } else { left as usize }
     }
 
@@ -67,7 +67,8 @@ impl Source for Bytes {
 
     #[inline(always)]
     fn piece(&self, index: u64, piece: usize) -> [u64; 2] {
-        let offset = index * PAYLOAD_SIZE as u64 + 16 * piece as u64;
+        // An offset that wraps lies in the bytes too, or nothing is left.
+        let offset = index.wrapping_mul(PAYLOAD_SIZE as u64).wrapping_add((piece as u64).wrapping_mul(16));
         let left = self.len.saturating_sub(offset);
         // SAFETY: `offset + left` is at most the length, by the contract of `new`.
         unsafe {

@@ -163,7 +163,7 @@ impl<T: Typed> Source for Value<'_, T> {
 #[inline(always)]
 pub(crate) fn chunk_of<T: NoUninit>(&Value(value): &Value<'_, T>, piece: usize) -> [u64; 2] {
     let size = size_of::<T>();
-    let (at, mut bytes) = (16 * piece, [0; 2]);
+    let (at, mut bytes) = (16_usize.wrapping_mul(piece), [0; 2]);
     if at >= size {
         return bytes;
     }
