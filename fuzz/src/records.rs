@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytemuck::{AnyBitPattern, NoUninit};
-use perdix_host::{Buffer, ConsumeRecordsError, Consumer, ProduceError, Producer, RecordError};
+use perdix_host::{Buffer, ConsumeRecordsError, Consumer, ProduceError, Producer, RecordError, Wait};
 
 use crate::input::Input;
 use crate::rings;
@@ -116,7 +116,7 @@ fn push<T: Record>(producer: &mut Producer<'_>, slots: &mut Slots, input: &mut I
 fn message(producer: &mut Producer<'_>, slots: &mut Slots, input: &mut Input<'_>) {
     let (kind, len) = (input.below(3).into(), usize::from(input.byte()).min(240));
     let payload = input.payload(len);
-    if producer.try_produce_kind(kind, &payload).is_ok() {
+    if producer.message(&payload).kind(kind).wait(Wait::No).send().is_ok() {
         slots.push_back((kind, payload));
     }
 }
@@ -126,9 +126,9 @@ fn take<T: Record>(consumer: &mut Consumer<'_>, slots: &mut Slots, input: &mut I
     let (kind, first) = (input.below(3).into(), consumer.position());
     let fits = |(other, payload): &(u16, Vec<u8>)| *other == kind && payload.len() % size_of::<T>() == 0;
     let batch = if input.flag() {
-        consumer.try_records::<T>(kind).map_err(ConsumeRecordsError::from)
+        consumer.records::<T>(kind, Wait::No).map_err(ConsumeRecordsError::from)
     } else {
-        match consumer.records_timeout::<T>(kind, Duration::ZERO) {
+        match consumer.records::<T>(kind, Duration::ZERO) {
             Err(ConsumeRecordsError::Stream(_)) => {
                 return assert!(slots.is_empty(), "{} slots are there", slots.len());
             }

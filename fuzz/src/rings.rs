@@ -1,7 +1,7 @@
 //! Rings of every kind.
 
 use perdix_core::{Config, Mode};
-use perdix_host::Buffer;
+use perdix_host::{Buffer, Wait};
 
 use crate::enemy::Enemy;
 use crate::input::Input;
@@ -33,7 +33,7 @@ pub fn buffer(config: Config, release_every: Option<usize>) -> (Buffer, Enemy) {
     let mut buffer = builder.build().expect("a legal ring");
     let payload = {
         let (mut producer, _consumer) = buffer.split_mut();
-        let mut grant = producer.try_reserve(240).expect("a fresh ring has room");
+        let mut grant = producer.reserve(240, Wait::No).expect("a fresh ring has room");
         grant.as_mut_ptr()
     };
     let first = (config.start % config.capacity) as usize;

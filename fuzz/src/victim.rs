@@ -4,9 +4,7 @@ use std::hint::black_box;
 use std::mem::forget;
 use std::time::Duration;
 
-use perdix_host::{
-    ConsumeError, ConsumeRecordsError, Consumer, ProduceError, Producer, ShardError, ShardedConsumer,
-};
+use perdix_host::{ConsumeError, ConsumeRecordsError, Consumer, ProduceError, Producer, ShardError, ShardedConsumer, Wait};
 
 use crate::input::Input;
 
@@ -23,12 +21,12 @@ pub fn produce(
     let len = usize::from(input.byte());
     let payload = input.payload(len);
     let result = match input.below(11) {
-        0 => producer.try_produce_kind(3, &payload),
-        1 => producer.produce_timeout(&payload, Duration::ZERO),
-        2 => producer.produce_or_drop(&payload).map(drop),
-        3 => producer.try_produce_large(3, &payload.repeat(5)),
-        4 => producer.produce_large_timeout(3, &payload.repeat(5), Duration::ZERO),
-        5 | 6 => producer.try_reserve(len.min(240)).map(|mut grant| {
+        0 => producer.message(&payload).kind(3).wait(Wait::No).send(),
+        1 => producer.message(&payload).wait(Duration::ZERO).send(),
+        2 => producer.message(&payload).send_or_drop().map(drop),
+        3 => producer.message(&payload.repeat(5)).kind(3).wait(Wait::No).send_large(),
+        4 => producer.message(&payload.repeat(5)).kind(3).wait(Duration::ZERO).send_large(),
+        5 | 6 => producer.reserve(len.min(240), Wait::No).map(|mut grant| {
             grant.fill(1);
             meanwhile(input);
             match input.below(3) {
@@ -37,7 +35,7 @@ pub fn produce(
                 _ => forget(grant),
             }
         }),
-        7 | 8 => producer.try_batch(input.byte().into()).map(|mut batch| {
+        7 | 8 => producer.batch(input.byte().into(), Wait::No).map(|mut batch| {
             for _ in 0..input.below(9) {
                 let _ = black_box(batch.push(&payload));
             }
@@ -53,7 +51,7 @@ pub fn produce(
             (0..input.byte()).try_for_each(|i| records.try_push([i; 3]))
         }
         _ => {
-            black_box((producer.free_slots(), producer.is_consumer_gone(), producer.counters().read()));
+            black_box((producer.free_slots(), producer.status().is_err(), producer.counters().read()));
             Ok(())
         }
     };
@@ -87,7 +85,7 @@ pub fn consume(
             }
         }
         2 | 3 => {
-            if let Some(batch) = consumer.try_consume_batch(input.pick([1, 2, 32, 1000])) {
+            if let Ok(batch) = consumer.batch(input.pick([1, 2, 32, 1000]), Wait::No) {
                 assert!(batch.len() <= capacity);
                 meanwhile(input);
                 batch.iter().for_each(|message| look(&message));
@@ -107,7 +105,7 @@ pub fn consume(
         }
         5 => {
             let mut bytes = Vec::new();
-            match consumer.try_consume_large(&mut bytes) {
+            match consumer.large(&mut bytes, Wait::No) {
                 Ok(Some(large)) => assert!(large.slots <= capacity as u64 && bytes.len() <= 240 * capacity),
                 Ok(None) => {}
                 Err(error) => explained(&error),
@@ -116,12 +114,12 @@ pub fn consume(
         6 => {
             let mut bytes = Vec::new();
             let _ =
-                consumer.consume_large_timeout(&mut bytes, Duration::ZERO).map_err(|error| explained(&error));
+                consumer.large(&mut bytes, Duration::ZERO).map_err(|error| explained(&error));
             look(&bytes);
         }
         7 => records::<[u8; 3]>(consumer, input, &mut meanwhile),
         8 => records::<u64>(consumer, input, &mut meanwhile),
-        9 => match consumer.consume_batch_timeout(input.byte().into(), Duration::ZERO) {
+        9 => match consumer.batch(input.byte().into(), Duration::ZERO) {
             Ok(batch) => batch.iter().for_each(|message| look(&message)),
             Err(error) => explained(&error),
         },
@@ -153,12 +151,12 @@ pub fn consume_fairly(
                     look(&message);
                 }
             }),
-            1 => consumer.try_consume_batch(input.byte().into()).map(|found| {
+            1 => consumer.batch(input.byte().into(), Wait::No).map(|found| {
                 if let Some((_, batch)) = found {
                     batch.iter().for_each(|message| look(&message));
                 }
             }),
-            2 => consumer.consume_timeout(Duration::ZERO).map(|(_, message)| look(&message)),
+            2 => consumer.next(Duration::ZERO).map(|(_, message)| look(&message)),
             _ => {
                 consumer.drain(|_, message| look(&message));
                 Ok(())
@@ -179,9 +177,9 @@ fn records<T: bytemuck::AnyBitPattern>(
 ) {
     let kind = input.pick([3, 0]);
     let batch = if input.flag() {
-        consumer.try_records::<T>(kind).map_err(ConsumeRecordsError::from)
+        consumer.records::<T>(kind, Wait::No).map_err(ConsumeRecordsError::from)
     } else {
-        consumer.records_timeout::<T>(kind, Duration::ZERO).map(Some)
+        consumer.records::<T>(kind, Duration::ZERO).map(Some)
     };
     match batch {
         Ok(Some(batch)) => {

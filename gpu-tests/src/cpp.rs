@@ -66,7 +66,7 @@ fn chained(case: Case) -> Result<(), Failed> {
         unsafe { launch.start() }.unwrap();
     }
     check_some(&mut consumer, SENTINELS, 0, 333 * rounds)?;
-    match consumer.consume_timeout(PATIENCE) {
+    match consumer.next(PATIENCE) {
         Err(ConsumeError::EndOfStream) => Ok(()),
         other => Err(format!("after the last message: {other:?}").into()),
     }
@@ -79,7 +79,7 @@ fn gaps(case: Case) -> Result<(), Failed> {
         {
             let (mut producer, _consumer) = buffer.split_mut();
             for i in 0..7_u8 {
-                producer.produce_or_drop(&[i])?;
+                producer.message(&[i]).send_or_drop()?;
             }
             // Not finished: that would tell the gap.
             std::mem::forget(producer);
@@ -87,12 +87,12 @@ fn gaps(case: Case) -> Result<(), Failed> {
         let (producer, mut consumer) = buffer.split_gpu().unwrap();
         sender.start(&producer, MIXED, 500);
         for i in 0..4_u8 {
-            let message = consumer.consume_timeout(PATIENCE)?;
+            let message = consumer.next(PATIENCE)?;
             if message[..] != [i] {
                 return Err(format!("message {i} is {message:?}").into());
             }
         }
-        match consumer.consume_timeout(PATIENCE) {
+        match consumer.next(PATIENCE) {
             Err(ConsumeError::Gap { dropped: 3, .. }) => {}
             other => return Err(format!("{sender:?}: in the place of a gap {other:?}").into()),
         }
@@ -107,7 +107,7 @@ fn too_long(case: Case) -> Result<(), Failed> {
     let launch = cpp_kernels().launch("cpp_send_too_long").unwrap().block(32).arg(&producer);
     // SAFETY: the kernel's parameter.
     unsafe { launch.start() }.unwrap();
-    match consumer.consume_timeout(PATIENCE) {
+    match consumer.next(PATIENCE) {
         Err(ConsumeError::ProducerFailed { fault: Fault::TooLong, first_missing: 0 }) => Ok(()),
         other => Err(format!("{other:?}").into()),
     }

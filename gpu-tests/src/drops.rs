@@ -66,7 +66,7 @@ fn receive(consumer: &mut Consumer<'_>, senders: u64, nap: Option<Duration>) -> 
     let mut next: HashMap<u64, u64> = (0..senders).map(|sender| (sender, sender << 40)).collect();
     let (mut received, mut missing) = (0, 0);
     loop {
-        match consumer.consume_timeout(PATIENCE) {
+        match consumer.next(PATIENCE) {
             Ok(message) => {
                 let word = message.get(..8).map(|bytes| u64::from_le_bytes(bytes.try_into().unwrap()));
                 let id = word.ok_or("a message without an identity")?;

@@ -48,7 +48,7 @@ fn all(
 ) -> Result<u64, Failed> {
     let (mut reader, mut dropped) = (EventReader::new(sites()), 0);
     loop {
-        match reader.next_timeout(consumer, PATIENCE) {
+        match reader.next(consumer, PATIENCE) {
             Ok(event) => each(&event)?,
             Err(EventError::Stream(ConsumeError::Gap { dropped: some, .. })) => dropped += some,
             Err(EventError::Stream(ConsumeError::EndOfStream)) => return Ok(dropped),
@@ -168,7 +168,7 @@ fn left_open(case: Case) -> Result<(), Failed> {
         start(&producer, "log_and_go", 4, 64, &[50]);
         let mut next = BTreeMap::<(u32, u16), u32>::new();
         for _ in 0..4 * 64 * 50 {
-            let event = reader.next_timeout(&mut consumer, PATIENCE)?;
+            let event = reader.next(&mut consumer, PATIENCE)?;
             let step = next.entry((event.block(), event.thread())).or_default();
             if event.to_string() != format!("step {step}") {
                 return Err(format!("{event:?} came as step {step} of its thread").into());
@@ -176,7 +176,7 @@ fn left_open(case: Case) -> Result<(), Failed> {
             *step += 1;
         }
     }
-    match reader.next_timeout(&mut consumer, Duration::from_millis(100)) {
+    match reader.next(&mut consumer, Duration::from_millis(100)) {
         Err(EventError::Stream(ConsumeError::TimedOut { .. })) => Ok(()),
         other => Err(format!("the stream is to be open and empty: {other:?}").into()),
     }
@@ -192,7 +192,7 @@ fn producers(case: Case, kernel: &str, grid: u32, block: u32) -> Result<(), Fail
     let (mut reader, mut others) = (EventReader::new(sites()), 0);
     let mut next = BTreeMap::<(u32, u16), u32>::new();
     loop {
-        let message = match consumer.consume_timeout(PATIENCE) {
+        let message = match consumer.next(PATIENCE) {
             Ok(message) => message,
             Err(ConsumeError::EndOfStream) => break,
             Err(error) => return Err(error.into()),

@@ -60,7 +60,7 @@ pub(crate) fn consumer_gone(case: Case, sender: Sender) -> Result<(), Failed> {
     let (producer, mut consumer) = buffer.split_gpu().unwrap();
     sender.start(&producer, Pattern { len: 16, sentinels: 0 }, 10_000_000);
     for _ in 0..1000 {
-        consumer.consume_timeout(PATIENCE)?;
+        consumer.next(PATIENCE)?;
     }
     drop(consumer);
     let begun = Instant::now();
@@ -84,10 +84,10 @@ pub(crate) fn time_limit(case: Case, sender: Sender) -> Result<(), Failed> {
         check_some(&mut consumer, pattern, 0, slots)?;
     } else {
         for _ in 0..slots {
-            consumer.consume_timeout(PATIENCE)?;
+            consumer.next(PATIENCE)?;
         }
     }
-    match consumer.consume_timeout(PATIENCE) {
+    match consumer.next(PATIENCE) {
         Err(ConsumeError::ProducerFailed { fault: Fault::TimedOut, first_missing })
             if first_missing == slots =>
         {
@@ -128,7 +128,7 @@ fn running(case: Case) -> Result<(), Failed> {
     let word = unsafe { std::sync::atomic::AtomicU64::from_ptr(command.as_ptr().cast()) };
     for turn in 1..=1000_u64 {
         word.store(turn, std::sync::atomic::Ordering::Release);
-        let message = consumer.consume_timeout(PATIENCE)?;
+        let message = consumer.next(PATIENCE)?;
         if message.get(8..16) != Some(&turn.to_le_bytes()[..]) {
             return Err(format!("the answer to {turn} is {message:?}").into());
         }
@@ -137,7 +137,7 @@ fn running(case: Case) -> Result<(), Failed> {
             return Err(format!("the kernel had ended by answer {turn}").into());
         }
     }
-    match consumer.consume_timeout(PATIENCE) {
+    match consumer.next(PATIENCE) {
         Err(ConsumeError::EndOfStream) => Ok(()),
         other => Err(format!("after the last answer: {other:?}").into()),
     }

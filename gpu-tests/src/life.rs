@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
 use perdix_host::cuda::{Gpu, GpuError};
-use perdix_host::{Buffer, ConsumeError, MemoryKind};
+use perdix_host::{Buffer, ConsumeError, MemoryKind, Wait};
 use perdix_kernels::Ending;
 use perdix_kernels::pattern::{ALL_LENGTHS, Pattern};
 
@@ -82,7 +82,7 @@ fn forgets(case: Case) -> Result<(), Failed> {
     let (producer, mut consumer) = buffer.split_gpu().unwrap();
     stop_midway(&producer, 0, 300, Ending::Forgets);
     check_some(&mut consumer, MIXED, 0, 300)?;
-    expect_lost(consumer.consume_timeout(PATIENCE), 300)
+    expect_lost(consumer.next(PATIENCE), 300)
 }
 
 fn pauses(case: Case) -> Result<(), Failed> {
@@ -90,7 +90,7 @@ fn pauses(case: Case) -> Result<(), Failed> {
     let (producer, mut consumer) = buffer.split_gpu().unwrap();
     stop_midway(&producer, 0, 300, Ending::Pauses);
     check_some(&mut consumer, MIXED, 0, 300)?;
-    match consumer.consume_timeout(Duration::from_millis(50)) {
+    match consumer.next(Duration::from_millis(50)) {
         Err(ConsumeError::TimedOut { .. }) => {}
         other => return Err(format!("while paused: {other:?}").into()),
     }
@@ -130,7 +130,7 @@ fn forgets_behind_a_pause(case: Case) -> Result<(), Failed> {
             stop_midway(&producer, 300, 200, Ending::Forgets);
         }
         check_some(&mut consumer, MIXED, 0, 500)?;
-        expect_lost(consumer.consume_timeout(PATIENCE), 500)?;
+        expect_lost(consumer.next(PATIENCE), 500)?;
     }
     Ok(())
 }
@@ -149,8 +149,8 @@ pub(crate) fn child(case: &str) {
     let mut buffer = case.buffer(64);
     let (producer, mut consumer) = buffer.split_gpu().unwrap();
     stop_midway(&producer, 0, 300, Ending::Traps);
-    let result = check_some(&mut consumer, MIXED, 0, 300)
-        .and_then(|()| expect_lost(consumer.consume_timeout(PATIENCE), 300));
+    let result =
+        check_some(&mut consumer, MIXED, 0, 300).and_then(|()| expect_lost(consumer.next(PATIENCE), 300));
     if let Err(failed) = result {
         eprintln!("{}", failed.message().unwrap_or("failed"));
         std::process::exit(1);
@@ -166,7 +166,7 @@ fn dropped(case: Case) -> Result<(), Failed> {
         let (producer, mut consumer) = buffer.split_gpu().unwrap();
         sender.start(&producer, Pattern { len: 240, sentinels: 0 }, 100_000_000);
         for _ in 0..100 {
-            consumer.consume_timeout(PATIENCE)?;
+            consumer.next(PATIENCE)?;
         }
         drop((producer, consumer));
         drop(buffer);
@@ -189,14 +189,14 @@ fn takes_turns(case: Case) -> Result<(), Failed> {
         for number in 0..40_u8 {
             producer.produce(&[number; 240])?;
         }
-        producer.reserve(240)?.fill(7);
-        consumer.consume_batch(10)?;
+        producer.reserve(240, Wait::Forever)?.fill(7);
+        consumer.batch(10, Wait::Forever)?;
     }
     {
         let (producer, mut consumer) = buffer.split_gpu().unwrap();
         WARP.start(&producer, MIXED, 241);
         for number in 10..40_u8 {
-            let message = consumer.consume_timeout(PATIENCE)?;
+            let message = consumer.next(PATIENCE)?;
             if *message != [number; 240] {
                 return Err(format!("left-over {number} is {message:?}").into());
             }

@@ -123,7 +123,7 @@ fn too_long(case: Case) -> Result<(), Failed> {
         kernels().launch("send_too_long").unwrap().block(32).arg(&producer).arg(refused.device_ptr());
     // SAFETY: the kernel's parameters; the word lives until the kernel has ended, below.
     unsafe { launch.start() }.unwrap();
-    let message = consumer.consume_timeout(PATIENCE)?.to_owned();
+    let message = consumer.next(PATIENCE)?.to_owned();
     producer.wait(PATIENCE)?;
     // SAFETY: the kernel has ended; the word is aligned and initialised.
     let refused = unsafe { refused.as_ptr().cast::<u64>().read_volatile() };

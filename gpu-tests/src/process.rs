@@ -162,9 +162,9 @@ fn consume_all(ring: SharedRing) -> Result<(), Failed> {
 fn hold(ring: SharedRing) -> Result<(), Failed> {
     let mut consumer = ring.wait(WaitStrategy::Spin).into_consumer()?;
     for _ in 0..999 {
-        consumer.consume_timeout(PATIENCE)?;
+        consumer.next(PATIENCE)?;
     }
-    let _last = consumer.consume_timeout(PATIENCE)?;
+    let _last = consumer.next(PATIENCE)?;
     println!("holding");
     hang()
 }
@@ -237,7 +237,7 @@ fn consumer_killed(mode: Mode) -> Result<(), Failed> {
         let mut consumer = place.consumer()?;
         let first = consumer.position();
         loop {
-            match consumer.consume_timeout(PATIENCE) {
+            match consumer.next(PATIENCE) {
                 Ok(_) => {}
                 Err(ConsumeError::ProducerFailed { fault: Fault::ConsumerGone, first_missing })
                     if first_missing > first =>
@@ -272,7 +272,7 @@ fn consumer_succeeded(mode: Mode) -> Result<(), Failed> {
         return Err(format!("the successor begins with message {first}").into());
     }
     check_some(&mut consumer, MIXED, first, 100_000 - first)?;
-    match consumer.consume_timeout(PATIENCE) {
+    match consumer.next(PATIENCE) {
         Err(ConsumeError::EndOfStream) => Ok(()),
         other => Err(format!("{other:?}").into()),
     }
@@ -295,7 +295,7 @@ fn producer_killed(mode: Mode) -> Result<(), Failed> {
     }
     // It stays so: nothing comes late.
     std::thread::sleep(Duration::from_secs(1));
-    match consumer.consume_timeout(PATIENCE) {
+    match consumer.next(PATIENCE) {
         Err(ConsumeError::ProducerLost { first_missing, .. }) if first_missing == lost => Ok(()),
         other => Err(format!("after the loss of message {lost}: {other:?}").into()),
     }
@@ -305,7 +305,7 @@ fn producer_killed(mode: Mode) -> Result<(), Failed> {
 fn check_until_lost(consumer: &mut Consumer<'_>, first: u64) -> Result<u64, Failed> {
     let mut id = first;
     loop {
-        match consumer.consume_timeout(PATIENCE) {
+        match consumer.next(PATIENCE) {
             Ok(message) if MIXED.matches(id, message.kind(), &message) => id += 1,
             Err(ConsumeError::ProducerLost { first_missing, .. }) if first_missing == id => return Ok(id),
             other => return Err(format!("message {id}: {other:?}").into()),

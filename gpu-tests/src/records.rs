@@ -56,7 +56,7 @@ fn check_bytes(consumer: &mut Consumer<'_>, size: u32, ids: impl Iterator<Item =
     let mut expected = ids.flat_map(|id| record_bytes(size, id));
     let full = (240 / size * size) as usize;
     loop {
-        let message = match consumer.consume_timeout(PATIENCE) {
+        let message = match consumer.next(PATIENCE) {
             Ok(message) => message,
             Err(ConsumeError::EndOfStream) => break,
             Err(error) => return Err(error.into()),
@@ -87,7 +87,7 @@ fn many_warps(case: Case, kernel: &str, each: u64, count: u64) -> Result<(), Fai
     start(&producer, kernel, count);
     let mut next = [0; WARPS as usize];
     loop {
-        let batch = match consumer.records_timeout::<[u64; 2]>(RECORD_KIND, PATIENCE) {
+        let batch = match consumer.records::<[u64; 2]>(RECORD_KIND, PATIENCE) {
             Ok(batch) => batch,
             Err(ConsumeRecordsError::Stream(ConsumeError::EndOfStream)) => break,
             Err(error) => return Err(error.into()),
@@ -113,7 +113,7 @@ fn consumer_gone(case: Case) -> Result<(), Failed> {
     let (producer, mut consumer) = buffer.split_gpu().unwrap();
     start(&producer, "pack_records", 1 << 40);
     for _ in 0..100 {
-        drop(consumer.records_timeout::<[u64; 2]>(RECORD_KIND, PATIENCE)?);
+        drop(consumer.records::<[u64; 2]>(RECORD_KIND, PATIENCE)?);
     }
     drop(consumer);
     producer.wait(Duration::from_secs(8)).map_err(|error| format!("the kernel goes on: {error}").into())
@@ -128,7 +128,7 @@ fn time_limit(case: Case) -> Result<(), Failed> {
     producer.wait(Duration::from_secs(8)).map_err(|error| format!("the kernel goes on: {error}"))?;
     let (mut records, mut slots) = (0, 0);
     loop {
-        match consumer.records_timeout::<[u64; 2]>(RECORD_KIND, PATIENCE) {
+        match consumer.records::<[u64; 2]>(RECORD_KIND, PATIENCE) {
             Ok(batch) => {
                 records += batch.len();
                 slots += batch.slices().count();

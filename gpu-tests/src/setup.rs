@@ -140,7 +140,7 @@ pub(crate) fn check_all(
     } else {
         check_senders(consumer, pattern, senders, count)?;
     }
-    match consumer.consume_timeout(PATIENCE) {
+    match consumer.next(PATIENCE) {
         Err(ConsumeError::EndOfStream) => Ok(()),
         other => Err(format!("after {count} messages: {other:?}, not the end of the stream").into()),
     }
@@ -154,7 +154,7 @@ pub(crate) fn check_some(
     count: u64,
 ) -> Result<(), Failed> {
     for id in first..first + count {
-        let message = consumer.consume_timeout(PATIENCE).map_err(|error| format!("message {id}: {error}"))?;
+        let message = consumer.next(PATIENCE).map_err(|error| format!("message {id}: {error}"))?;
         if !pattern.matches(id, message.kind(), &message) {
             return Err(format!("message {id} is {message:?}").into());
         }
@@ -170,8 +170,7 @@ fn check_senders(
 ) -> Result<(), Failed> {
     let mut next: HashMap<u64, u64> = (0..senders).map(|sender| (sender, sender << 40)).collect();
     for turn in 0..senders * count {
-        let message =
-            consumer.consume_timeout(PATIENCE).map_err(|error| format!("message {turn}: {error}"))?;
+        let message = consumer.next(PATIENCE).map_err(|error| format!("message {turn}: {error}"))?;
         // The payload says who sent it, unless its first word is a sentinel: then some sender's next message must match.
         let word = message.get(..8).map(|bytes| u64::from_le_bytes(bytes.try_into().unwrap()));
         let sender = match word {

@@ -177,7 +177,7 @@ fn threads(case: Case) -> Result<(), Failed> {
     BLOCKS.start(&device, FULL, count);
     let drain = |(ring, mut consumer): (usize, Consumer<'_>)| {
         check_some(&mut consumer, FULL, (ring as u64) << 40, count)?;
-        match consumer.consume_timeout(PATIENCE) {
+        match consumer.next(PATIENCE) {
             Err(ConsumeError::EndOfStream) => Ok(()),
             other => Err(Failed::from(format!("ring {ring}, at the end: {other:?}"))),
         }

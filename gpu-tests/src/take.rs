@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
 use perdix_host::cuda::{DeviceConsumer, DeviceProducer, Mapped, Service};
-use perdix_host::{CallError, ConsumeError, Consumer, ProduceError, Producer};
+use perdix_host::{CallError, ConsumeError, Consumer, Disconnected, ProduceError, Producer, Wait};
 use perdix_kernels::pattern::{ALL_LENGTHS, Pattern};
 use perdix_kernels::take::{ANSWER, REASON_KIND};
 
@@ -115,7 +115,7 @@ impl Relay {
         let mut sent = 0;
         let begun = Instant::now();
         while begun.elapsed() < Duration::from_millis(50) {
-            match producer.try_produce_kind(SHORT.kind(sent), &bytes(SHORT, sent)) {
+            match producer.message(&bytes(SHORT, sent)).kind(SHORT.kind(sent)).wait(Wait::No).send() {
                 Ok(()) => sent += 1,
                 Err(ProduceError::Full { .. }) => std::hint::spin_loop(),
                 Err(error) => return Err(error.into()),
@@ -141,7 +141,7 @@ impl Relay {
         check(&mut consumer, SHORT, 0..1)?;
         reason(&mut consumer, [4, 0])?;
         input.wait(PATIENCE)?;
-        if !producer.is_consumer_gone() {
+        if producer.status().is_ok() {
             return Err("the kernel has ended, and the producer is not told".into());
         }
         match begun.elapsed() {
@@ -157,7 +157,7 @@ impl Relay {
         let (output, mut consumer) = back.split_gpu().unwrap();
         (0..4).try_for_each(|id| send(&mut producer, SHORT, id))?;
         for _ in 0..3 {
-            producer.produce_or_drop(b"dropped")?;
+            producer.message(b"dropped").send_or_drop()?;
         }
         self.start(&input, &output, FOR_EVER);
         check(&mut consumer, SHORT, 0..4)?;
@@ -225,12 +225,12 @@ fn bytes(pattern: Pattern, id: u64) -> Vec<u8> {
 }
 
 fn send(producer: &mut Producer<'_>, pattern: Pattern, id: u64) -> Result<(), NotSent> {
-    producer.produce_kind(pattern.kind(id), &bytes(pattern, id)).map_err(|error| NotSent(error, id))
+    producer.message(&bytes(pattern, id)).kind(pattern.kind(id)).send().map_err(|error| NotSent(error, id))
 }
 
 fn check(consumer: &mut Consumer<'_>, pattern: Pattern, ids: std::ops::Range<u64>) -> Result<(), Failed> {
     for id in ids {
-        let message = consumer.consume_timeout(PATIENCE).map_err(|error| format!("message {id}: {error}"))?;
+        let message = consumer.next(PATIENCE).map_err(|error| format!("message {id}: {error}"))?;
         if !pattern.matches(id, message.kind(), &message) {
             return Err(format!("message {id} is {:#x} {message:?}", message.kind()).into());
         }
@@ -240,7 +240,7 @@ fn check(consumer: &mut Consumer<'_>, pattern: Pattern, ids: std::ops::Range<u64
 
 /// The next message says why the kernel took none.
 fn says(consumer: &mut Consumer<'_>, expected: [u64; 2]) -> Result<(), Failed> {
-    let message = consumer.consume_timeout(PATIENCE)?;
+    let message = consumer.next(PATIENCE)?;
     let words = expected.map(u64::to_le_bytes).concat();
     if message.kind() == REASON_KIND && message[..] == words[..] {
         return Ok(());
@@ -251,7 +251,7 @@ fn says(consumer: &mut Consumer<'_>, expected: [u64; 2]) -> Result<(), Failed> {
 /// The last message says why the kernel stopped, and then the stream ends.
 fn reason(consumer: &mut Consumer<'_>, expected: [u64; 2]) -> Result<(), Failed> {
     says(consumer, expected)?;
-    match consumer.consume_timeout(PATIENCE) {
+    match consumer.next(PATIENCE) {
         Err(ConsumeError::EndOfStream) => Ok(()),
         other => Err(format!("after the last message: {other:?}").into()),
     }
@@ -270,8 +270,8 @@ fn without_finish(case: Case) -> Result<(), Failed> {
         Err(NotSent(ProduceError::ConsumerLost, 4)) => {}
         other => return Err(format!("{other:?}").into()),
     }
-    match producer.consumer_lost() {
-        Some(why) if why.contains("without finish") => Ok(()),
+    match producer.status() {
+        Err(Disconnected::Lost { why }) if why.contains("without finish") => Ok(()),
         other => Err(format!("lost because of {other:?}").into()),
     }
 }
@@ -352,7 +352,7 @@ fn calls(case: Case, slots: usize, count: u64) -> Result<(), Failed> {
     serve(&service, FOR_EVER);
     for id in 0..count {
         let request = bytes(MIXED, id);
-        let response = service.client().call_kind(id as u16, &request)?;
+        let response = service.client().request(&request).kind(id as u16).call()?;
         if response[..] != answer(&request)[..] || response.id() != id {
             return Err(format!("the answer to {id} is {response:?}").into());
         }
@@ -370,7 +370,7 @@ fn pipelined(case: Case) -> Result<(), Failed> {
             Ok(id) if id == asked => asked += 1,
             Ok(id) => return Err(format!("request {asked} has id {id}").into()),
             Err(CallError::TooMany { limit: 64 }) => {
-                let response = service.client().receive()?;
+                let response = service.client().receive(PATIENCE)?;
                 if response[..] != answer(&bytes(MIXED, answered))[..] || response.id() != answered {
                     return Err(format!("the answer to {answered} is {response:?}").into());
                 }

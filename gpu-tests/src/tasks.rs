@@ -47,7 +47,7 @@ fn read(case: Case) -> Result<(), Failed> {
     let mut buffer = case.buffer(256);
     let (producer, mut consumer) = buffer.split_gpu().unwrap();
     send(&producer);
-    let mut reader = consumer.reader().with_timeout(PATIENCE);
+    let mut reader = consumer.reader().wait(PATIENCE);
     let (mut got, mut piece) = (Vec::new(), [0; 1009]);
     loop {
         let count = reader.read(&mut piece)?;

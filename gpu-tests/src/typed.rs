@@ -27,7 +27,7 @@ fn round_trip(case: Case, kernel: &str, grid: u32, block: u32, warps: usize) -> 
     unsafe { launch.start() }.unwrap();
     let mut checker = FrameChecker::new(warps, STEPS);
     for _ in 0..warps as u64 * u64::from(STEPS + 1) {
-        let message = consumer.consume_timeout(PATIENCE)?;
+        let message = consumer.next(PATIENCE)?;
         checker.take(message.read::<Frame<'_>>()?)?;
     }
     if !checker.is_complete() {
@@ -36,7 +36,7 @@ fn round_trip(case: Case, kernel: &str, grid: u32, block: u32, warps: usize) -> 
     // What a block sends as a batch.
     let mut extra = 0;
     loop {
-        match consumer.receive_timeout::<Residual>(PATIENCE) {
+        match consumer.value::<Residual>(PATIENCE) {
             Ok(residual) if *residual == Residual::of(1, extra) => extra += 1,
             Ok(residual) => return Err(format!("{residual:?} came as residual {extra} of the batch").into()),
             Err(ReceiveError::Stream(ConsumeError::EndOfStream)) => break,
@@ -58,13 +58,13 @@ fn mismatch(case: Case) -> Result<(), Failed> {
     let launch = kernels().launch("typed_thread").unwrap().arg(&producer).arg(1_u32);
     // SAFETY: the kernel's parameters.
     unsafe { launch.start() }.unwrap();
-    match consumer.receive_timeout::<Row>(PATIENCE) {
+    match consumer.value::<Row>(PATIENCE) {
         Err(ReceiveError::Mismatch {
             message: 0,
             mismatch: TypeMismatch::Kind { found: 101, expected: 103, .. },
         }) => {}
         other => return Err(format!("a residual was read as {other:?}").into()),
     }
-    let residual = consumer.receive_timeout::<Residual>(PATIENCE)?;
+    let residual = consumer.value::<Residual>(PATIENCE)?;
     if *residual == Residual::of(0, 0) { Ok(()) } else { Err(format!("{residual:?} came").into()) }
 }

@@ -8,7 +8,7 @@ use std::fmt::Write;
 use std::hint::black_box;
 
 use perdix_host::events::{EVENT_KIND, EventReader, Sites};
-use perdix_host::{Buffer, Consumer, Mode, Producer, Typed};
+use perdix_host::{Buffer, Consumer, Mode, Producer, Typed, Wait};
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -58,7 +58,7 @@ fn copied<const SIZE: usize>(
 fn in_place(producer: &mut Producer<'_>, consumer: &mut Consumer<'_>, messages: u64) -> Outcome {
     let message = [1_u8; 240];
     for _ in 0..messages {
-        let mut grant = producer.try_reserve(240)?;
+        let mut grant = producer.reserve(240, Wait::No)?;
         grant.copy_from_slice(black_box(&message));
         grant.commit();
         black_box(consumer.try_consume().ok_or("nothing arrived")?);
@@ -69,12 +69,12 @@ fn in_place(producer: &mut Producer<'_>, consumer: &mut Consumer<'_>, messages: 
 fn batches(producer: &mut Producer<'_>, consumer: &mut Consumer<'_>, messages: u64) -> Outcome {
     let message = [1_u8; 240];
     for _ in 0..messages / BATCH {
-        let mut batch = producer.try_batch(BATCH as usize)?;
+        let mut batch = producer.batch(BATCH as usize, Wait::No)?;
         for _ in 0..BATCH {
             batch.push(black_box(&message))?;
         }
         batch.commit();
-        let batch = consumer.try_consume_batch(BATCH as usize).ok_or("nothing arrived")?;
+        let batch = consumer.batch(BATCH as usize, Wait::No)?;
         batch.iter().for_each(|message| {
             black_box(message);
         });
@@ -89,7 +89,7 @@ fn records(producer: &mut Producer<'_>, consumer: &mut Consumer<'_>, messages: u
     while sent < messages {
         let now = full.min(messages - sent);
         producer.records::<u64>(0).push_all((0..now).map(black_box))?;
-        let batch = consumer.records::<u64>(0)?;
+        let batch = consumer.records::<u64>(0, Wait::Forever)?;
         batch.iter().for_each(|record| {
             black_box(record);
         });
@@ -109,8 +109,8 @@ impl Typed for Row {
 fn typed(producer: &mut Producer<'_>, consumer: &mut Consumer<'_>, messages: u64) -> Outcome {
     let row = Row([1; 30]);
     for _ in 0..messages {
-        producer.try_send(black_box(&row))?;
-        black_box(consumer.try_receive::<Row>()?.ok_or("nothing arrived")?.0[0]);
+        producer.value(black_box(&row)).wait(Wait::No).send()?;
+        black_box(consumer.value::<Row>(Wait::No)?.0[0]);
     }
     Ok(())
 }
@@ -130,11 +130,11 @@ fn events<const FORMATTED: bool>(
     let mut written = String::new();
     for i in 0..messages {
         let words = [i, u64::from(id), types | room, i & 0xffff, u64::from(0.25_f32.to_bits())];
-        let mut grant = producer.try_reserve(40)?;
+        let mut grant = producer.reserve(40, Wait::No)?;
         grant.copy_from_slice(bytemuck::bytes_of(black_box(&words)));
         grant.set_kind(EVENT_KIND);
         grant.commit();
-        let event = reader.try_next(consumer)?.ok_or("nothing arrived")?;
+        let event = reader.try_next(consumer)?;
         if FORMATTED {
             written.clear();
             write!(written, "{event}")?;

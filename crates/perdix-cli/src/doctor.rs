@@ -127,9 +127,9 @@ fn cpu_to_cpu() -> Result<(), Error> {
         let sending = scope.spawn(move || {
             let mut payload = vec![0; pattern.size];
             Pattern::fill(NUMBER, &mut payload);
-            producer.produce_kind(Pattern::kind(NUMBER), &payload)
+            producer.message(&payload).kind(Pattern::kind(NUMBER)).send()
         });
-        let message = consumer.consume_timeout(LIMIT)?;
+        let message = consumer.next(LIMIT)?;
         pattern.check(NUMBER, message.kind(), &message)?;
         sending.join().map_err(|_| Error::Panicked { side: "producer" })??;
         Ok(())

@@ -28,14 +28,10 @@ pub(crate) trait Sink {
 /// Hands every message to the sink, until the end of the stream, or until told to stop while the ring is quiet.
 pub(crate) fn receive(mut consumer: Consumer<'_>, sink: &mut impl Sink, stop: &Stop) -> Result<(), Error> {
     loop {
-        if let Some(batch) = consumer.try_consume_batch(BATCH) {
-            batch
+        match consumer.batch(BATCH, QUIET) {
+            Ok(batch) => batch
                 .iter()
-                .try_for_each(|message| sink.message(message.number(), message.kind(), message.bytes()))?;
-            continue;
-        }
-        match consumer.consume_timeout(QUIET) {
-            Ok(message) => sink.message(message.number(), message.kind(), &message)?,
+                .try_for_each(|message| sink.message(message.number(), message.kind(), message.bytes()))?,
             Err(ConsumeError::EndOfStream) => return Ok(()),
             Err(ConsumeError::TimedOut { .. }) => {
                 sink.quiet()?;

@@ -274,6 +274,17 @@ impl<W: Word> Producer<W> {
         (self.messages, self.bytes, self.full)
     }
 
+    /// The same producer, going on with the counts that stand in the ring.
+    #[must_use]
+    pub fn with_counts_of_ring(mut self) -> Self {
+        let stats = self.ring.producer_stats();
+        self.messages = stats.messages;
+        self.bytes = stats.bytes;
+        self.full = stats.full;
+        self.highest_fill = stats.highest_fill;
+        self
+    }
+
     /// Ends the stream: the consumer sees the end once it has taken everything published. Idempotent.
     pub fn finish(&mut self) {
         self.finish_with(None);

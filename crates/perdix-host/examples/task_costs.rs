@@ -80,7 +80,7 @@ fn sink_to_stream() -> Result<(), Box<dyn Error>> {
         let mut messages = stream::iter((0..MESSAGES).map(|_| Ok(MESSAGE)));
         let mut sink = producer.into_sink();
         sink.send_all(&mut messages).await?;
-        SinkExt::<[u8; 32]>::close(&mut sink).await
+        sink.close().await
     };
     let receiving = consumer.into_stream().for_each(|message| {
         drop(std::hint::black_box(message));

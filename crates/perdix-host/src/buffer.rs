@@ -1,13 +1,14 @@
 //! The ring as a value.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use perdix_core::{DeviceState, Mode};
+use perdix_core::Mode;
 
-use crate::builder::Builder;
 use crate::consumer::Consumer;
+use crate::cores::Cores;
 use crate::counters::Counters;
-use crate::error::CreateError;
+use crate::error::StillInUse;
 use crate::memory::MemoryKind;
 use crate::producer::Producer;
 use crate::shared::Shared;
@@ -19,43 +20,44 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// A ring of `slots` slots (a power of two) with the defaults of [`Buffer::builder`].
-    ///
-    /// ```
-    /// use perdix_host::Buffer;
-    /// let mut buffer = Buffer::new(4096)?;
-    /// let (mut producer, mut consumer) = buffer.split_mut();
-    /// producer.try_produce(b"Hello from GPU!")?;
-    /// if let Some(message) = consumer.try_consume() {
-    ///     println!("Received: {:?}", message);
-    /// }
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`CreateError`] for an illegal number of slots, or for lack of memory.
-    pub fn new(slots: usize) -> Result<Self, CreateError> {
-        Self::builder().slots(slots).build()
-    }
-
-    /// A buffer to order.
-    pub fn builder() -> Builder {
-        Builder::new()
-    }
-
     /// The two halves, borrowed: for scoped threads, or one thread.
     ///
     /// When they are gone the buffer can be split again. The new halves go on where the old ones stopped: messages that
     /// were published and not consumed are still there.
+    ///
+    /// If kernels used the ring, this first waits for them: 2 s longer than the longest limit that a handle carries. If
+    /// they still run then, or if nobody can tell, the halves belong to no ring of theirs: producing calls fail with
+    /// [`ConsumerGone`](crate::ProduceError::ConsumerGone), consuming ones with
+    /// [`ProducerLost`](crate::ConsumeError::ProducerLost), which says why. The buffer is as it was, and can be split
+    /// later. [`try_split_mut`](Self::try_split_mut) returns that as an error, after a time of your choice.
     pub fn split_mut(&mut self) -> (Producer<'_>, Consumer<'_>) {
-        self.open();
-        (Producer::new(Arc::clone(&self.shared)), Consumer::new(Arc::clone(&self.shared)))
+        self.halves()
+    }
+
+    /// [`split_mut`](Self::split_mut), waiting no longer than `limit` for kernels that use the ring.
+    ///
+    /// ```
+    /// let mut buffer = perdix_host::Buffer::new(8)?;
+    /// let (mut producer, mut consumer) = buffer.try_split_mut(std::time::Duration::ZERO)?;
+    /// producer.try_produce(b"nobody else uses the ring")?;
+    /// assert!(consumer.try_consume().is_some());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`StillInUse`]; the buffer is as it was.
+    pub fn try_split_mut(&mut self, limit: Duration) -> Result<(Producer<'_>, Consumer<'_>), StillInUse> {
+        // SAFETY: the buffer is borrowed mutably, so no half of it can be used.
+        let cores = unsafe { self.shared.open(Some(limit)) }?;
+        Ok(self.halves_of(cores))
     }
 
     /// The two halves, owned: to move into threads. The memory lives until both are gone.
-    pub fn split(self) -> (Producer<'static>, Consumer<'static>) {
-        self.open();
-        (Producer::new(Arc::clone(&self.shared)), Consumer::new(self.shared))
+    ///
+    /// If kernels used the ring, as [`split_mut`](Self::split_mut). Halves that belong to no ring then leave the memory
+    /// of the kernels allocated as long as these may run.
+    pub fn split(mut self) -> (Producer<'static>, Consumer<'static>) {
+        self.halves()
     }
 
     /// Slots.
@@ -83,38 +85,28 @@ impl Buffer {
         Counters(Arc::clone(&self.shared))
     }
 
-    /// Takes back the end of stream and the "consumer gone" of earlier halves. If kernels use the ring, waits until they have ended.
-    pub(crate) fn open(&self) {
-        if self.shared.readers.detach() {
-            // SAFETY: the buffer is borrowed mutably or owned here, so no half can be used, and the kernels have ended.
-            unsafe { self.shared.take_back() };
-        }
-        if self.shared.liveness.detach() | self.shared.lanes.detach() {
-            // SAFETY: the buffer is borrowed mutably or owned here, so no half can be used, and the kernels have ended.
-            unsafe { self.shared.take_over() };
-        }
-        // SAFETY: the buffer is borrowed mutably or owned here, so no half exists that could be used.
-        let producer = unsafe { self.shared.producer() };
-        // SAFETY: as above.
-        let consumer = unsafe { self.shared.consumer() };
-        producer.abandon();
-        producer.reopen();
-        consumer.rejoin();
-        // SAFETY: as above; these references are used no more.
-        unsafe { self.shared.agree_on_gap() };
+    /// What new halves begin with, once earlier halves and kernels have ended.
+    pub(crate) fn open(&mut self) -> Result<Cores, StillInUse> {
+        // SAFETY: the buffer is borrowed mutably, so no half of it can be used.
+        unsafe { self.shared.open(None) }
     }
 
-    /// Opens the ring for device producers; the state that they begin with.
-    pub(crate) fn device_state(&self) -> DeviceState {
-        self.open();
-        // SAFETY: the buffer is borrowed mutably or owned here, so no half is in use, and `open` has seen earlier kernels end.
-        unsafe { self.shared.take_over() };
-        // SAFETY: as above.
-        unsafe { self.shared.agree_on_gap() };
-        // SAFETY: as above.
-        let producer = unsafe { self.shared.producer() };
-        // SAFETY: as above.
-        let tail = unsafe { self.shared.consumer() }.next();
-        DeviceState::new(producer.head(), tail).with_gap(producer.dropped(), producer.gap())
+    fn halves<'a>(&mut self) -> (Producer<'a>, Consumer<'a>) {
+        match self.open() {
+            Ok(cores) => self.halves_of(cores),
+            Err(why) => {
+                // A ring each: the end of one must not be taken for the end of the stream.
+                let (ring, cores) = Shared::unreachable(&self.shared, why.clone());
+                let producer = Producer::new(ring, cores.producer);
+                let (ring, cores) = Shared::unreachable(&self.shared, why);
+                (producer, Consumer::new(ring, cores.consumer, cores.read))
+            }
+        }
+    }
+
+    fn halves_of<'a>(&self, cores: Cores) -> (Producer<'a>, Consumer<'a>) {
+        let Cores { producer, consumer, read } = cores;
+        let producer = Producer::new(Arc::clone(&self.shared), producer);
+        (producer, Consumer::new(Arc::clone(&self.shared), consumer, read))
     }
 }

@@ -6,9 +6,35 @@ use perdix_core::{Config, Mode};
 
 use crate::buffer::Buffer;
 use crate::error::CreateError;
-use crate::memory::{Heap, MemoryKind, Region};
-use crate::shared::{Shared, Waits};
-use crate::wait::WaitStrategy;
+use crate::memory::{Heap, Memory, MemoryKind};
+use crate::shared::Shared;
+use crate::wait::{WaitStrategies, WaitStrategy};
+
+impl Buffer {
+    /// A ring of `slots` slots (a power of two) with the defaults of [`Buffer::builder`].
+    ///
+    /// ```
+    /// use perdix_host::Buffer;
+    /// let mut buffer = Buffer::new(4096)?;
+    /// let (mut producer, mut consumer) = buffer.split_mut();
+    /// producer.try_produce(b"Hello from GPU!")?;
+    /// if let Some(message) = consumer.try_consume() {
+    ///     println!("Received: {:?}", message);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`CreateError`] for an illegal number of slots, or for lack of memory.
+    pub fn new(slots: usize) -> Result<Self, CreateError> {
+        Self::builder().slots(slots).build()
+    }
+
+    /// A buffer to order.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+}
 
 /// Makes a [`Buffer`] to order.
 ///
@@ -21,21 +47,25 @@ use crate::wait::WaitStrategy;
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Builder {
-    config: Config,
-    waits: Waits,
-    tail_every: Option<u64>,
+    plan: Plan,
     memory: Option<MemoryKind>,
     #[cfg(feature = "cuda")]
     gpu: Option<crate::cuda::Gpu>,
 }
 
+/// What a ring is like, wherever it lies.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    pub(crate) config: Config,
+    pub(crate) waits: WaitStrategies,
+    pub(crate) tail_every: Option<u64>,
+}
+
 impl Builder {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         let config = Config { capacity: 4096, mode: Mode::Fenced, start: 0 };
         Self {
-            config,
-            waits: Waits::default(),
-            tail_every: None,
+            plan: Plan { config, waits: WaitStrategies::default(), tail_every: None },
             memory: None,
             #[cfg(feature = "cuda")]
             gpu: None,
@@ -45,44 +75,44 @@ impl Builder {
     /// Slots of 256 bytes: a power of two from 1 to 2^30. 4096 (1 MiB) unless set; a larger ring rides out longer pauses of
     /// the consumer, a smaller one stays in a smaller cache.
     pub fn slots(mut self, slots: usize) -> Self {
-        self.config.capacity = slots as u64;
+        self.plan.config.capacity = slots as u64;
         self
     }
 
     /// How messages become visible; [`Mode::Fenced`] unless set.
     pub fn mode(mut self, mode: Mode) -> Self {
-        self.config.mode = mode;
+        self.plan.config.mode = mode;
         self
     }
 
     /// How both halves wait; [`WaitStrategy::Backoff`] unless set.
     pub fn wait(mut self, strategy: WaitStrategy) -> Self {
-        self.waits = Waits { producer: strategy, consumer: strategy };
+        self.plan.waits = WaitStrategies { producer: strategy, consumer: strategy };
         self
     }
 
     /// How the producer waits for a free slot.
     pub fn producer_wait(mut self, strategy: WaitStrategy) -> Self {
-        self.waits.producer = strategy;
+        self.plan.waits.producer = strategy;
         self
     }
 
     /// How the consumer waits for a message.
     pub fn consumer_wait(mut self, strategy: WaitStrategy) -> Self {
-        self.waits.consumer = strategy;
+        self.plan.waits.consumer = strategy;
         self
     }
 
     /// How many released slots the consumer holds back at most before it tells the producer; an idle consumer tells at once.
     /// A quarter of the ring, at most 256, unless set; clamped to 1 up to the number of slots.
     pub fn release_every(mut self, messages: usize) -> Self {
-        self.tail_every = Some(messages as u64);
+        self.plan.tail_every = Some(messages as u64);
         self
     }
 
     /// The number of the first message; 0 unless set. For tests that want to see 64-bit numbers wrap.
     pub fn first_message(mut self, number: u64) -> Self {
-        self.config.start = number;
+        self.plan.config.start = number;
         self
     }
 
@@ -105,25 +135,24 @@ impl Builder {
     /// # Errors
     /// [`CreateError`] for an illegal number of slots, for lack of memory, or for a kind of memory that this build or machine lacks.
     pub fn build(self) -> Result<Buffer, CreateError> {
-        let bytes = self.config.bytes()?;
+        let Plan { config, waits, tail_every } = self.plan;
+        let bytes = config.bytes()?;
         if self.memory == Some(MemoryKind::Shared) {
             return Err(CreateError::SharedMemory);
         }
-        let (region, reason) = self.region(bytes)?;
-        let shared = Shared::new(region, reason, self.config, self.waits, self.tail_every)?;
+        let (memory, reason) = self.obtain(bytes)?;
+        let shared = Shared::new(memory, reason, config, waits, tail_every)?;
         Ok(Buffer { shared: Arc::new(shared) })
     }
 
     /// What a ring that processes share takes of it, and the kind of memory asked for.
     #[cfg(target_os = "linux")]
-    pub(crate) fn plan(self) -> (crate::process::Plan, Option<MemoryKind>) {
-        let plan =
-            crate::process::Plan { config: self.config, waits: self.waits, tail_every: self.tail_every };
-        (plan, self.memory)
+    pub(crate) fn plan(self) -> (Plan, Option<MemoryKind>) {
+        (self.plan, self.memory)
     }
 
     #[cfg(not(feature = "cuda"))]
-    fn region(&self, bytes: usize) -> Result<(Region, String), CreateError> {
+    fn obtain(&self, bytes: usize) -> Result<(Box<dyn Memory>, String), CreateError> {
         match self.memory {
             None => Ok((self.heap(bytes)?, "built without the feature `cuda`: CPU to CPU".into())),
             Some(MemoryKind::Heap) => Ok((self.heap(bytes)?, "asked for".into())),
@@ -132,7 +161,7 @@ impl Builder {
     }
 
     #[cfg(feature = "cuda")]
-    fn region(&self, bytes: usize) -> Result<(Region, String), CreateError> {
+    fn obtain(&self, bytes: usize) -> Result<(Box<dyn Memory>, String), CreateError> {
         use crate::cuda::{Gpu, GpuError, Mapped};
         let gpu = match (&self.gpu, self.memory) {
             (_, Some(MemoryKind::Heap)) => return Ok((self.heap(bytes)?, "asked for".into())),
@@ -154,12 +183,12 @@ impl Builder {
             ),
             None => (MemoryKind::Pinned, format!("{} lacks concurrentManagedAccess", gpu.name()?)),
         };
-        Ok((Region::Gpu(Mapped::new(&gpu, kind, bytes)?), reason))
+        Ok((Box::new(Mapped::new(&gpu, kind, bytes)?), reason))
     }
 
-    fn heap(&self, bytes: usize) -> Result<Region, CreateError> {
-        Heap::new(bytes)
-            .map(Region::Heap)
-            .ok_or(CreateError::OutOfMemory { slots: self.config.capacity, bytes })
+    fn heap(&self, bytes: usize) -> Result<Box<dyn Memory>, CreateError> {
+        let slots = self.plan.config.capacity;
+        let heap = Heap::new(bytes).ok_or(CreateError::OutOfMemory { slots, bytes })?;
+        Ok(Box::new(heap))
     }
 }

@@ -13,12 +13,10 @@ use window::Window;
 
 use crate::consumer::{Consumer, Message};
 use crate::producer::Producer;
+use crate::wait::Wait;
 
 /// How long a call waits unless told otherwise.
 const DEFAULT_LIMIT: Duration = Duration::from_secs(10);
-
-/// Looks that do not wait, for each that also asks what has become of the kernel: that costs about a microsecond.
-const LOOKS_PER_QUESTION: u32 = 1024;
 
 /// Asks whoever is at the other end of two rings: a kernel (`cuda::Service` makes both), or another thread.
 ///
@@ -29,6 +27,7 @@ const LOOKS_PER_QUESTION: u32 = 1024;
 /// ```
 /// use perdix_host::{Buffer, Client};
 /// use std::thread;
+/// use std::time::Duration;
 ///
 /// let (mut there, mut back) = (Buffer::new(16)?, Buffer::new(16)?);
 /// let (requests, mut asked) = there.split_mut();
@@ -37,17 +36,18 @@ const LOOKS_PER_QUESTION: u32 = 1024;
 ///     scope.spawn(move || {
 ///         while let Ok(request) = asked.consume() {
 ///             let (id, sum) = (request.number() as u16, request.iter().sum());
-///             answers.produce_kind(id, &[sum]).expect("the client reads");
+///             answers.message(&[sum]).kind(id).send().expect("the client reads");
 ///         }
 ///     });
 ///     let mut client = Client::new(requests, responses);
 ///     assert_eq!(&client.call(&[1, 2, 3])?[..], [6]);
+///     let limit = Duration::from_secs(10);
 ///     let first = client.send(&[4, 5])?;
 ///     let second = client.send(&[6])?;
-///     let response = client.receive()?;
+///     let response = client.receive(limit)?;
 ///     assert_eq!((response.id(), &response[..]), (first, &[9][..]));
 ///     drop(response);
-///     assert_eq!(client.receive()?.id(), second);
+///     assert_eq!(client.receive(limit)?.id(), second);
 ///     Ok::<(), Box<dyn std::error::Error>>(())
 /// })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -58,8 +58,6 @@ pub struct Client<'a> {
     responses: Consumer<'a>,
     window: Window,
     limit: Duration,
-    /// Looks for a response that did not wait.
-    looks: u32,
     /// Whether requests are stored word by word, for a kernel that reads them in one look.
     whole_words: bool,
 }
@@ -68,14 +66,7 @@ impl<'a> Client<'a> {
     /// A client that sends its requests into one ring and gets its responses from another; a request waits up to 10 s.
     pub fn new(requests: Producer<'a>, responses: Consumer<'a>) -> Self {
         let slots = requests.capacity().min(responses.capacity());
-        Self {
-            requests,
-            responses,
-            window: Window::new(slots),
-            limit: DEFAULT_LIMIT,
-            looks: 0,
-            whole_words: false,
-        }
+        Self { requests, responses, window: Window::new(slots), limit: DEFAULT_LIMIT, whole_words: false }
     }
 
     /// The same for kernels that read whole words in one look: nothing else may ever have been written to the ring.
@@ -92,24 +83,18 @@ impl<'a> Client<'a> {
     /// Asks, and waits for the answer.
     ///
     /// # Errors
-    /// [`CallError`]. If the answer has not come in time its request stays open: [`receive`](Self::receive) gets it when it comes.
+    /// [`CallError`]. If the answer has not come in time its request stays open: [`receive`](Self::receive)
+    /// gets it when it comes.
     pub fn call(&mut self, request: &[u8]) -> Result<Response<'_>, CallError> {
-        self.call_kind(0, request)
+        self.call_as(0, request)
     }
 
-    /// [`call`](Self::call) with a kind.
-    ///
-    /// # Errors
-    /// As [`call`](Self::call).
-    pub fn call_kind(&mut self, kind: u16, request: &[u8]) -> Result<Response<'_>, CallError> {
-        match self.window.open() {
-            0 => self.send_kind(kind, request)?,
-            open => return Err(CallError::Open { open }),
-        };
-        self.receive()
+    /// A request, of kind 0 unless its options say otherwise.
+    pub fn request<'c>(&'c mut self, bytes: &'c [u8]) -> Request<'c, 'a> {
+        Request { client: self, bytes, kind: 0 }
     }
 
-    /// [`call_kind`](Self::call_kind) with values of fixed size, up to 240 bytes each: what is sent is the value's bytes.
+    /// [`call`](Self::call) with a kind and values of fixed size, up to 240 bytes each: what is sent is the value's bytes.
     ///
     /// ```
     /// # use perdix_host::{Buffer, CallError, Client};
@@ -126,7 +111,7 @@ impl<'a> Client<'a> {
         kind: u16,
         request: &Q,
     ) -> Result<R, CallError> {
-        self.call_kind(kind, bytemuck::bytes_of(request))?.value()
+        self.call_as(kind, bytemuck::bytes_of(request))?.value()
     }
 
     /// Asks without waiting for the answer; the request's id, which its response has too.
@@ -134,52 +119,43 @@ impl<'a> Client<'a> {
     /// # Errors
     /// [`CallError::TooMany`] if as many requests are open as there can be: receive first. [`CallError::Request`].
     pub fn send(&mut self, request: &[u8]) -> Result<u64, CallError> {
-        self.send_kind(0, request)
+        self.send_as(0, request)
     }
 
-    /// [`send`](Self::send) with a kind.
+    /// The next response, whichever of the open requests it answers, waiting for it as `wait` says.
     ///
     /// # Errors
-    /// As [`send`](Self::send).
-    pub fn send_kind(&mut self, kind: u16, request: &[u8]) -> Result<u64, CallError> {
+    /// [`CallError::NoneOpen`] if there is no open request; [`CallError::Response`], among them
+    /// [`ConsumeError::Empty`](crate::ConsumeError::Empty) with [`Wait::No`]; [`CallError::Unasked`].
+    pub fn receive(&mut self, wait: impl Into<Wait>) -> Result<Response<'_>, CallError> {
+        if self.window.open() == 0 {
+            return Err(CallError::NoneOpen);
+        }
+        let Self { responses, window, .. } = self;
+        let message = responses.next(wait).map_err(CallError::Response)?;
+        let id = window.answered(message.kind())?;
+        Ok(Response { id, message })
+    }
+
+    fn call_as(&mut self, kind: u16, request: &[u8]) -> Result<Response<'_>, CallError> {
+        match self.window.open() {
+            0 => self.send_as(kind, request)?,
+            open => return Err(CallError::Open { open }),
+        };
+        self.receive(self.limit)
+    }
+
+    fn send_as(&mut self, kind: u16, request: &[u8]) -> Result<u64, CallError> {
         if self.window.is_full() {
             return Err(CallError::TooMany { limit: self.window.limit() });
         }
         let id = if self.whole_words {
-            self.requests.produce_words(kind, request, self.limit)
+            self.requests.produce_copied(kind, request, self.limit.into())
         } else {
             self.requests.produce_numbered(kind, request, self.limit)
         }?;
         self.window.asked(id);
         Ok(id)
-    }
-
-    /// Waits for the next response, whichever of the open requests it answers.
-    ///
-    /// # Errors
-    /// [`CallError::NoneOpen`] if there is no open request; [`CallError::Response`], [`CallError::Unasked`].
-    pub fn receive(&mut self) -> Result<Response<'_>, CallError> {
-        if self.window.open() == 0 {
-            return Err(CallError::NoneOpen);
-        }
-        let Self { responses, window, limit, .. } = self;
-        let message = responses.consume_timeout(*limit).map_err(CallError::Response)?;
-        let id = window.answered(message.kind())?;
-        Ok(Response { id, message })
-    }
-
-    /// The next response, if it is there.
-    ///
-    /// # Errors
-    /// [`CallError::Response`] if none will come any more; [`CallError::Unasked`].
-    pub fn try_receive(&mut self) -> Result<Option<Response<'_>>, CallError> {
-        self.looks = self.looks.wrapping_add(1);
-        let Self { responses, window, .. } = self;
-        let found = responses.look(self.looks % LOOKS_PER_QUESTION == 0).map_err(CallError::Response)?;
-        let Some(meta) = found else { return Ok(None) };
-        let message = responses.take_message(meta);
-        let id = window.answered(message.kind())?;
-        Ok(Some(Response { id, message }))
     }
 
     /// Requests that have no answer yet.
@@ -190,6 +166,38 @@ impl<'a> Client<'a> {
     /// How many requests can be open at a time.
     pub fn most_open(&self) -> usize {
         self.window.limit()
+    }
+}
+
+/// A request and its options. Made by [`Client::request`].
+#[derive(Debug)]
+#[must_use = "a request that is not sent is not answered"]
+pub struct Request<'c, 'a> {
+    client: &'c mut Client<'a>,
+    bytes: &'c [u8],
+    kind: u16,
+}
+
+impl<'c> Request<'c, '_> {
+    /// With this kind: a tag of 16 bits for the user's purposes.
+    pub fn kind(self, kind: u16) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// Asks, and waits for the answer.
+    ///
+    /// # Errors
+    /// As [`Client::call`].
+    pub fn call(self) -> Result<Response<'c>, CallError> {
+        self.client.call_as(self.kind, self.bytes)
+    }
+
+    /// Asks without waiting for the answer; the request's id, which its response has too.
+    ///
+    /// # Errors
+    /// As [`Client::send`].
+    pub fn send(self) -> Result<u64, CallError> {
+        self.client.send_as(self.kind, self.bytes)
     }
 }
 

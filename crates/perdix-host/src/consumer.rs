@@ -9,12 +9,12 @@ mod look;
 mod message;
 mod reader;
 mod records;
-mod recv;
 #[cfg(feature = "futures")]
 mod stream;
 mod typed;
 
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,15 +23,14 @@ pub use iter::{IntoMessages, Messages};
 pub use large::Large;
 pub use message::{Message, MessageRef, OwnedMessage};
 use perdix_core::{Consumer as Core, Corruption, Meta, Poll};
-pub(crate) use reader::Progress;
 pub use reader::Reader;
 pub use records::RecordBatch;
-pub use recv::RecvTimeoutError;
 #[cfg(feature = "futures")]
 pub use stream::{MessageStream, Ready};
 pub use typed::TypedMessage;
 
-use crate::buffer::Buffer;
+use crate::cores::ReadPosition;
+use crate::counterpart::Counterpart;
 use crate::counters::Counters;
 use crate::error::ConsumeError;
 use crate::shared::Shared;
@@ -40,28 +39,53 @@ use crate::wait::{Tries, Wait, Waiter};
 
 /// The consuming half of a [`Buffer`], whoever produces. Dropping it tells the producer that nobody reads any more.
 ///
-/// Calls that begin with `try_` never wait; the others wait while the ring is empty, as the buffer's
-/// [`WaitStrategy`](crate::WaitStrategy) says, and can be given a time limit. Messages come in the order in which they were
+/// | to get | call |
+/// |---|---|
+/// | the next message | [`try_consume`](Self::try_consume), [`consume`](Self::consume) |
+/// | the same, or why there is none | [`try_next`](Self::try_next), [`next`](Self::next) |
+/// | many messages | [`batch`](Self::batch), [`drain`](Self::drain), [`for_each`](Self::for_each), [`messages`](Self::messages) |
+/// | a message of more than 240 bytes | [`large`](Self::large) |
+/// | a value of a type | [`value`](Self::value), [`value_copy`](Self::value_copy) |
+/// | small records, a stream of bytes | [`records`](Self::records), [`for_each_record`](Self::for_each_record), [`reader`](Self::reader) |
+///
+/// Every call that takes a [`Wait`] says there whether and how long it waits while the ring is empty; how it
+/// waits is the buffer's [`WaitStrategy`](crate::WaitStrategy). Messages come in the order in which they were
 /// produced, each exactly once.
+///
+/// A consumer that is forgotten (`std::mem::forget`) does not tell the producer. When its buffer is split again, what it had taken and
+/// not handed back by then may come again: see [`Builder::release_every`](crate::Builder::release_every).
+// Aligned so that it shares no cache line with the other half.
 #[derive(Debug)]
+#[repr(align(128))]
 pub struct Consumer<'a> {
+    /// Its state; parked in the buffer when it is dropped.
+    core: ManuallyDrop<Core>,
+    /// What readers have read of the next message.
+    read: ReadPosition,
+    /// Who produces.
+    producer: Arc<dyn Counterpart>,
     shared: Arc<Shared>,
     /// Tries that found the ring empty.
     tries: Tries,
     /// Borrows the buffer, and (as `Cell` is not `Sync`) keeps the half to one thread at a time.
-    borrow: PhantomData<(&'a mut Buffer, std::cell::Cell<()>)>,
+    borrow: PhantomData<(&'a mut Shared, std::cell::Cell<()>)>,
 }
 
 impl<'a> Consumer<'a> {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, tries: Tries::default(), borrow: PhantomData }
+    /// The half of this ring with the state `core`, which nobody else has.
+    pub(crate) fn new(shared: Arc<Shared>, core: Core, read: ReadPosition) -> Self {
+        let producer = shared.producer.get();
+        let (core, tries) = (ManuallyDrop::new(core), Tries::default());
+        let mut half = Self { core, read, producer, shared, tries, borrow: PhantomData };
+        half.learn_producer();
+        half
     }
 
     /// The next message, if it is there.
     ///
-    /// `None` means nothing now. Whether something may still come, [`status`](Self::status) tells; and if messages were dropped here,
-    /// nothing comes before it has told that.
-    #[doc(alias = "try_recv")]
+    /// `None` means nothing now, whatever the reason. If messages were dropped here, nothing comes before
+    /// another call has told that: a loop that polls uses [`try_next`](Self::try_next), which says why there
+    /// is nothing.
     #[inline]
     pub fn try_consume(&mut self) -> Option<Message<'_>> {
         match self.poll() {
@@ -136,64 +160,46 @@ impl<'a> Consumer<'a> {
     #[doc(alias = "recv")]
     #[inline]
     pub fn consume(&mut self) -> Result<Message<'_>, ConsumeError> {
-        let meta = self.wait_for_message(None)?;
+        let meta = self.find(Wait::Forever)?;
         Ok(Message::take(self.core(), meta))
     }
 
-    /// The next message, waiting no longer than `limit`.
+    /// Calls `each` with every message that is there now, at most a ring full, and says how many there were.
+    /// The slots are released as it goes.
     ///
     /// # Errors
-    /// As [`consume`](Self::consume), and [`ConsumeError::TimedOut`].
-    #[inline]
-    pub fn consume_timeout(&mut self, limit: Duration) -> Result<Message<'_>, ConsumeError> {
-        let meta = self.wait_for_message(Some(limit))?;
-        Ok(Message::take(self.core(), meta))
-    }
-
-    /// All messages that are there, up to `most`, as one guard; `None` if there are none (or `most` is 0).
-    #[inline]
-    pub fn try_consume_batch(&mut self, most: usize) -> Option<MessageBatch<'_>> {
-        match self.core().run_sized(most as u64) {
-            (0, _) => {
-                // Nothing to hand out: let the producer have all its credit.
-                let _ = self.poll();
-                None
-            }
-            (count, bytes) => Some(MessageBatch::take(self.core(), count, bytes)),
-        }
-    }
-
-    /// [`try_consume_batch`](Self::try_consume_batch), waiting until there is at least one message.
+    /// If there was none, the reason, as [`try_next`](Self::try_next) gives it, but for
+    /// [`ConsumeError::Empty`]: then it is `Ok(0)`. So a loop over `drain` learns of gaps and of the end.
     ///
-    /// # Errors
-    /// As [`consume`](Self::consume). With `most` 0 the batch is empty.
-    pub fn consume_batch(&mut self, most: usize) -> Result<MessageBatch<'_>, ConsumeError> {
-        self.batch_within(most, None)
-    }
-
-    /// [`consume_batch`](Self::consume_batch), waiting no longer than `limit`.
-    ///
-    /// # Errors
-    /// As [`consume`](Self::consume), and [`ConsumeError::TimedOut`].
-    pub fn consume_batch_timeout(
-        &mut self,
-        most: usize,
-        limit: Duration,
-    ) -> Result<MessageBatch<'_>, ConsumeError> {
-        self.batch_within(most, Some(limit))
-    }
-
-    /// Calls `each` with every message that is there now, at most a ring full, and says how many there were. The slots are
-    /// released as it goes.
-    pub fn drain(&mut self, mut each: impl FnMut(MessageRef<'_>)) -> usize {
-        let mut left = self.shared.ring.capacity() as usize;
+    /// ```
+    /// use perdix_host::ConsumeError;
+    /// let mut buffer = perdix_host::Buffer::new(8)?;
+    /// let (mut producer, mut consumer) = buffer.split_mut();
+    /// producer.produce_all([b"one", b"two"])?;
+    /// producer.finish();
+    /// assert_eq!(consumer.drain(|message| println!("{message:?}")), Ok(2));
+    /// assert_eq!(consumer.drain(|_| ()), Err(ConsumeError::EndOfStream));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn drain(&mut self, mut each: impl FnMut(MessageRef<'_>)) -> Result<usize, ConsumeError> {
+        let mut left = self.capacity();
         let mut count = 0;
-        while let Some(batch) = self.try_consume_batch(left.min(32)) {
-            batch.iter().for_each(&mut each);
-            count += batch.len();
-            left -= batch.len();
+        while left != 0 {
+            // What stops it behind some messages is found again, and told, by the next call.
+            if count != 0 && !matches!(self.poll(), Ok(Poll::Ready(_))) {
+                break;
+            }
+            match self.batch(left.min(32), Wait::No) {
+                Ok(batch) => {
+                    batch.iter().for_each(&mut each);
+                    count += batch.len();
+                    left -= batch.len();
+                }
+                Err(ConsumeError::Empty) => break,
+                Err(error) => return Err(error),
+            }
         }
-        count
+        Ok(count)
     }
 
     /// Calls `each` with every message until the end of the stream, waiting for them, and says how many there were.
@@ -204,7 +210,7 @@ impl<'a> Consumer<'a> {
     pub fn for_each(&mut self, mut each: impl FnMut(MessageRef<'_>)) -> Result<u64, ConsumeError> {
         let mut count = 0;
         loop {
-            match self.consume_batch(32) {
+            match self.batch(32, Wait::Forever) {
                 Ok(batch) => {
                     batch.iter().for_each(&mut each);
                     count += batch.len() as u64;
@@ -239,22 +245,8 @@ impl<'a> Consumer<'a> {
         }
     }
 
-    /// How many messages the producer dropped before the next one, because the ring was full: `None` for none. The same as
-    /// [`ConsumeError::Gap`], for those who look first.
-    ///
-    /// ```
-    /// let mut buffer = perdix_host::Buffer::new(2)?;
-    /// let (mut producer, mut consumer) = buffer.split_mut();
-    /// for i in 0..5_u8 {
-    ///     producer.produce_or_drop(&[i])?; // the last three find the ring full
-    /// }
-    /// assert_eq!(consumer.drain(|_| ()), 2);
-    /// assert!(producer.produce_or_drop(&[5])?);
-    /// assert_eq!(consumer.take_gap(), Some(3));
-    /// assert_eq!(consumer.try_consume().as_deref(), Some(&[5][..]));
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn take_gap(&mut self) -> Option<u64> {
+    /// Goes on behind the gap that a poll found, and says how many messages are missing.
+    fn take_gap(&mut self) -> Option<u64> {
         // The look publishes what was consumed before the gap: should this process die, another one knows which gaps were told.
         let Ok(Poll::Gap(_)) = self.poll() else { return None };
         let core = self.core();
@@ -287,8 +279,17 @@ impl<'a> Consumer<'a> {
 
     #[inline(always)]
     pub(crate) fn core(&mut self) -> &mut Core {
-        // SAFETY: this is the one consumer half, borrowed mutably for as long as the reference lives.
-        unsafe { self.shared.consumer() }
+        &mut self.core
+    }
+
+    /// Leaves; a share of the ring's memory.
+    pub(crate) fn end_reading(self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
+    /// Tells the protocol whether a core produces. Another process may not have taken its role before.
+    pub(crate) fn learn_producer(&mut self) {
+        self.core.set_cpu_producer(self.producer.is_core());
     }
 
     /// Looks for the next message; no guard exists now, so an idle look releases what forgotten guards held.
@@ -304,19 +305,8 @@ impl<'a> Consumer<'a> {
         }
     }
 
-    #[inline]
-    fn batch_within(
-        &mut self,
-        most: usize,
-        limit: Option<Duration>,
-    ) -> Result<MessageBatch<'_>, ConsumeError> {
-        self.wait_for_message(limit)?;
-        let (count, bytes) = self.core().run_sized(most as u64);
-        Ok(MessageBatch::take(self.core(), count, bytes))
-    }
-
     /// Finds the next message, waiting for it as `wait` says; does not take it.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find(&mut self, wait: Wait) -> Result<Meta, ConsumeError> {
         match self.poll()? {
             Poll::Ready(meta) => Ok(meta),
@@ -342,22 +332,9 @@ impl<'a> Consumer<'a> {
         Err(ConsumeError::Empty)
     }
 
-    #[inline]
-    pub(crate) fn wait_for_message(&mut self, limit: Option<Duration>) -> Result<Meta, ConsumeError> {
-        match self.poll()? {
-            Poll::Ready(meta) => Ok(meta),
-            Poll::Empty => self.wait_long(limit),
-            Poll::Gap(_) => self.gap().and_then(|()| self.wait_long(limit)),
-            Poll::Ended => Err(self.end()),
-        }
-    }
-
     #[inline(never)]
     fn wait_long(&mut self, limit: Option<Duration>) -> Result<Meta, ConsumeError> {
-        if let Some(is_core) = self.shared.peer.produced_by_core() {
-            // Who produces may not have been known yet.
-            self.core().set_cpu_producer(is_core);
-        }
+        self.learn_producer();
         let run = self.core().begin_wait();
         let mut waiter = Waiter::after_run(self.shared.waits.consumer, limit, run);
         loop {
@@ -400,12 +377,12 @@ impl<'a> Consumer<'a> {
         }
     }
 
-    /// Asks what has become of the kernels or the process that produce, if any do. Nothing is lost if they have ended: whatever they published
-    /// is visible then, so one more look decides.
+    /// Asks what has become of whoever produces: every wait does so here. Nothing is lost if it is no more: whatever
+    /// it published is visible then, so one more look decides.
     #[cold]
     fn check_producer(&mut self) -> Result<(), ConsumeError> {
-        let Some(why) = self.shared.producer_lost() else { return Ok(()) };
-        match self.poll()? {
+        let Some(why) = self.producer.lost() else { return Ok(()) };
+        match self.look_to_the_end()? {
             Poll::Ready(_) => Ok(()),
             Poll::Ended => Err(self.end()),
             Poll::Gap(_) => self.gap(),
@@ -420,6 +397,20 @@ impl<'a> Consumer<'a> {
             },
         }
     }
+
+    /// Polls until nothing is found at one place: a poll that passes over a marker of no gap finds nothing, and the next message
+    /// may be behind it. No further than a ring full, whatever the memory says.
+    fn look_to_the_end(&mut self) -> Result<Poll, Corruption> {
+        let mut found = Poll::Empty;
+        for _ in 0..=self.capacity() {
+            let before = self.position();
+            found = self.poll()?;
+            if !matches!(found, Poll::Empty) || self.position() == before {
+                break;
+            }
+        }
+        Ok(found)
+    }
 }
 
 impl Drop for Consumer<'_> {
@@ -430,8 +421,11 @@ impl Drop for Consumer<'_> {
         };
         let messages = self.core().taken().0;
         trace::left(&self.shared.ring, messages);
-        let over = self.shared.peer.is_process && self.status().is_err_and(is_over);
+        let over = self.producer.is_elsewhere() && self.status().is_err_and(is_over);
         self.core().leave();
-        self.shared.peer.leave(over);
+        // SAFETY: the half is being dropped, and nothing uses its state after this.
+        let core = unsafe { ManuallyDrop::take(&mut self.core) };
+        self.shared.park_consumer(core, self.read);
+        self.producer.leave(over);
     }
 }

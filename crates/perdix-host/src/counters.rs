@@ -52,6 +52,12 @@ impl Counters {
     pub fn read(&self) -> Snapshot {
         Snapshot::of(&self.0.ring)
     }
+
+    /// Whether the producer's counts are up to date: some producers count when they pause or finish.
+    #[cfg(feature = "metrics")]
+    pub(crate) fn are_current(&self) -> bool {
+        self.0.ring.end().is_some() || self.0.producer.get().counts_at_once()
+    }
 }
 
 impl Snapshot {

@@ -9,25 +9,25 @@ use perdix_core::{DeviceRing, DeviceState};
 
 use crate::buffer::Buffer;
 use crate::consumer::Consumer;
+use crate::counterpart::Counterpart;
 use crate::counters::Counters;
+use crate::error::StillInUse;
 use crate::shared::Shared;
-
-/// How long emulated producers wait for a free slot unless told otherwise: as long as those on a device.
-pub(crate) const DEFAULT_LIMIT: Duration = Duration::from_secs(10);
+use crate::wait::DEVICE_LIMIT;
 
 impl Buffer {
     /// The two halves, the producer being kernels on emulated lanes (`perdix_gpu::emulation`): borrowed. Messages that are still in
     /// the ring come first.
     ///
     /// A program that is written for a GPU runs so without one, and is tested so: the consumer is the same, and messages arrive
-    /// while the lanes run.
+    /// while the lanes run. If kernels of a GPU used the ring, as [`split_mut`](Self::split_mut).
     pub fn split_emulated(&mut self) -> (EmulatedProducer<'_>, Consumer<'_>) {
-        (EmulatedProducer::new(self), Consumer::new(Arc::clone(&self.shared)))
+        EmulatedProducer::split(self)
     }
 
     /// The two halves, the producer being kernels on emulated lanes: owned, to move into threads.
-    pub fn into_emulated(self) -> (EmulatedProducer<'static>, Consumer<'static>) {
-        (EmulatedProducer::new(&self), Consumer::new(self.shared))
+    pub fn into_emulated(mut self) -> (EmulatedProducer<'static>, Consumer<'static>) {
+        EmulatedProducer::split(&mut self)
     }
 }
 
@@ -61,9 +61,10 @@ impl Buffer {
 #[derive(Debug)]
 pub struct EmulatedProducer<'a> {
     shared: Arc<Shared>,
+    kernels: Arc<EmulatedKernels>,
     state: Box<DeviceState>,
     limit: Duration,
-    borrow: PhantomData<&'a mut Buffer>,
+    borrow: PhantomData<&'a mut Shared>,
 }
 
 /// A lane panicked or faulted; the kernel was stopped.
@@ -74,11 +75,23 @@ pub struct EmulatedProducer<'a> {
 pub struct LaneFault;
 
 impl EmulatedProducer<'_> {
-    /// The host's end of a buffer that is borrowed mutably or owned.
-    fn new(buffer: &Buffer) -> Self {
-        let state = Box::new(buffer.device_state());
-        buffer.shared.lanes.set(Lanes::EXPECTED);
-        Self { shared: Arc::clone(&buffer.shared), state, limit: DEFAULT_LIMIT, borrow: PhantomData }
+    /// Both ends of a buffer.
+    fn split<'a>(buffer: &mut Buffer) -> (EmulatedProducer<'a>, Consumer<'a>) {
+        let (shared, kernels, cores) = match buffer.open() {
+            Ok(cores) => {
+                let kernels = Arc::new(EmulatedKernels::default());
+                buffer.shared.producer.set(Arc::<EmulatedKernels>::clone(&kernels));
+                (Arc::clone(&buffer.shared), kernels, cores)
+            }
+            Err(why) => {
+                let (shared, cores) = Shared::unreachable(&buffer.shared, why);
+                (shared, Arc::default(), cores)
+            }
+        };
+        let (state, consumer, read) = cores.into_device();
+        let consumer = Consumer::new(Arc::clone(&shared), consumer, read);
+        let state = Box::new(state);
+        (EmulatedProducer { shared, kernels, state, limit: DEVICE_LIMIT, borrow: PhantomData }, consumer)
     }
 
     /// Runs a kernel on this thread: `launch` gets what kernels get, and says whether all lanes returned, as
@@ -90,21 +103,21 @@ impl EmulatedProducer<'_> {
     /// # Errors
     /// [`LaneFault`] if `launch` says so.
     pub fn run(&mut self, launch: impl FnOnce(DeviceRing) -> bool) -> Result<(), LaneFault> {
-        self.shared.lanes.set(Lanes::EXPECTED);
+        self.kernels.set(EmulatedKernels::EXPECTED);
         let config = self.shared.ring.config();
         // A panic in `launch` is a fault as well, though nobody is left to return it to.
-        let unwound = Unwound(&self.shared.lanes);
+        let unwound = Unwound(&self.kernels);
         let memory = self.shared.memory().map_or(std::ptr::null_mut(), |memory| memory.as_ptr());
         let limit_ns = u64::try_from(self.limit.as_nanos()).unwrap_or(u64::MAX);
         let returned = launch(DeviceRing::new(memory, &raw mut *self.state, config, limit_ns));
         std::mem::forget(unwound);
         if !returned {
-            self.shared.lanes.set(Lanes::FAULTED);
+            self.kernels.set(EmulatedKernels::FAULTED);
             return Err(LaneFault);
         }
         if self.state.paused.load(Ordering::Relaxed) == 0 {
             // Whether the stream has ended is seen first by whoever asks.
-            self.shared.lanes.set(Lanes::ENDED);
+            self.kernels.set(EmulatedKernels::ENDED);
         }
         Ok(())
     }
@@ -122,49 +135,32 @@ impl EmulatedProducer<'_> {
 
 impl Drop for EmulatedProducer<'_> {
     fn drop(&mut self) {
-        if self.shared.lanes.is(Lanes::EXPECTED) {
-            self.shared.lanes.set(Lanes::ENDED);
+        if self.kernels.is(EmulatedKernels::EXPECTED) {
+            self.kernels.set(EmulatedKernels::ENDED);
         }
     }
 }
 
 /// Says that the lanes faulted if `launch` unwinds.
-struct Unwound<'l>(&'l Lanes);
+struct Unwound<'l>(&'l EmulatedKernels);
 
 impl Drop for Unwound<'_> {
     fn drop(&mut self) {
-        self.0.set(Lanes::FAULTED);
+        self.0.set(EmulatedKernels::FAULTED);
     }
 }
 
-/// What has become of the emulated kernels of a ring.
-#[derive(Debug, Default)]
-pub(crate) struct Lanes(AtomicU8);
+/// What has become of the emulated kernels of a ring: the consumer's counterpart.
+#[derive(Debug)]
+struct EmulatedKernels(AtomicU8);
 
-impl Lanes {
-    /// None were asked for.
-    const NONE: u8 = 0;
+impl EmulatedKernels {
     /// They run, or may be run yet.
-    const EXPECTED: u8 = 1;
+    const EXPECTED: u8 = 0;
     /// All have returned.
-    const ENDED: u8 = 2;
+    const ENDED: u8 = 1;
     /// A lane faulted.
-    const FAULTED: u8 = 3;
-
-    /// Why no more messages will come although the stream has not ended; `None` while some may.
-    pub(crate) fn lost(&self) -> Option<String> {
-        // pairs with the Release store in `set`: whatever the lanes published is visible
-        match self.0.load(Ordering::Acquire) {
-            Self::ENDED => Some("the emulated kernel ended without finish".into()),
-            Self::FAULTED => Some("an emulated lane faulted".into()),
-            _ => None,
-        }
-    }
-
-    /// Forgets them; whether there were any. Their half is gone, or leaked and never used again.
-    pub(crate) fn detach(&self) -> bool {
-        self.0.swap(Self::NONE, Ordering::AcqRel) != Self::NONE
-    }
+    const FAULTED: u8 = 2;
 
     fn is(&self, state: u8) -> bool {
         self.0.load(Ordering::Relaxed) == state
@@ -173,5 +169,39 @@ impl Lanes {
     fn set(&self, state: u8) {
         // pairs with the Acquire load in `lost`
         self.0.store(state, Ordering::Release);
+    }
+}
+
+impl Default for EmulatedKernels {
+    fn default() -> Self {
+        Self(AtomicU8::new(Self::EXPECTED))
+    }
+}
+
+impl Counterpart for EmulatedKernels {
+    fn lost(&self) -> Option<String> {
+        // pairs with the Release store in `set`: whatever the lanes published is visible
+        match self.0.load(Ordering::Acquire) {
+            Self::ENDED => Some("the emulated kernel ended without finish".into()),
+            Self::FAULTED => Some("an emulated lane faulted".into()),
+            _ => None,
+        }
+    }
+
+    fn may_vanish(&self) -> bool {
+        true
+    }
+
+    /// They run inside of `run`, which borrows their end of the ring and so keeps its memory.
+    fn ended(&self, _: Option<Duration>) -> Result<(), StillInUse> {
+        Ok(())
+    }
+
+    fn is_core(&self) -> bool {
+        true
+    }
+
+    fn counts_at_once(&self) -> bool {
+        false
     }
 }

@@ -1,9 +1,11 @@
 //! What can go wrong, one type per operation.
 
 mod io;
+mod life;
 
 use std::time::Duration;
 
+pub use life::StillInUse;
 use perdix_core::{AttachError, ConfigError, Corruption, Fault, PAYLOAD_SIZE};
 
 /// Why a buffer could not be made.
@@ -76,7 +78,7 @@ pub enum ProduceError {
     #[error("the consumer is gone; nobody will read what is produced")]
     ConsumerGone,
     /// The kernels that consumed have ended, or faulted, without saying so in the ring; what they did not take stays there.
-    /// [`Producer::consumer_lost`](crate::Producer::consumer_lost) tells why. (Not here: a call that succeeds would cost more.)
+    /// [`Producer::status`](crate::Producer::status) tells why. (Not here: a call that succeeds would cost more.)
     #[error(
         "the ring is full, and the kernels that consumed are lost; launch another one, or split the buffer again"
     )]
@@ -107,9 +109,18 @@ pub enum Disconnected {
     },
 }
 
+impl From<Disconnected> for ProduceError {
+    fn from(why: Disconnected) -> Self {
+        match why {
+            Disconnected::Gone => Self::ConsumerGone,
+            Disconnected::Lost { .. } => Self::ConsumerLost,
+        }
+    }
+}
+
 fn remedy(limit: usize) -> &'static str {
     if limit == PAYLOAD_SIZE {
-        "; produce_large splits it, on a ring with enough slots"
+        "; send_large splits it, on a ring with enough slots"
     } else {
         "; use a ring with more slots"
     }
@@ -155,7 +166,7 @@ pub enum ConsumeError {
     /// The ring's shared memory holds what no producer writes. It stays so; nothing after it is delivered.
     #[error("the ring's memory is corrupt: {0}")]
     Corrupt(#[from] Corruption),
-    /// The stream ended inside a large message. Its parts can be had with `try_consume`.
+    /// The stream ended inside a large message. Its parts can be had with `try_next`.
     #[error("the stream ended inside a large message, {slots} slots after its start at message {first}")]
     Truncated {
         /// The number of the large message's first slot.

@@ -5,7 +5,7 @@
 //!
 //! ```
 //! use perdix_host::events::{EventReader, Level, Sites};
-//! use perdix_host::{Buffer, ConsumeError};
+//! use perdix_host::{Buffer, ConsumeError, Wait};
 //! # use perdix_gpu::{DeviceRing, ThreadProducer, event};
 //! # use perdix_gpu::emulation::EmulatedRing;
 //! # let sites = Sites::of_this_program()?; // of kernels on emulated lanes; on a GPU: kernels.sites()
@@ -16,12 +16,12 @@
 //! # let mut buffer = Buffer::new(16)?;
 //! # let (mut cpu, mut consumer) = buffer.split_mut();
 //! # for (kind, bytes) in ring.received() {
-//! #     cpu.produce_kind(kind, &bytes)?;
+//! #     cpu.message(&bytes).kind(kind).send()?;
 //! # }
 //! # cpu.finish();
 //! let mut reader = EventReader::new(&sites);
 //! // In the kernel: event!(events, WARN, "tile {} has a residual of {:.3}", tile, residual);
-//! let event = reader.next(&mut consumer)?;
+//! let event = reader.next(&mut consumer, Wait::Forever)?;
 //! assert_eq!(event.to_string(), "tile 7 has a residual of 0.250");
 //! assert_eq!((event.level(), event.block(), event.thread()), (Level::Warn, 0, 0));
 //! # Ok::<(), Box<dyn std::error::Error>>(())

@@ -4,16 +4,18 @@
 //! [`Consumer`] reads them where they lie. With the ring in memory that a GPU sees too, the producer can be a kernel;
 //! the consumer does not notice the difference.
 //!
-//! * *Full*: every slot holds a message that the consumer has not released. `try_` methods say so, the others wait. Nothing
-//!   is ever overwritten or dropped unless you ask for it ([`Producer::produce_or_drop`]).
-//! * *Empty*: nothing published yet. [`Consumer::try_consume`] returns `None`; [`Consumer::consume`] waits as the
-//!   [`WaitStrategy`] says.
+//! * *Full*: every slot holds a message that the consumer has not released. [`Producer::try_produce`] says
+//!   so, [`Producer::produce`] waits. Nothing is ever overwritten or dropped unless you ask for it
+//!   ([`Outgoing::send_or_drop`]).
+//! * *Empty*: nothing published yet. [`Consumer::try_next`] says so, [`Consumer::consume`] waits.
+//! * *Waiting*: [`Producer::message`], [`Consumer::next`] and all calls for more than a message take a
+//!   [`Wait`]: not at all, for ever, or for how long. What a half does meanwhile is its [`WaitStrategy`].
 //! * *End*: dropping the producer (or [`Producer::finish`]) ends the stream; the consumer still gets all that was published.
 //!   Dropping the consumer makes the producer's calls fail with [`ProduceError::ConsumerGone`].
 //! * A [`Message`] borrows its slot; dropping it releases the slot. Forgetting any guard loses, repeats and
 //!   corrupts nothing: the slot is released with the next one.
 //! * *Typed messages*: values of plain types, the same in the kernel and on the host, each with a kind of its own
-//!   ([`Producer::send`], [`Consumer::receive`], [`messages!`]).
+//!   ([`Producer::value`], [`Consumer::value`], [`messages!`]).
 //! * *Records*: small values of one type go many to a slot ([`Producer::records`]) and are read where they lie
 //!   ([`Consumer::for_each_record`]).
 //! * *Bytes*: a consumer is read as a file is ([`Consumer::reader`]), a producer written to ([`Producer::writer`]).
@@ -47,18 +49,21 @@
 mod buffer;
 mod builder;
 mod client;
+mod close;
 mod consumer;
+mod cores;
+mod counterpart;
 mod counters;
 #[cfg(feature = "cuda")]
 pub mod cuda;
 mod emulated;
 mod error;
 pub mod events;
-mod liveness;
+#[cfg(any(feature = "futures", feature = "metrics"))]
+mod fork;
 mod memory;
 #[cfg(feature = "metrics")]
 pub mod metrics;
-mod peer;
 #[cfg(feature = "futures")]
 pub mod poller;
 #[cfg(target_os = "linux")]
@@ -74,16 +79,19 @@ mod wait;
 
 pub use buffer::Buffer;
 pub use builder::Builder;
-pub use client::{CallError, Client, Response};
+pub use client::{CallError, Client, Request, Response};
+pub use close::CloseError;
+#[cfg(feature = "futures")]
+pub use close::Closing;
 pub use consumer::{
     Consumer, IntoMessages, Large, Message, MessageBatch, MessageRef, Messages, OwnedMessage, Reader,
-    RecordBatch, RecvTimeoutError, TypedMessage,
+    RecordBatch, TypedMessage,
 };
 #[cfg(feature = "futures")]
 pub use consumer::{MessageStream, Ready};
 pub use counters::{Counters, Snapshot};
 pub use emulated::{EmulatedProducer, LaneFault};
-pub use error::{ConsumeError, CreateError, Disconnected, ProduceAllError, ProduceError};
+pub use error::{ConsumeError, CreateError, Disconnected, ProduceAllError, ProduceError, StillInUse};
 pub use memory::MemoryKind;
 pub use perdix_core::{
     AnyOf, Corruption, DeviceRing, Fault, MessageLayout, Mode, PAYLOAD_SIZE, RecordLayout, SLOT_SIZE,

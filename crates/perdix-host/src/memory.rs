@@ -2,6 +2,9 @@
 
 mod heap;
 
+use std::any::Any;
+use std::fmt;
+
 pub(crate) use heap::Heap;
 
 /// What kind of memory a ring lies in.
@@ -18,8 +21,8 @@ pub enum MemoryKind {
     Shared,
 }
 
-impl std::fmt::Display for MemoryKind {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for MemoryKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Heap => "heap",
             Self::Managed => "managed",
@@ -29,52 +32,22 @@ impl std::fmt::Display for MemoryKind {
     }
 }
 
-/// The memory of one ring.
-#[derive(Debug)]
-pub(crate) enum Region {
-    Heap(Heap),
-    #[cfg(feature = "cuda")]
-    Gpu(crate::cuda::Mapped),
-    #[cfg(target_os = "linux")]
-    Shared(crate::process::Mapping),
-    #[cfg(all(target_os = "linux", feature = "cuda"))]
-    Registered(crate::cuda::Registered),
+/// The memory of one ring; freed on drop.
+pub(crate) trait Memory: fmt::Debug + Any + Send + Sync {
+    /// The address for the CPU.
+    fn as_ptr(&self) -> *mut u8;
+
+    /// Bytes.
+    fn len(&self) -> usize;
+
+    fn kind(&self) -> MemoryKind;
 }
 
-impl Region {
-    pub(crate) fn as_ptr(&self) -> *mut u8 {
-        match self {
-            Self::Heap(heap) => heap.as_ptr(),
-            #[cfg(feature = "cuda")]
-            Self::Gpu(mapped) => mapped.as_ptr(),
-            #[cfg(target_os = "linux")]
-            Self::Shared(mapping) => mapping.as_ptr(),
-            #[cfg(all(target_os = "linux", feature = "cuda"))]
-            Self::Registered(registered) => registered.mapping().as_ptr(),
-        }
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::Heap(heap) => heap.len(),
-            #[cfg(feature = "cuda")]
-            Self::Gpu(mapped) => mapped.len(),
-            #[cfg(target_os = "linux")]
-            Self::Shared(mapping) => mapping.len(),
-            #[cfg(all(target_os = "linux", feature = "cuda"))]
-            Self::Registered(registered) => registered.mapping().len(),
-        }
-    }
-
-    pub(crate) fn kind(&self) -> MemoryKind {
-        match self {
-            Self::Heap(_) => MemoryKind::Heap,
-            #[cfg(feature = "cuda")]
-            Self::Gpu(mapped) => mapped.kind(),
-            #[cfg(target_os = "linux")]
-            Self::Shared(_) => MemoryKind::Shared,
-            #[cfg(all(target_os = "linux", feature = "cuda"))]
-            Self::Registered(_) => MemoryKind::Shared,
-        }
+impl dyn Memory {
+    /// As what it was made.
+    #[cfg_attr(not(feature = "cuda"), allow(dead_code))] // kernels need its address on the device
+    pub(crate) fn downcast_ref<T: Any>(&self) -> Option<&T> {
+        let any: &dyn Any = self;
+        any.downcast_ref()
     }
 }

@@ -38,6 +38,7 @@ use std::time::Duration;
 use ::metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 
 use crate::counters::Counters;
+use crate::fork::Home;
 
 /// A ring's counters under a name.
 #[derive(Clone, Debug)]
@@ -64,7 +65,7 @@ impl RingMetrics {
         counter!("perdix_dropped_messages_total", "ring" => label()).absolute(now.dropped);
         counter!("perdix_gap_messages_total", "ring" => label()).absolute(now.told);
         counter!("perdix_lost_messages_total", "ring" => label()).absolute(now.lost);
-        if self.counters.0.producer_counts() {
+        if self.counters.are_current() {
             let fill = now.sent.saturating_sub(now.received).min(now.capacity);
             gauge!("perdix_fill_slots", "ring" => label()).set(fill as f64);
         }
@@ -100,12 +101,14 @@ pub fn describe() {
     describe_gauge!("perdix_capacity_slots", Unit::Count, "Slots of the ring");
 }
 
-/// A thread that samples rings at an interval, and a last time when it is dropped.
+/// A thread that samples rings at an interval, and a last time when it is dropped. A child that was forked has no such thread: it samples
+/// nothing.
 #[derive(Debug)]
 pub struct Sampler {
     /// Dropped first: that is the sign to end.
     alive: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
+    home: Home,
 }
 
 impl Sampler {
@@ -122,12 +125,17 @@ impl Sampler {
             }
         };
         let thread = Builder::new().name("perdix-metrics".into()).spawn(sample)?;
-        Ok(Self { alive: Some(alive), thread: Some(thread) })
+        Ok(Self { alive: Some(alive), thread: Some(thread), home: Home::here() })
     }
 }
 
 impl Drop for Sampler {
     fn drop(&mut self) {
+        if !self.home.is_here() {
+            // In a child that was forked there is no such thread to end.
+            std::mem::forget((self.alive.take(), self.thread.take()));
+            return;
+        }
         drop(self.alive.take());
         if let Some(thread) = self.thread.take() {
             // A recorder that panicked has said so.

@@ -5,6 +5,9 @@
 //! room again; and every 50 ms one that waits for kernels or another process, to ask whether they still produce. Nothing of it is on
 //! the way of a message: halves that find what they want never meet it.
 //!
+//! A child that was forked has a poller of its own, with the default configuration. Waits that began in the parent end there alone: a task
+//! that is polled in the child waits there.
+//!
 //! While nobody waits the thread is parked and costs nothing. While somebody does, it pauses between looks as [`configure`] says.
 
 mod registration;
@@ -46,7 +49,7 @@ impl Default for PollerConfig {
 
 /// Sets how the poller of this process waits, from its next look on.
 pub fn configure(config: PollerConfig) {
-    table::POLLER.configure(config);
+    table::Poller::of_process().configure(config);
 }
 
 /// What the poller of this process has done.
@@ -63,5 +66,5 @@ pub struct PollerStats {
 
 /// Reads what the poller has done.
 pub fn stats() -> PollerStats {
-    table::POLLER.stats()
+    table::Poller::of_process().stats()
 }

@@ -54,9 +54,7 @@ pub use copying::{CopyingConsumer, CopyingMessages, CopyingProducer};
 pub use directory::Directory;
 pub use error::{RoleError, ShareError};
 pub use listing::{Holder, Listed, RingState};
+#[cfg(feature = "cuda")]
 pub(crate) use mapping::Mapping;
 pub use name::NameError;
-pub(crate) use peer::Peer;
-pub(crate) use ring::Plan;
 pub use ring::{SharedRing, Trusted, Untrusted};
-pub(crate) use role::Role;

@@ -1,7 +1,6 @@
 //! The CPU producer.
 
 mod batch;
-#[cfg(target_os = "linux")]
 mod copying;
 mod grant;
 mod large;
@@ -10,9 +9,11 @@ mod records;
 #[cfg(feature = "futures")]
 mod sink;
 mod typed;
+mod waiting;
 mod writer;
 
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,14 +25,14 @@ pub use records::RecordProducer;
 #[cfg(feature = "futures")]
 pub use sink::{MessageSink, Room, SinkError};
 pub use typed::TypedGrant;
+use waiting::Waiting;
 pub use writer::Writer;
 
-use crate::buffer::Buffer;
 use crate::counters::Counters;
 use crate::error::{Disconnected, ProduceAllError, ProduceError};
 use crate::shared::Shared;
 use crate::trace;
-use crate::wait::{Tries, Wait, Waiter};
+use crate::wait::Wait;
 
 /// Messages staged before [`Producer::produce_all`] publishes them: enough to spread the cost, few enough that the consumer
 /// starts early.
@@ -41,97 +42,61 @@ const PUBLISH_EVERY: u64 = 32;
 ///
 /// That the consumer is gone shows when the producer next looks at its tail: at the latest after a ring full of messages.
 ///
-/// Calls that begin with `try_` never wait; the others wait while the ring is full, as the buffer's
-/// [`WaitStrategy`](crate::WaitStrategy) says, and can be given a time limit. Every message has a *kind*, a tag of 16 bits for
-/// the user's purposes, 0 unless given.
+/// | to send | call |
+/// |---|---|
+/// | bytes, up to 240 | [`try_produce`](Self::try_produce), [`produce`](Self::produce) |
+/// | the same with a kind, a time limit, dropped when the ring is full; more bytes than 240 | [`message`](Self::message) |
+/// | a value of a type | [`value`](Self::value) |
+/// | what is written in place | [`reserve`](Self::reserve), [`reserve_value`](Self::reserve_value) |
+/// | many messages | [`batch`](Self::batch), [`produce_all`](Self::produce_all) |
+/// | small records, a stream of bytes | [`records`](Self::records), [`writer`](Self::writer) |
+///
+/// Every call that takes a [`Wait`] says there whether and how long it waits while the ring is full; how it
+/// waits is the buffer's [`WaitStrategy`](crate::WaitStrategy). Every message has a *kind*, a tag of 16 bits
+/// for the user's purposes, 0 unless given.
+///
+/// A producer that is forgotten (`std::mem::forget`) does not end the stream. When its buffer is split again, what it
+/// had published is there.
+// Aligned so that it shares no cache line with the other half.
 #[derive(Debug)]
+#[repr(align(128))]
 pub struct Producer<'a> {
+    /// Its state; parked in the buffer when it is dropped.
+    core: ManuallyDrop<Core>,
+    waiting: Waiting,
     shared: Arc<Shared>,
-    /// Tries that found the ring full.
-    tries: Tries,
     /// Borrows the buffer, and (as `Cell` is not `Sync`) keeps the half to one thread at a time.
-    borrow: PhantomData<(&'a mut Buffer, std::cell::Cell<()>)>,
+    borrow: PhantomData<(&'a mut Shared, std::cell::Cell<()>)>,
 }
 
 impl Producer<'_> {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, tries: Tries::default(), borrow: PhantomData }
+    /// The half of this ring with the state `core`, which nobody else has.
+    pub(crate) fn new(shared: Arc<Shared>, core: Core) -> Self {
+        let waiting = Waiting::new(shared.waits.producer, shared.consumer.get());
+        Self { core: ManuallyDrop::new(core), waiting, shared, borrow: PhantomData }
     }
 
     /// Publishes `message` (up to 240 bytes) if a slot is free.
     ///
     /// # Errors
-    /// [`ProduceError::Full`], [`ProduceError::TooLong`], [`ProduceError::ConsumerGone`] or [`ProduceError::Corrupt`].
+    /// [`ProduceError::Full`], [`ProduceError::TooLong`], [`ProduceError::ConsumerGone`] or
+    /// [`ProduceError::Corrupt`]. What has become of kernels that consume it asks with every 256th try that
+    /// finds the ring full ([`ProduceError::ConsumerLost`]).
     #[doc(alias = "try_send")]
     #[inline]
     pub fn try_produce(&mut self, message: &[u8]) -> Result<(), ProduceError> {
-        self.try_produce_kind(0, message)
-    }
-
-    /// [`try_produce`](Self::try_produce) with a kind.
-    ///
-    /// # Errors
-    /// As [`try_produce`](Self::try_produce).
-    #[inline]
-    pub fn try_produce_kind(&mut self, kind: u16, message: &[u8]) -> Result<(), ProduceError> {
-        match self.core().push(kind, 0, message) {
-            Ok(()) => Ok(()),
-            Err(refused) => self.send_slowly(refused, kind, message, Wait::No),
-        }
+        self.message(message).wait(Wait::No).send()
     }
 
     /// Publishes `message` (up to 240 bytes), waiting while the ring is full.
     ///
     /// # Errors
-    /// [`ProduceError::TooLong`], [`ProduceError::ConsumerGone`] or [`ProduceError::Corrupt`].
+    /// [`ProduceError::TooLong`], [`ProduceError::ConsumerGone`], [`ProduceError::ConsumerLost`] or
+    /// [`ProduceError::Corrupt`].
     #[doc(alias = "send")]
     #[inline]
     pub fn produce(&mut self, message: &[u8]) -> Result<(), ProduceError> {
-        self.produce_kind(0, message)
-    }
-
-    /// [`produce`](Self::produce) with a kind.
-    ///
-    /// # Errors
-    /// As [`produce`](Self::produce).
-    #[inline]
-    pub fn produce_kind(&mut self, kind: u16, message: &[u8]) -> Result<(), ProduceError> {
-        match self.core().push(kind, 0, message) {
-            Ok(()) => Ok(()),
-            Err(refused) => self.produce_slowly(refused, kind, message, None),
-        }
-    }
-
-    /// [`produce`](Self::produce), waiting no longer than `limit`.
-    ///
-    /// # Errors
-    /// As [`produce`](Self::produce), and [`ProduceError::TimedOut`].
-    pub fn produce_timeout(&mut self, message: &[u8], limit: Duration) -> Result<(), ProduceError> {
-        match self.core().push(0, 0, message) {
-            Ok(()) => Ok(()),
-            Err(refused) => self.produce_slowly(refused, 0, message, Some(limit)),
-        }
-    }
-
-    /// Publishes `message` if a slot is free; if the ring is full, drops and counts it, and returns `false`.
-    ///
-    /// The consumer learns how many messages are missing, in their place ([`ConsumeError::Gap`](crate::ConsumeError::Gap)). That takes
-    /// a slot of its own ahead of the next message, so after a drop messages are dropped until two slots are free. (On a ring of one slot the
-    /// notice goes first and the message is dropped; under lasting pressure such a ring carries nothing but notices.)
-    ///
-    /// # Errors
-    /// [`ProduceError::TooLong`], [`ProduceError::ConsumerGone`] or [`ProduceError::Corrupt`]; the message is not counted then.
-    pub fn produce_or_drop(&mut self, message: &[u8]) -> Result<bool, ProduceError> {
-        self.produce_or_drop_kind(0, message)
-    }
-
-    /// [`produce_or_drop`](Self::produce_or_drop) with a kind.
-    ///
-    /// # Errors
-    /// As [`produce_or_drop`](Self::produce_or_drop).
-    pub fn produce_or_drop_kind(&mut self, kind: u16, message: &[u8]) -> Result<bool, ProduceError> {
-        let core = self.core();
-        core.push_or_drop(kind, 0, message).map_err(|refused| explain(refused, core, message.len(), 1))
+        self.message(message).send()
     }
 
     /// Messages dropped that no gap marker reports yet: it waits for a free slot, or for the end of the stream.
@@ -143,19 +108,14 @@ impl Producer<'_> {
     ///
     /// # Errors
     /// [`Disconnected`] says why nobody will.
-    pub fn status(&mut self) -> Result<(), Disconnected> {
-        if self.core().consumer_gone() {
+    pub fn status(&self) -> Result<(), Disconnected> {
+        if self.core.consumer_gone() {
             return Err(Disconnected::Gone);
         }
-        match self.consumer_lost() {
+        match self.waiting.lost() {
             Some(why) => Err(Disconnected::Lost { why }),
             None => Ok(()),
         }
-    }
-
-    /// Messages dropped since the consumer was last told of any: its notice waits for a free slot, or for the end of the stream.
-    pub fn untold_drops(&mut self) -> u64 {
-        self.core().gap()
     }
 
     /// Publishes every message of an iterator, several under one publication, waiting while the ring is full. Returns how many.
@@ -174,7 +134,7 @@ impl Producer<'_> {
             while let Err(refused) = self.core().stage(0, 0, message) {
                 sent += self.core().publish();
                 let waited = match refused {
-                    Refused::Full => self.wait_for(1, None),
+                    Refused::Full => self.wait_for(1, Wait::Forever),
                     other => Err(explain(other, self.core(), message.len(), 1)),
                 };
                 waited.map_err(|source| ProduceAllError { sent, source })?;
@@ -186,70 +146,37 @@ impl Producer<'_> {
         Ok(sent + self.core().publish())
     }
 
-    /// Reserves the next slot for `len` bytes (up to 240), to be written in place, if one is free.
+    /// Reserves the next slot for `len` bytes (up to 240), to be written in place, waiting for it as `wait`
+    /// says.
     ///
     /// # Errors
-    /// As [`try_produce`](Self::try_produce).
+    /// As [`Outgoing::send`].
     #[inline]
-    pub fn try_reserve(&mut self, len: usize) -> Result<Grant<'_>, ProduceError> {
-        self.reserve_within(len, Some(Duration::ZERO)).map_err(|error| match error {
-            ProduceError::TimedOut { .. } => {
-                ProduceError::Full { needed: 1, capacity: self.shared.ring.capacity() }
-            }
-            other => other,
-        })?;
+    pub fn reserve(&mut self, len: usize, wait: impl Into<Wait>) -> Result<Grant<'_>, ProduceError> {
+        self.room_for(len, wait.into())?;
         Ok(Grant::new(self.core(), len))
     }
 
-    /// [`try_reserve`](Self::try_reserve), waiting while the ring is full.
+    /// Begins a batch of up to `most` messages that are published together. It has room for as many as there
+    /// are free slots now, at least one, for which it waits as `wait` says. (With `most` 0 it has no room.)
     ///
     /// # Errors
-    /// As [`produce`](Self::produce).
+    /// As [`Outgoing::send`], but for the length.
     #[inline]
-    pub fn reserve(&mut self, len: usize) -> Result<Grant<'_>, ProduceError> {
-        self.reserve_within(len, None)?;
-        Ok(Grant::new(self.core(), len))
-    }
-
-    /// [`reserve`](Self::reserve), waiting no longer than `limit`.
-    ///
-    /// # Errors
-    /// As [`produce`](Self::produce), and [`ProduceError::TimedOut`].
-    pub fn reserve_timeout(&mut self, len: usize, limit: Duration) -> Result<Grant<'_>, ProduceError> {
-        self.reserve_within(len, Some(limit))?;
-        Ok(Grant::new(self.core(), len))
-    }
-
-    /// Begins a batch of up to `most` messages that are published together; it has as many as are free now, at least one.
-    ///
-    /// # Errors
-    /// [`ProduceError::Full`] if no slot is free (or `most` is 0), [`ProduceError::ConsumerGone`], [`ProduceError::Corrupt`].
-    #[inline]
-    pub fn try_batch(&mut self, most: usize) -> Result<Batch<'_>, ProduceError> {
+    pub fn batch(&mut self, most: usize, wait: impl Into<Wait>) -> Result<Batch<'_>, ProduceError> {
         let most = (most as u64).min(self.shared.ring.capacity());
         let core = self.core();
         core.abandon();
-        // A short look at the cached credit first; the tail is read only if that is not enough for all. One free slot will
-        // do, and is not counted as a full ring.
+        // A short look at the cached credit first; the tail is read only if that is not enough for all. One
+        // free slot will do, and is not counted as a full ring.
         if core.credit() < most {
-            core.renew(1).map_err(|refused| explain(refused, core, 0, 1))?;
+            if let Err(refused) = core.renew(1) {
+                self.waiting.wait_after(refused, &mut self.core, wait.into())?;
+            }
         }
-        match core.credit().min(most) {
-            0 => Err(explain(Refused::Full, core, 0, 1)),
-            room => Ok(Batch::new(core, room)),
-        }
-    }
-
-    /// [`try_batch`](Self::try_batch), waiting until at least one slot is free.
-    ///
-    /// # Errors
-    /// [`ProduceError::ConsumerGone`] or [`ProduceError::Corrupt`]; [`ProduceError::Full`] only if `most` is 0.
-    pub fn batch(&mut self, most: usize) -> Result<Batch<'_>, ProduceError> {
-        self.core().abandon();
-        if most != 0 {
-            self.wait_for(1, None)?;
-        }
-        self.try_batch(most)
+        let core = self.core();
+        let room = core.credit().min(most);
+        Ok(Batch::new(core, room))
     }
 
     /// Slots that are free now, read from the consumer's tail.
@@ -262,49 +189,14 @@ impl Producer<'_> {
         core.credit() as usize
     }
 
-    /// Whether the consumer was dropped; if kernels consume, whether they have left or have ended.
-    pub fn is_consumer_gone(&self) -> bool {
-        // SAFETY: this is the one producer half, and the reference ends here.
-        unsafe { self.shared.producer() }.consumer_gone() || self.consumer_lost().is_some()
-    }
-
-    /// Why nobody will read any more although no consumer has said so: what became of the kernels that consumed. `None` while some may
-    /// read, and on a ring whose consumer is a thread.
-    pub fn consumer_lost(&self) -> Option<String> {
-        self.shared.readers.lost()
-    }
-
-    /// Publishes `message` (up to 240 bytes) in whole words, each stored once, waiting no longer than `limit`; its number. For rings to
-    /// which nothing is written in place.
-    #[cfg_attr(not(feature = "cuda"), allow(dead_code))] // only kernels can do with less than a published order
-    pub(crate) fn produce_words(
-        &mut self,
-        kind: u16,
-        message: &[u8],
-        limit: Duration,
-    ) -> Result<u64, ProduceError> {
-        self.reserve_within(message.len(), Some(limit))?;
-        let core = self.core();
-        let number = core.head();
-        let word = |i: usize| {
-            let bytes = message.get(8 * i..).unwrap_or_default();
-            let mut word = [0; 8];
-            word.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
-            u64::from_ne_bytes(word)
-        };
-        core.push_chunks(kind, 0, message.len(), |pair| [word(2 * pair), word(2 * pair + 1)])
-            .map_err(|refused| explain(refused, core, message.len(), 1))?;
-        Ok(number)
-    }
-
-    /// [`produce_kind`](Self::produce_kind), waiting no longer than `limit`; the message's number.
+    /// Publishes `message` with a kind, waiting no longer than `limit`; its number.
     pub(crate) fn produce_numbered(
         &mut self,
         kind: u16,
         message: &[u8],
         limit: Duration,
     ) -> Result<u64, ProduceError> {
-        self.reserve_within(message.len(), Some(limit))?;
+        self.room_for(message.len(), limit.into())?;
         let core = self.core();
         let number = core.head();
         core.push(kind, 0, message).map_err(|refused| explain(refused, core, message.len(), 1))?;
@@ -325,10 +217,14 @@ impl Producer<'_> {
         Counters(Arc::clone(&self.shared))
     }
 
+    /// Ends the stream; a share of the ring's memory.
+    pub(crate) fn end(self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
     #[inline(always)]
     fn core(&mut self) -> &mut Core {
-        // SAFETY: this is the one producer half, borrowed mutably for as long as the reference lives.
-        unsafe { self.shared.producer() }
+        &mut self.core
     }
 
     /// Makes sure of a free slot for `len` bytes, with nothing staged.
@@ -338,70 +234,13 @@ impl Producer<'_> {
             return Err(ProduceError::TooLong { len, limit: PAYLOAD_SIZE });
         }
         self.core().abandon();
-        if self.core().credit() != 0 { Ok(()) } else { self.wait_for_room(1, wait) }
-    }
-
-    #[inline]
-    fn reserve_within(&mut self, len: usize, limit: Option<Duration>) -> Result<(), ProduceError> {
-        if len > PAYLOAD_SIZE {
-            return Err(ProduceError::TooLong { len, limit: PAYLOAD_SIZE });
-        }
-        self.core().abandon();
-        if self.core().credit() != 0 { Ok(()) } else { self.wait_for(1, limit) }
-    }
-
-    /// Sends a message that was refused at first.
-    #[cold]
-    fn send_slowly(
-        &mut self,
-        refused: Refused,
-        kind: u16,
-        message: &[u8],
-        wait: Wait,
-    ) -> Result<(), ProduceError> {
-        if refused == Refused::Full {
-            self.wait_for_room(1, wait)?;
-        }
-        let core = self.core();
-        core.push(kind, 0, message).map_err(|refused| explain(refused, core, message.len(), 1))
+        if self.core().credit() != 0 { Ok(()) } else { self.wait_for(1, wait) }
     }
 
     /// Makes sure of `slots` free slots, waiting as `wait` says.
     #[cold]
-    fn wait_for_room(&mut self, slots: u64, wait: Wait) -> Result<(), ProduceError> {
-        if wait != Wait::No {
-            return self.wait_for(slots, wait.limit());
-        }
-        let is_lost = self.tries.is_time_to_ask() && self.consumer_lost().is_some();
-        let core = self.core();
-        // What lost kernels did last is there to be seen in this look.
-        match core.ensure(slots) {
-            Err(Refused::Full) if is_lost => Err(ProduceError::ConsumerLost),
-            found => found.map_err(|refused| explain(refused, core, 0, slots)),
-        }
-    }
-
-    #[cold]
-    fn produce_slowly(
-        &mut self,
-        refused: Refused,
-        kind: u16,
-        message: &[u8],
-        limit: Option<Duration>,
-    ) -> Result<(), ProduceError> {
-        if refused == Refused::Full {
-            self.wait_for(1, limit)?;
-        }
-        let core = self.core();
-        core.push(kind, 0, message).map_err(|refused| explain(refused, core, message.len(), 1))
-    }
-
-    /// Waits until `slots` slots are free.
-    #[cold]
-    fn wait_for(&mut self, slots: u64, limit: Option<Duration>) -> Result<(), ProduceError> {
-        // SAFETY: this is the one producer half, and the reference ends with this call.
-        let core = unsafe { self.shared.producer() };
-        wait_for_slots(core, &self.shared, slots, limit)
+    fn wait_for(&mut self, slots: u64, wait: Wait) -> Result<(), ProduceError> {
+        self.waiting.wait_for(&mut self.core, slots, wait)
     }
 }
 
@@ -416,40 +255,10 @@ impl Drop for Producer<'_> {
         }
         let messages = self.core().counts().0;
         trace::produced(&self.shared.ring, messages, panicking);
-        self.shared.peer.leave(false);
-    }
-}
-
-/// Waits until `slots` slots are free.
-fn wait_for_slots(
-    core: &mut Core,
-    shared: &Shared,
-    slots: u64,
-    limit: Option<Duration>,
-) -> Result<(), ProduceError> {
-    let mut waiter = Waiter::new(shared.waits.producer, limit);
-    let mut is_lost = false;
-    loop {
-        match core.ensure(slots) {
-            Ok(()) => return Ok(()),
-            // What the kernels did last was there to be seen in this look.
-            Err(Refused::Full) if is_lost => return Err(ProduceError::ConsumerLost),
-            Err(Refused::Full) if limit == Some(Duration::ZERO) => {
-                return Err(ProduceError::TimedOut { waited: Duration::ZERO });
-            }
-            Err(Refused::Full) => {
-                waiter.pause().map_err(|waited| {
-                    trace::timed_out(core.ring(), "producer", waited);
-                    ProduceError::TimedOut { waited }
-                })?;
-                if waiter.is_time_to_look() {
-                    #[cfg(target_os = "linux")]
-                    shared.peer.watch_after_fork();
-                    is_lost = shared.readers.lost().is_some();
-                }
-            }
-            Err(other) => return Err(explain(other, core, 0, slots)),
-        }
+        // SAFETY: the half is being dropped, and nothing uses its state after this.
+        let core = unsafe { ManuallyDrop::take(&mut self.core) };
+        self.shared.park_producer(core);
+        self.waiting.leave();
     }
 }
 

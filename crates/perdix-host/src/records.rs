@@ -23,7 +23,7 @@ pub enum RecordError {
     },
     /// The message has another kind than the records.
     #[error(
-        "message {message} is of kind {found}, the records are of kind {expected}; take it with `try_consume`"
+        "message {message} is of kind {found}, the records are of kind {expected}; take it with `try_next`"
     )]
     Kind {
         /// The message's number.
@@ -34,7 +34,7 @@ pub enum RecordError {
         expected: u16,
     },
     /// The message is a part of a large one.
-    #[error("message {message} begins a large message; take it with `try_consume_large`")]
+    #[error("message {message} begins a large message; take it with `large`")]
     Large {
         /// The message's number.
         message: u64,

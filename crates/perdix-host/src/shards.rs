@@ -100,6 +100,12 @@ impl Shards {
         &self.rings
     }
 
+    /// The same, to be split.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn rings_mut(&mut self) -> &mut [Buffer] {
+        &mut self.rings
+    }
+
     /// A handle to the counters of all rings.
     pub fn counters(&self) -> ShardCounters {
         ShardCounters::new(self.rings.iter().map(Buffer::counters).collect())

@@ -1,228 +1,202 @@
 //! What a buffer and its halves own together.
 
-use std::cell::UnsafeCell;
+use std::alloc::Layout;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use crossbeam_utils::CachePadded;
-use perdix_core::{Config, Consumer as ConsumerCore, Producer as ProducerCore, Ring};
+use perdix_core::{Config, Consumer as ConsumerCore, Producer as ProducerCore, Ring, SLOT_SIZE};
 
-use crate::consumer::Progress;
-use crate::emulated::Lanes;
-use crate::error::CreateError;
-use crate::liveness::Liveness;
-use crate::memory::{MemoryKind, Region};
-use crate::peer::Peer;
+use crate::cores::{Cores, ReadPosition, recover_consumer, recover_producer};
+use crate::counterpart::{Counterpart, Side, Thread, Unreachable};
+use crate::error::{CreateError, StillInUse};
+use crate::memory::{Heap, Memory};
 use crate::trace;
-use crate::wait::WaitStrategy;
+use crate::wait::WaitStrategies;
 
-/// The ring, its memory, and the state of both halves.
+/// The ring, its memory, who is on each side, and the state of the halves that nobody has.
 ///
-/// The state lives here rather than in the halves, so that halves that were dropped or forgotten lose nothing: the next
-/// split goes on where they stopped.
+/// * The memory outlives every view of the ring: halves keep a share of this.
+/// * The memory is freed only when both sides have certainly ended.
+/// * A core is parked here exactly while no half has it. One that is neither parked nor in use (its half
+///   was forgotten, or is a kernel's) is recovered from the ring at the next split.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    producer: CachePadded<UnsafeCell<ProducerCore>>,
-    consumer: CachePadded<UnsafeCell<ConsumerCore>>,
-    /// What the consumer has read of its next message.
-    pub(crate) progress: CachePadded<Progress>,
     pub(crate) ring: Ring,
-    pub(crate) waits: Waits,
-    /// The kernels that produce.
-    pub(crate) liveness: Liveness,
-    pub(crate) lanes: Lanes,
-    /// The kernels that consume.
-    pub(crate) readers: Liveness,
-    /// Gives the role up before the memory goes.
-    pub(crate) peer: Peer,
-    /// Dropped last. `None` once it was leaked because a kernel may still write to it.
-    memory: Option<Region>,
+    pub(crate) waits: WaitStrategies,
+    /// Released slots that the consumer holds back at most.
+    tail_every: Option<u64>,
+    /// Who produces.
+    pub(crate) producer: Side,
+    /// Who consumes.
+    pub(crate) consumer: Side,
+    parked: Mutex<Parked>,
+    /// `None` once it was leaked, as a kernel may still use it.
+    memory: Option<Box<dyn Memory>>,
     /// Why this memory.
     pub(crate) reason: String,
     /// Ends when the memory is gone.
-    _life: trace::Life,
+    _span: trace::RingSpan,
 }
 
-/// How each half waits.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Waits {
-    pub(crate) producer: WaitStrategy,
-    pub(crate) consumer: WaitStrategy,
+#[derive(Debug, Default)]
+struct Parked {
+    producer: Option<ProducerCore>,
+    consumer: Option<(ConsumerCore, ReadPosition)>,
 }
-
-// SAFETY: the cells are reached only through `producer` and `consumer`, whose contracts keep each to one thread at a time.
-unsafe impl Sync for Shared {}
-// SAFETY: nothing in it is bound to a thread.
-unsafe impl Send for Shared {}
 
 impl Shared {
     /// A fresh ring in `memory`.
     pub(crate) fn new(
-        memory: Region,
+        memory: Box<dyn Memory>,
         reason: String,
         config: Config,
-        waits: Waits,
+        waits: WaitStrategies,
         tail_every: Option<u64>,
     ) -> Result<Self, CreateError> {
         // SAFETY: the memory is fresh, ours alone, and dropped after all that views it.
         let ring =
             unsafe { Ring::init(memory.as_ptr(), memory.len(), config) }.map_err(CreateError::Region)?;
+        trace::made(&ring, &reason);
         // SAFETY: the ring is fresh: this is its only producer.
         let producer = unsafe { ProducerCore::new(ring) };
         // SAFETY: and this its only consumer.
-        let mut consumer = unsafe { ConsumerCore::new(ring) };
-        if memory.kind() == MemoryKind::Heap {
-            consumer = consumer.for_cpu_producer();
-        }
-        if let Some(messages) = tail_every {
-            consumer = consumer.with_tail_every(messages);
-        }
-        let shared = Self {
-            producer: CachePadded::new(UnsafeCell::new(producer)),
-            consumer: CachePadded::new(UnsafeCell::new(consumer)),
-            progress: CachePadded::default(),
-            ring,
-            waits,
-            liveness: Liveness::new(),
-            lanes: Lanes::default(),
-            readers: Liveness::new(),
-            peer: Peer::none(),
-            memory: Some(memory),
-            reason,
-            _life: trace::Life::begin(&ring),
-        };
-        trace::made(&shared.ring, &shared.reason);
+        let consumer = with_tail_every(unsafe { ConsumerCore::new(ring) }, tail_every);
+        let mut shared = Self::attached(memory, ring, waits, Arc::new(Thread), Arc::new(Thread));
+        shared.reason = reason;
+        shared.tail_every = tail_every;
+        shared.park_producer(producer);
+        shared.park_consumer(consumer, ReadPosition::default());
         Ok(shared)
     }
 
-    /// A ring that this process shares with another, and in which it has one role; the state of the other half is not used.
-    #[cfg(target_os = "linux")]
-    pub(crate) fn of_process(
-        memory: Region,
+    /// A ring that this process shares with another, and in which it has one role.
+    pub(crate) fn attached(
+        memory: Box<dyn Memory>,
         ring: Ring,
-        mut consumer: ConsumerCore,
-        waits: Waits,
-        tail_every: Option<u64>,
-        role: crate::process::Role,
+        waits: WaitStrategies,
+        producer: Arc<dyn Counterpart>,
+        consumer: Arc<dyn Counterpart>,
     ) -> Self {
-        if let Some(messages) = tail_every {
-            consumer = consumer.with_tail_every(messages);
-        }
-        // SAFETY: if the role is the producer's, this is the only one, on a ring that had none; else it is not used.
-        let producer = unsafe { ProducerCore::new(ring) };
         Self {
-            producer: CachePadded::new(UnsafeCell::new(producer)),
-            consumer: CachePadded::new(UnsafeCell::new(consumer)),
-            progress: CachePadded::default(),
             ring,
             waits,
-            liveness: Liveness::new(),
-            lanes: Lanes::default(),
-            readers: Liveness::new(),
-            peer: Peer::of(role),
+            tail_every: None,
+            producer: Side::new(producer),
+            consumer: Side::new(consumer),
+            parked: Mutex::default(),
             memory: Some(memory),
             reason: "shared with another process".into(),
-            _life: trace::Life::begin(&ring),
+            _span: trace::RingSpan::begin(&ring),
         }
     }
 
-    /// Why no more messages will come although the stream has not ended; `None` while some may.
-    pub(crate) fn producer_lost(&self) -> Option<String> {
-        self.liveness.lost().or_else(|| self.lanes.lost()).or_else(|| self.peer.lost())
+    /// A ring for one half split from `used`, which kernels may still use: the half finds its counterpart
+    /// lost at once, and touches nothing of theirs. Lack of memory for its one slot aborts, as elsewhere in Rust.
+    pub(crate) fn unreachable(used: &Self, why: StillInUse) -> (Arc<Self>, Cores) {
+        let config = Config { capacity: 1, ..used.ring.config() };
+        let Some((shared, mut cores)) = Self::in_heap(config, used.waits, &why) else {
+            std::alloc::handle_alloc_error(Layout::new::<[u8; SLOT_SIZE]>())
+        };
+        // Without credit: its first call looks at the tail, and finds nobody reading.
+        // SAFETY: it takes the place of the ring's producer, which nobody has.
+        cores.producer = unsafe { ProducerCore::resume(shared.ring, config.start) };
+        cores.consumer.leave();
+        let nobody = Arc::new(Unreachable(why));
+        shared.producer.set(Arc::<Unreachable>::clone(&nobody));
+        shared.consumer.set(nobody);
+        (Arc::new(shared), cores)
     }
 
-    /// Whether the producer's counters are up to date: kernels count when they pause or finish.
-    #[cfg(feature = "metrics")]
-    pub(crate) fn producer_counts(&self) -> bool {
-        self.ring.end().is_some()
-            || self.peer.produced_by_core() != Some(false) && !self.liveness.has_kernels()
+    fn in_heap(config: Config, waits: WaitStrategies, why: &StillInUse) -> Option<(Self, Cores)> {
+        let memory = Box::new(Heap::new(config.bytes().ok()?)?);
+        let shared = Self::new(memory, why.to_string(), config, waits, None).ok()?;
+        // SAFETY: the ring is new: nobody uses it.
+        let cores = unsafe { shared.take_cores() };
+        Some((shared, cores))
+    }
+
+    /// Waits until both sides have ended, and takes the state that new halves go on with; threads are on
+    /// both sides then. The end of stream and the "disconnected" of earlier halves are taken back.
+    ///
+    /// # Errors
+    /// [`StillInUse`]: everything is as it was.
+    ///
+    /// # Safety
+    /// No half of this process is in use.
+    pub(crate) unsafe fn open(&self, limit: Option<Duration>) -> Result<Cores, StillInUse> {
+        self.ended(limit)?;
+        self.producer.set(Arc::new(Thread));
+        self.consumer.set(Arc::new(Thread));
+        // SAFETY: the caller's contract, and kernels have ended.
+        let mut cores = unsafe { self.take_cores() };
+        cores.restart();
+        Ok(cores)
+    }
+
+    /// Waits until neither side can touch the memory any more; both together no longer than `limit`.
+    pub(crate) fn ended(&self, limit: Option<Duration>) -> Result<(), StillInUse> {
+        let begun = Instant::now();
+        self.consumer.get().ended(limit)?;
+        self.producer.get().ended(limit.map(|limit| limit.saturating_sub(begun.elapsed())))
+    }
+
+    /// The states of both halves: parked, or recovered from the ring.
+    ///
+    /// # Safety
+    /// No half of this process is in use, and no kernel runs on the ring.
+    unsafe fn take_cores(&self) -> Cores {
+        let Parked { producer, consumer } = std::mem::take(&mut *self.lock());
+        let (mut consumer, read) = consumer.unwrap_or_else(|| {
+            // SAFETY: the caller's contract: whoever had it uses it no more.
+            let consumer = unsafe { recover_consumer(self.ring) };
+            (with_tail_every(consumer, self.tail_every), ReadPosition::default())
+        });
+        let producer = producer.unwrap_or_else(|| {
+            // SAFETY: as above.
+            unsafe { recover_producer(&mut consumer) }
+        });
+        Cores { producer, consumer, read }
+    }
+
+    /// Keeps the state of a producer that is dropped.
+    pub(crate) fn park_producer(&self, core: ProducerCore) {
+        self.lock().producer = Some(core);
+    }
+
+    /// Keeps the state of a consumer that is dropped.
+    pub(crate) fn park_consumer(&self, core: ConsumerCore, read: ReadPosition) {
+        self.lock().consumer = Some((core, read));
     }
 
     /// The ring's memory.
-    pub(crate) fn memory(&self) -> Option<&Region> {
-        self.memory.as_ref()
+    pub(crate) fn memory(&self) -> Option<&dyn Memory> {
+        self.memory.as_deref()
     }
 
-    /// Goes on where a device producer stopped: the CPU's state learns how far it came, and slots that it may have left
-    /// half-written or out of reach are made free.
-    ///
-    /// # Safety
-    /// No half is in use, and no kernel runs on the ring.
-    pub(crate) unsafe fn take_over(&self) {
-        // SAFETY: the caller's contract.
-        let consumer = unsafe { self.consumer() };
-        consumer.settle();
-        let head = consumer.next().wrapping_add(consumer.published().0);
-        // SAFETY: the caller's contract.
-        unsafe { self.ring.clear_free(consumer.next(), head) };
-        consumer.look_again();
-        // SAFETY: the caller's contract.
-        let producer = unsafe { self.producer() };
-        // SAFETY: the one before is replaced, so this is the only producer.
-        *producer = unsafe { ProducerCore::resume(self.ring, head) };
-        producer.set_gap(self.ring.producer_stats().dropped, 0);
-    }
-
-    /// Goes on where consuming kernels stopped. (If they left the consumer's line as no consumer does, where they began.)
-    ///
-    /// # Safety
-    /// No half is in use, and no kernel runs on the ring.
-    pub(crate) unsafe fn take_back(&self) {
-        // SAFETY: the caller's contract.
-        let consumer = unsafe { self.consumer() };
-        // SAFETY: the kernels' consumers are no more, and this one has kept still meanwhile.
-        let _ = unsafe { consumer.take_back() };
-    }
-
-    /// Has the producer tell, before its next message, of the dropped messages that the consumer neither knows of nor will find a notice
-    /// of. (The end of a stream tells what no notice had room for; the next stream must neither repeat nor forget it.)
-    ///
-    /// # Safety
-    /// No half is in use, and no kernel runs on the ring.
-    pub(crate) unsafe fn agree_on_gap(&self) {
-        // SAFETY: the caller's contract.
-        let producer = unsafe { self.producer() };
-        // SAFETY: as above.
-        let consumer = unsafe { self.consumer() };
-        let dropped = producer.dropped();
-        if dropped != consumer.dropped() || producer.gap() != 0 {
-            let told = consumer.dropped().wrapping_add(consumer.published().1);
-            producer.set_gap(dropped, dropped.wrapping_sub(told));
-        }
-    }
-
-    /// The producer's state.
-    ///
-    /// # Safety
-    /// The caller is the one live producer half (or the buffer, while there is none), and makes no second reference.
-    #[inline(always)]
-    #[allow(clippy::mut_from_ref)] // the contract makes it unique
-    pub(crate) unsafe fn producer(&self) -> &mut ProducerCore {
-        // SAFETY: unique by the contract.
-        unsafe { &mut *self.producer.get() }
-    }
-
-    /// The consumer's state.
-    ///
-    /// # Safety
-    /// The caller is the one live consumer half (or the buffer, while there is none), and makes no second reference.
-    #[inline(always)]
-    #[allow(clippy::mut_from_ref)] // the contract makes it unique
-    pub(crate) unsafe fn consumer(&self) -> &mut ConsumerCore {
-        // SAFETY: unique by the contract.
-        unsafe { &mut *self.consumer.get() }
+    fn lock(&self) -> MutexGuard<'_, Parked> {
+        self.parked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        let have_ended = [&self.liveness, &self.readers].map(Liveness::ended_within_limit);
-        if have_ended != [true; 2] {
+        let sides = [self.producer.get(), self.consumer.get()];
+        // Both are waited for, whatever the first says.
+        if sides.each_ref().map(|side| side.ended(None).is_ok()) == [true; 2] {
+            sides.iter().for_each(|side| side.leave(false));
+        } else {
             // Freed memory that a kernel still uses would be somebody else's: better lost than corrupted.
             std::mem::forget(self.memory.take());
+            self.producer.keep_for_ever();
+            self.consumer.keep_for_ever();
             trace::leaked(&self.ring);
-            // And its role is not over either.
-            #[cfg(feature = "cuda")]
-            self.peer.keep_for_ever();
         }
-        self.peer.leave(false);
+    }
+}
+
+fn with_tail_every(core: ConsumerCore, tail_every: Option<u64>) -> ConsumerCore {
+    match tail_every {
+        Some(messages) => core.with_tail_every(messages),
+        None => core,
     }
 }

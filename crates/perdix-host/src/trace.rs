@@ -80,12 +80,12 @@ pub(crate) fn leaked(ring: &Ring) {
 
 /// The span of a ring's life in this process, until its memory is given back.
 #[derive(Debug)]
-pub(crate) struct Life {
+pub(crate) struct RingSpan {
     #[cfg(feature = "tracing")]
     _span: tracing::Span,
 }
 
-impl Life {
+impl RingSpan {
     /// Of a ring that was made or attached.
     pub(crate) fn begin(ring: &Ring) -> Self {
         Self {

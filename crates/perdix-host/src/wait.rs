@@ -25,6 +25,16 @@ pub enum WaitStrategy {
     Backoff,
 }
 
+/// How each half waits.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct WaitStrategies {
+    pub(crate) producer: WaitStrategy,
+    pub(crate) consumer: WaitStrategy,
+}
+
+/// How long kernels wait for the other side unless told otherwise, on a device or on emulated lanes.
+pub(crate) const DEVICE_LIMIT: Duration = Duration::from_secs(10);
+
 const SPINS: u32 = 256;
 const YIELDS: u32 = 64;
 const FIRST_SLEEP: Duration = Duration::from_micros(20);
@@ -37,7 +47,7 @@ const RUN: u64 = 8;
 /// Pauses after a run: long enough for the producer to get some messages ahead, where it is not disturbed.
 const PAUSES_AFTER_RUN: u32 = 64;
 
-/// Polls between two looks at what became of the producer.
+/// Polls between two questions what has become of the counterpart.
 const POLLS_PER_LOOK: u32 = 8192;
 
 /// One wait in progress.
@@ -89,7 +99,8 @@ impl Waiter {
         Ok(())
     }
 
-    /// Whether it is time for a look at the producer that costs about a microsecond: every few hundred microseconds.
+    /// Whether it is time to ask what has become of the counterpart, which costs about a microsecond: every few
+    /// hundred microseconds.
     #[inline]
     pub(crate) fn is_time_to_look(&self) -> bool {
         self.rounds % POLLS_PER_LOOK == 0 || self.sleep > FIRST_SLEEP

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::{MODES, Random};
-use perdix_host::{Buffer, ConsumeError, Fault, Mode, ProduceError, RecvTimeoutError};
+use perdix_host::{Buffer, ConsumeError, Fault, Mode, ProduceError};
 
 fn ring(slots: usize, mode: Mode) -> Buffer {
     common::watch_process();
@@ -110,7 +110,7 @@ fn large_messages_and_lines() {
     let mut buffer = ring(64, Mode::Fenced);
     let (mut producer, mut consumer) = buffer.split_mut();
     let text: String = (0..200).map(|i| format!("line {i}\n")).collect();
-    producer.produce_large(3, text.as_bytes()).unwrap();
+    producer.message(text.as_bytes()).kind(3).send_large().unwrap();
     producer.writer().write_all(b"the last").unwrap();
     producer.finish();
     let lines: Vec<String> = consumer.reader().lines().map(Result::unwrap).collect();
@@ -121,7 +121,7 @@ fn large_messages_and_lines() {
 fn a_writer_fills_slots_and_waits_only_for_the_first_byte_of_one() {
     let mut buffer = ring(2, Mode::Fenced);
     let (mut producer, mut consumer) = buffer.split_mut();
-    let mut writer = producer.writer().with_timeout(SOON);
+    let mut writer = producer.writer().wait(SOON);
     assert_eq!(writer.write(&[1; 100]).unwrap(), 100);
     assert_eq!(writer.write(&[2; 200]).unwrap(), 140, "up to the end of the slot");
     assert_eq!(writer.write(&[3; 10]).unwrap(), 10);
@@ -134,10 +134,10 @@ fn a_writer_fills_slots_and_waits_only_for_the_first_byte_of_one() {
         assert!(matches!(inner(&error), Some(ProduceError::TimedOut { .. })), "{error:?}");
     }
     assert_eq!(writer.pending(), 0, "nothing of a write that failed was taken");
-    assert_eq!(consumer.drain(|_| ()), 2);
+    assert_eq!(consumer.drain(|_| ()), Ok(2));
     assert_eq!(writer.write(&[4; 1000]).unwrap(), 480, "as many slots as are free");
     drop(writer);
-    assert_eq!(consumer.drain(|_| ()), 2);
+    assert_eq!(consumer.drain(|_| ()), Ok(2));
     producer.writer().write_all(b"dropped").unwrap();
     assert_eq!(&consumer.try_consume().unwrap()[..], b"dropped", "a drop publishes");
     assert_eq!(consumer.status(), Ok(()), "and leaves the stream open");
@@ -161,16 +161,16 @@ fn a_writer_whose_reader_is_gone() {
 fn every_trouble_of_a_reader_has_a_kind_and_its_cause() {
     let mut buffer = ring(2, Mode::Fenced);
     let (mut producer, mut consumer) = buffer.split_mut();
-    let mut reader = consumer.reader().with_timeout(SOON);
+    let mut reader = consumer.reader().wait(SOON);
     let error = reader.read(&mut [0]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::TimedOut);
     assert!(matches!(inner(&error), Some(ConsumeError::TimedOut { .. })));
     for byte in 0..5 {
-        producer.produce_or_drop(&[byte]).unwrap();
+        producer.message(&[byte]).send_or_drop().unwrap();
     }
     let mut two = [9; 8];
     assert_eq!((reader.read(&mut two).unwrap(), &two[..2]), (2, &[0, 1][..]), "all that is there");
-    producer.produce_or_drop(&[5]).unwrap();
+    producer.message(&[5]).send_or_drop().unwrap();
     let error = reader.read(&mut [0]).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidData);
     assert!(matches!(inner(&error), Some(ConsumeError::Gap { dropped: 3, .. })), "{error:?}");
@@ -198,29 +198,29 @@ fn every_trouble_of_a_reader_has_a_kind_and_its_cause() {
 }
 
 #[test]
-fn recv_timeout_sorts_the_errors() {
+fn a_time_limit_is_told_from_a_gap_and_the_end() {
     let mut buffer = ring(2, Mode::Fenced);
     let (mut producer, mut consumer) = buffer.split_mut();
-    assert_eq!(consumer.recv_timeout(SOON).err(), Some(RecvTimeoutError::Timeout));
+    assert!(matches!(consumer.next(SOON), Err(ConsumeError::TimedOut { .. })));
     for byte in 0..3 {
-        producer.produce_or_drop(&[byte]).unwrap();
+        producer.message(&[byte]).send_or_drop().unwrap();
     }
-    assert_eq!(&consumer.recv_timeout(SOON).unwrap()[..], [0]);
-    assert_eq!(&consumer.recv_timeout(SOON).unwrap()[..], [1]);
+    assert_eq!(&consumer.next(SOON).unwrap()[..], [0]);
+    assert_eq!(&consumer.next(SOON).unwrap()[..], [1]);
     producer.finish();
     let gap = ConsumeError::Gap { dropped: 1, position: 2 };
-    assert_eq!(consumer.recv_timeout(SOON).err(), Some(RecvTimeoutError::Trouble(gap)));
-    assert_eq!(consumer.recv_timeout(SOON).err(), Some(RecvTimeoutError::Ended));
+    assert_eq!(consumer.next(SOON).err(), Some(gap));
+    assert_eq!(consumer.next(SOON).err(), Some(ConsumeError::EndOfStream));
 }
 
 #[test]
 fn a_for_loop_goes_on_behind_a_gap_and_ends() {
     let (mut producer, mut consumer) = ring(2, Mode::Fenced).split();
     for byte in 0..3 {
-        producer.produce_or_drop(&[byte]).unwrap();
+        producer.message(&[byte]).send_or_drop().unwrap();
     }
-    assert_eq!(consumer.drain(|_| ()), 2);
-    producer.produce_or_drop(&[3]).unwrap();
+    assert_eq!(consumer.drain(|_| ()), Ok(2));
+    producer.message(&[3]).send_or_drop().unwrap();
     let mut messages = (&mut consumer).into_iter();
     let gap = messages.next().map(Result::err);
     assert_eq!(gap, Some(Some(ConsumeError::Gap { dropped: 1, position: 3 })));

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use perdix_host::{Buffer, CallError, Client, ConsumeError, Consumer, Mode, Producer};
+use perdix_host::{Buffer, CallError, Client, ConsumeError, Consumer, Mode, Producer, Wait};
 
 const MODES: [Mode; 2] = [Mode::Fenced, Mode::FenceFree];
 
@@ -34,7 +34,7 @@ fn with_server(
 fn backwards(mut requests: Consumer<'_>, mut responses: Producer<'_>) {
     while let Ok(request) = requests.consume() {
         let bytes: Vec<u8> = request.iter().rev().copied().collect();
-        responses.produce_kind(request.number() as u16, &bytes).unwrap();
+        responses.message(&bytes).kind(request.number() as u16).send().unwrap();
     }
 }
 
@@ -66,7 +66,7 @@ fn answers_may_come_in_another_order() {
             drop(request);
             if waiting.len() == 4 {
                 while let Some((id, bytes)) = waiting.pop() {
-                    responses.produce_kind(id, &bytes).unwrap();
+                    responses.message(&bytes).kind(id).send().unwrap();
                 }
             }
         }
@@ -80,12 +80,11 @@ fn answers_may_come_in_another_order() {
                 assert_eq!(client.call(&[]).unwrap_err(), CallError::Open { open: 4 });
             }
             for i in (0..4_usize).rev() {
-                let response = client.receive().unwrap();
+                let response = client.receive(Wait::Forever).unwrap();
                 assert_eq!((response.id(), &response[..]), (ids[i], &[i as u8][..]));
             }
         }
-        assert_eq!(client.receive().unwrap_err(), CallError::NoneOpen);
-        assert!(client.try_receive().unwrap().is_none());
+        assert_eq!(client.receive(Wait::Forever).unwrap_err(), CallError::NoneOpen);
     });
 }
 
@@ -101,17 +100,18 @@ fn a_server_that_is_slow_gone_or_wrong_is_named() {
     // It comes late, and is had all the same.
     assert_eq!(client.open(), 1);
     drop(asked.consume().unwrap());
-    answers.produce_kind(FIRST as u16, b"A").unwrap();
-    assert_eq!(&client.receive().unwrap()[..], b"A");
+    answers.message(b"A").kind(FIRST as u16).send().unwrap();
+    assert_eq!(&client.receive(Wait::No).unwrap()[..], b"A");
     // What nobody asked.
     client.send(b"b").unwrap();
-    answers.produce_kind(7, b"?").unwrap();
-    assert_eq!(client.receive().unwrap_err(), CallError::Unasked { id: 7 });
+    assert_eq!(client.receive(Wait::No).unwrap_err(), CallError::Response(ConsumeError::Empty));
+    answers.message(b"?").kind(7).send().unwrap();
+    assert_eq!(client.receive(Wait::Forever).unwrap_err(), CallError::Unasked { id: 7 });
     assert_eq!(client.open(), 1);
     drop(answers);
-    let gone = client.receive().unwrap_err();
+    let gone = client.receive(Duration::from_secs(60)).unwrap_err();
     assert_eq!(gone, CallError::Response(ConsumeError::EndOfStream));
-    assert!(matches!(client.try_receive(), Err(CallError::Response(ConsumeError::EndOfStream))));
+    assert!(matches!(client.receive(Wait::No), Err(CallError::Response(ConsumeError::EndOfStream))));
     drop(asked);
     assert!((0..5).any(|_| matches!(client.send(b"c"), Err(CallError::Request(_)))));
 }

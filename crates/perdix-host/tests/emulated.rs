@@ -94,7 +94,7 @@ fn kernels_follow_each_other_behind_a_pause() {
     let mut buffer = Buffer::builder().slots(64).build().unwrap();
     let (mut producer, mut consumer) = buffer.split_emulated();
     producer.run(|ring| count(ring, 0..10, Then::Pause)).unwrap();
-    assert_eq!(consumer.drain(|_| ()), 10);
+    assert_eq!(consumer.drain(|_| ()), Ok(10));
     assert_eq!(consumer.status(), Ok(()), "a paused stream goes on");
     producer.run(|ring| count(ring, 10..20, Then::Finish)).unwrap();
     let mut next = 10;
@@ -110,7 +110,7 @@ fn a_kernel_without_finish_is_told() {
     for then in [Then::Forget, Then::Pause] {
         let (mut producer, mut consumer) = Buffer::new(64).unwrap().into_emulated();
         producer.run(|ring| count(ring, 0..3, then)).unwrap();
-        assert_eq!(consumer.drain(|_| ()), 3);
+        assert_eq!(consumer.drain(|_| ()), Ok(3));
         // Only a paused stream may go on.
         assert_eq!(consumer.status().is_ok(), matches!(then, Then::Pause));
         drop(producer);
@@ -152,7 +152,7 @@ fn nothing_launched_is_told_and_a_full_ring_times_out() {
     let (mut producer, mut consumer) = Buffer::new(4).unwrap().into_emulated();
     producer.set_limit(Duration::from_millis(1));
     producer.run(|ring| count(ring, 0..5, Then::Finish)).unwrap();
-    assert_eq!(consumer.drain(|_| ()), 4);
+    assert_eq!(consumer.drain(|_| ()), Ok(4));
     let error = consumer.consume().unwrap_err();
     assert!(
         matches!(error, ConsumeError::ProducerFailed { fault: Fault::TimedOut, first_missing: 4 }),

@@ -10,7 +10,7 @@ use perdix_gpu::emulation::{EmulatedRing, launch};
 use perdix_gpu::events::Waiting;
 use perdix_gpu::{Mode, ThreadProducer, event};
 use perdix_host::events::{DecodeError, EVENT_KIND, EventError, EventReader, HeadError, Level, Scope, Sites};
-use perdix_host::{Buffer, ConsumeError};
+use perdix_host::{Buffer, ConsumeError, Wait};
 use proptest::prelude::*;
 
 const MODES: [Mode; 2] = [Mode::Fenced, Mode::FenceFree];
@@ -210,28 +210,28 @@ fn other_messages_stay_in_the_ring_and_drops_are_told() {
         }
     });
     let mut reader = EventReader::new(sites());
-    assert!(reader.try_next(&mut consumer).unwrap().is_none());
-    producer.produce_kind(EVENT_KIND, &messages[0].1).unwrap();
+    assert_eq!(reader.try_next(&mut consumer).unwrap_err(), EventError::Stream(ConsumeError::Empty));
+    producer.message(&messages[0].1).kind(EVENT_KIND).send().unwrap();
     producer.produce(b"other").unwrap();
-    producer.produce_kind(EVENT_KIND, &[1; 40]).unwrap();
-    producer.produce_kind(EVENT_KIND, &messages[1].1).unwrap();
-    producer.produce_or_drop_kind(EVENT_KIND, &messages[2].1).unwrap();
-    producer.produce_or_drop_kind(EVENT_KIND, &messages[3].1).unwrap();
-    assert_eq!(reader.next(&mut consumer).unwrap().to_string(), "event 0");
+    producer.message(&[1; 40]).kind(EVENT_KIND).send().unwrap();
+    producer.message(&messages[1].1).kind(EVENT_KIND).send().unwrap();
+    producer.message(&messages[2].1).kind(EVENT_KIND).send_or_drop().unwrap();
+    producer.message(&messages[3].1).kind(EVENT_KIND).send_or_drop().unwrap();
+    assert_eq!(reader.next(&mut consumer, Wait::Forever).unwrap().to_string(), "event 0");
     for _ in 0..2 {
-        let other = reader.next(&mut consumer).unwrap_err();
+        let other = reader.next(&mut consumer, Wait::Forever).unwrap_err();
         assert_eq!(other, EventError::Decode { message: 1, error: DecodeError::Kind { kind: 0 } });
     }
     assert_eq!(&consumer.try_consume().unwrap()[..], b"other");
-    let malformed = reader.next_timeout(&mut consumer, Duration::ZERO).unwrap_err();
+    let malformed = reader.next(&mut consumer, Duration::ZERO).unwrap_err();
     assert!(
         matches!(malformed, EventError::Decode { message: 2, error: DecodeError::Head { .. } }),
         "{malformed}"
     );
     assert_eq!(consumer.try_consume().unwrap().len(), 40);
-    assert_eq!(reader.try_next(&mut consumer).unwrap().unwrap().to_string(), "event 1");
+    assert_eq!(reader.try_next(&mut consumer).unwrap().to_string(), "event 1");
     producer.finish();
-    let gap = reader.next(&mut consumer).unwrap_err();
+    let gap = reader.next(&mut consumer, Wait::Forever).unwrap_err();
     assert!(matches!(gap, EventError::Stream(ConsumeError::Gap { dropped: 2, .. })), "{gap}");
     assert_eq!(reader.for_each(&mut consumer, |event| panic!("{event}")).unwrap(), 0);
 }

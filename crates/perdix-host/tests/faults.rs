@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{MODES, holds, message, watch_process};
-use perdix_host::{Buffer, ConsumeError, Consumer, Fault, Mode, ProduceError, Producer};
+use perdix_host::{Buffer, ConsumeError, Consumer, Fault, Mode, ProduceError, Producer, Wait};
 
 const SLOTS: usize = 8;
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -28,7 +28,7 @@ fn panics() -> ! {
 
 fn check(consumer: &mut Consumer<'_>, from: u64, to: u64) {
     for number in from..to {
-        let got = consumer.consume_timeout(PATIENCE).unwrap();
+        let got = consumer.next(PATIENCE).unwrap();
         assert_eq!(got.number(), number);
         assert!(*got == *message(number, 240), "{number}");
     }
@@ -51,7 +51,7 @@ const CONSUMERS: [(&str, Consume, u64); 6] = [
     (
         "with a batch in its hands",
         |consumer| {
-            let held = consumer.consume_batch(4).unwrap();
+            let held = consumer.batch(4, Wait::Forever).unwrap();
             assert_eq!(held.len(), 4);
             panics();
         },
@@ -72,7 +72,7 @@ const CONSUMERS: [(&str, Consume, u64); 6] = [
     (
         "inside drain",
         |consumer| {
-            consumer.drain(|message| {
+            let _ = consumer.drain(|message| {
                 if message.number() == 2 {
                     panics()
                 }
@@ -96,7 +96,7 @@ fn a_consumer_that_panics_stops_its_producer_and_loses_only_what_it_took() {
                     panics();
                 });
                 assert!(thread.join().is_err(), "{how}");
-                assert!(producer.is_consumer_gone(), "{how}");
+                assert!(producer.status().is_err(), "{how}");
                 assert_eq!(producer.produce(b"x"), Err(ProduceError::ConsumerGone), "{how}");
             });
             let (_, mut consumer) = buffer.split_mut();
@@ -135,7 +135,7 @@ const PRODUCERS: [(&str, Produce, u64); 5] = [
     (
         "with a grant half written",
         |producer| {
-            let mut grant = producer.reserve(240).unwrap();
+            let mut grant = producer.reserve(240, Wait::Forever).unwrap();
             grant[..100].fill(0xee);
             panics();
         },
@@ -144,7 +144,7 @@ const PRODUCERS: [(&str, Produce, u64); 5] = [
     (
         "with a grant forgotten",
         |producer| {
-            let mut grant = producer.reserve(240).unwrap();
+            let mut grant = producer.reserve(240, Wait::Forever).unwrap();
             grant.fill(0xee);
             forget(grant);
         },
@@ -153,7 +153,7 @@ const PRODUCERS: [(&str, Produce, u64); 5] = [
     (
         "with a batch staged",
         |producer| {
-            let mut batch = producer.batch(3).unwrap();
+            let mut batch = producer.batch(3, Wait::Forever).unwrap();
             batch.push(&[0xee; 240]).unwrap();
             batch.push(&[0xee; 240]).unwrap();
             panics();
@@ -188,7 +188,7 @@ fn a_producer_that_panics_is_told_of_behind_all_that_it_published() {
             });
             check(&mut consumer, 0, published);
             let lost = ConsumeError::ProducerFailed { fault: Fault::Panicked, first_missing: published };
-            assert_eq!(consumer.consume_timeout(PATIENCE).map(drop), Err(lost.clone()), "{how}, {mode:?}");
+            assert_eq!(consumer.next(PATIENCE).map(drop), Err(lost.clone()), "{how}, {mode:?}");
             assert_eq!(consumer.status(), Err(lost.clone()));
             assert_eq!(consumer.for_each(|_| ()), Err(lost.clone()));
             let text =
@@ -252,7 +252,7 @@ fn a_ring_that_is_full_for_seconds_loses_nothing() {
         let sender = thread::spawn(move || {
             (0..SLOTS as u64).for_each(|number| producer.try_produce(&message(number, 240)).unwrap());
             let begun = Instant::now();
-            let error = producer.produce_timeout(b"too early", Duration::from_millis(500)).unwrap_err();
+            let error = producer.message(b"too early").wait(Duration::from_millis(500)).send().unwrap_err();
             assert!(
                 matches!(error, ProduceError::TimedOut { waited } if waited >= Duration::from_millis(500))
             );

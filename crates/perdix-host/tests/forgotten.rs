@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::{MODES, Random, fill, holds, message};
-use perdix_host::{Buffer, ConsumeError, Consumer, Mode, ProduceError, Producer};
+use perdix_host::{Buffer, ConsumeError, Consumer, Mode, ProduceError, Producer, Wait};
 
 const CAPACITIES: [usize; 4] = [1, 2, 4, 16];
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -89,7 +89,7 @@ fn a_forgotten_message_batch_is_taken_once() {
             for round in 0..50 {
                 sent = fill_up(&mut producer, sent);
                 assert_eq!(sent - seen, slots as u64);
-                while let Some(batch) = consumer.try_consume_batch(1 + round % 3) {
+                while let Ok(batch) = consumer.batch(1 + round % 3, Wait::No) {
                     for got in batch.iter() {
                         assert_eq!((got.number(), &got[..]), (seen, &message(seen, 240)[..]));
                         seen += 1;
@@ -109,11 +109,11 @@ fn forgotten_grants_and_batches_publish_nothing() {
             let mut buffer = ring(slots, mode);
             let (mut producer, mut consumer) = buffer.split_mut();
             for number in 0..100 {
-                let mut grant = producer.try_reserve(240).unwrap();
+                let mut grant = producer.reserve(240, Wait::No).unwrap();
                 grant.fill(0xee);
                 forget(grant);
-                let mut batch = producer.try_batch(slots).unwrap();
-                while batch.push_kind(9, &[0xdd; 240]).is_ok() {}
+                let mut batch = producer.batch(slots, Wait::No).unwrap();
+                while batch.set_kind(9).push(&[0xdd; 240]).is_ok() {}
                 forget(batch);
                 assert_eq!((consumer.available(), producer.free_slots()), (0, slots));
                 assert!(consumer.try_consume().is_none());
@@ -123,19 +123,19 @@ fn forgotten_grants_and_batches_publish_nothing() {
                     0 => producer.try_produce(&bytes).unwrap(),
                     1 => producer.produce(&bytes).unwrap(),
                     2 => assert_eq!(producer.produce_all([&bytes]), Ok(1)),
-                    3 => producer.produce_large(0, &bytes).unwrap(),
+                    3 => producer.message(&bytes).send_large().unwrap(),
                     4 => {
-                        let mut batch = producer.batch(slots).unwrap();
+                        let mut batch = producer.batch(slots, Wait::Forever).unwrap();
                         assert_eq!((batch.len(), batch.room()), (0, slots));
                         batch.push(&bytes).unwrap();
                         assert_eq!(batch.commit(), 1);
                     }
                     5 => {
-                        let mut grant = producer.reserve(bytes.len()).unwrap();
+                        let mut grant = producer.reserve(bytes.len(), Wait::Forever).unwrap();
                         grant.copy_from_slice(&bytes);
                         grant.commit();
                     }
-                    _ => assert_eq!(producer.produce_or_drop(&bytes), Ok(true)),
+                    _ => assert_eq!(producer.message(&bytes).send_or_drop(), Ok(true)),
                 }
                 assert_eq!(consumer.available(), 1);
                 let got = consumer.try_consume().unwrap();
@@ -155,7 +155,7 @@ fn a_producer_finished_after_a_forgotten_batch_ends_cleanly() {
         let mut buffer = ring(4, mode);
         let (mut producer, mut consumer) = buffer.split_mut();
         producer.try_produce(b"one").unwrap();
-        let mut batch = producer.batch(3).unwrap();
+        let mut batch = producer.batch(3, Wait::Forever).unwrap();
         batch.push(b"lost").unwrap();
         forget(batch);
         producer.finish();
@@ -200,8 +200,8 @@ fn a_ring_whose_guards_are_all_forgotten_does_not_jam() {
                 let mut random = Random(slots as u64);
                 for number in 0..count {
                     if random.below(4) == 0 {
-                        forget(producer.reserve(240).unwrap());
-                        let mut batch = producer.batch(slots).unwrap();
+                        forget(producer.reserve(240, Wait::Forever).unwrap());
+                        let mut batch = producer.batch(slots, Wait::Forever).unwrap();
                         batch.push(&[0xcc; 200]).unwrap();
                         forget(batch);
                     }
@@ -233,15 +233,15 @@ fn forget_all(consumer: &mut Consumer<'_>, random: &mut Random) -> u64 {
                 check(got.number(), &got);
                 forget(got);
             }),
-            1 => consumer.try_consume_batch(5).map(|batch| {
+            1 => consumer.batch(5, Wait::No).ok().map(|batch| {
                 batch.iter().for_each(|got| check(got.number(), &got));
                 forget(batch);
             }),
-            2 => consumer.consume_batch(3).ok().map(|batch| {
+            2 => consumer.batch(3, Wait::Forever).ok().map(|batch| {
                 batch.iter().for_each(|got| check(got.number(), &got));
                 forget(batch);
             }),
-            _ => match consumer.consume_timeout(PATIENCE) {
+            _ => match consumer.next(PATIENCE) {
                 Ok(got) => {
                     check(got.number(), &got);
                     forget(got);

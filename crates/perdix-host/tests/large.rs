@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use common::{MODES, fill, holds};
-use perdix_host::{Buffer, ConsumeError, Large, Mode, ProduceError};
+use perdix_host::{Buffer, ConsumeError, Large, Mode, PAYLOAD_SIZE, ProduceError, Wait};
 
 fn ring(slots: usize, mode: Mode) -> Buffer {
     common::watch_process();
@@ -31,7 +31,7 @@ fn every_length_up_to_the_limit_arrives_whole() {
         for slots in [1, 2, 4, 64] {
             let mut buffer = ring(slots, mode);
             let (mut producer, mut consumer) = buffer.split_mut();
-            let limit = producer.large_limit();
+            let limit = producer.capacity() * PAYLOAD_SIZE;
             assert_eq!(limit, slots * 240);
             let mut got = b"rubbish of before".to_vec();
             let mut number = 0;
@@ -40,14 +40,14 @@ fn every_length_up_to_the_limit_arrives_whole() {
                     continue;
                 }
                 let sent = bytes(number, len);
-                producer.try_produce_large(len as u16, &sent).unwrap();
+                producer.message(&sent).kind(len as u16).wait(Wait::No).send_large().unwrap();
                 let used = len.div_ceil(240).max(1) as u64;
                 assert_eq!(consumer.available() as u64, used);
-                let large = consumer.try_consume_large(&mut got).unwrap();
-                assert_eq!(large, Some(Large { kind: len as u16, number, slots: used }));
+                let large = consumer.large(&mut got, Wait::No).unwrap();
+                assert_eq!(large, Large { kind: len as u16, number, slots: used });
                 assert!(got == sent, "{mode:?}, {slots} slots, {len} bytes");
                 number += used;
-                assert_eq!(consumer.try_consume_large(&mut got), Ok(None));
+                assert_eq!(consumer.large(&mut got, Wait::No), Err(ConsumeError::Empty));
                 assert_eq!((consumer.position(), producer.free_slots()), (number, slots));
             }
             let now = producer.counters().read();
@@ -63,9 +63,9 @@ fn over_the_limit_is_an_error_that_names_it() {
         let (mut producer, mut consumer) = buffer.split_mut();
         let long = bytes(0, slots * 240 + 1);
         let error = ProduceError::TooLong { len: slots * 240 + 1, limit: slots * 240 };
-        assert_eq!(producer.try_produce_large(1, &long), Err(error.clone()));
-        assert_eq!(producer.produce_large(1, &long), Err(error.clone()));
-        assert_eq!(producer.produce_large_timeout(1, &long, Duration::MAX), Err(error.clone()));
+        assert_eq!(producer.message(&long).kind(1).wait(Wait::No).send_large(), Err(error.clone()));
+        assert_eq!(producer.message(&long).kind(1).send_large(), Err(error.clone()));
+        assert_eq!(producer.message(&long).kind(1).wait(Duration::MAX).send_large(), Err(error.clone()));
         assert!(error.to_string().contains(&format!("limit of {} bytes", slots * 240)), "{error}");
         if slots > 1 {
             assert!(error.to_string().ends_with("use a ring with more slots"), "{error}");
@@ -81,9 +81,12 @@ fn without_room_for_all_of_it_nothing_is_published() {
         let (mut producer, mut consumer) = buffer.split_mut();
         producer.produce_all([b"a", b"b"]).unwrap();
         let three = bytes(3, 700);
-        assert_eq!(producer.try_produce_large(1, &three), Err(ProduceError::Full { needed: 3, capacity: 4 }));
+        assert_eq!(
+            producer.message(&three).kind(1).wait(Wait::No).send_large(),
+            Err(ProduceError::Full { needed: 3, capacity: 4 })
+        );
         for limit in [Duration::ZERO, Duration::from_millis(3)] {
-            let outcome = producer.produce_large_timeout(1, &three, limit);
+            let outcome = producer.message(&three).kind(1).wait(limit).send_large();
             assert!(
                 matches!(outcome, Err(ProduceError::TimedOut { waited }) if waited >= limit),
                 "{outcome:?}"
@@ -91,14 +94,14 @@ fn without_room_for_all_of_it_nothing_is_published() {
         }
         assert_eq!((consumer.available(), producer.free_slots()), (2, 2));
         // The free slots are still good for what fits.
-        producer.try_produce_large(2, &bytes(9, 480)).unwrap();
+        producer.message(&bytes(9, 480)).kind(2).wait(Wait::No).send_large().unwrap();
         let mut got = Vec::new();
         for want in [&b"a"[..], b"b", &bytes(9, 480)] {
-            consumer.consume_large(&mut got).unwrap();
+            consumer.large(&mut got, Wait::Forever).unwrap();
             assert!(got == want);
         }
-        producer.try_produce_large(1, &three).unwrap();
-        assert_eq!(consumer.consume_large(&mut got).unwrap().slots, 3);
+        producer.message(&three).kind(1).wait(Wait::No).send_large().unwrap();
+        assert_eq!(consumer.large(&mut got, Wait::Forever).unwrap().slots, 3);
         assert!(got == three);
     }
 }
@@ -108,16 +111,16 @@ fn single_consumes_see_the_parts() {
     for mode in MODES {
         let mut buffer = ring(8, mode);
         let (mut producer, mut consumer) = buffer.split_mut();
-        producer.try_produce_kind(1, b"before").unwrap();
-        producer.try_produce_large(2, &bytes(5, 500)).unwrap();
-        producer.try_produce_kind(3, b"after").unwrap();
-        let batch = consumer.try_consume_batch(9).unwrap();
+        producer.message(b"before").kind(1).wait(Wait::No).send().unwrap();
+        producer.message(&bytes(5, 500)).kind(2).wait(Wait::No).send_large().unwrap();
+        producer.message(b"after").kind(3).wait(Wait::No).send().unwrap();
+        let batch = consumer.batch(9, Wait::No).unwrap();
         let parts: Vec<_> = batch.iter().map(|part| (part.kind(), part.len(), part.has_more())).collect();
         let want = [(1, 6, false), (2, 240, true), (2, 240, true), (2, 20, false), (3, 5, false)];
         assert_eq!(parts, want, "{mode:?}");
         drop(batch);
 
-        producer.try_produce_large(2, &bytes(6, 500)).unwrap();
+        producer.message(&bytes(6, 500)).kind(2).wait(Wait::No).send_large().unwrap();
         let mut offset = 0;
         for more in [true, true, false] {
             let part = consumer.consume().unwrap();
@@ -128,10 +131,10 @@ fn single_consumes_see_the_parts() {
         assert_eq!(offset, 500);
 
         // What is left of a message whose first part was taken comes as one.
-        producer.try_produce_large(2, &bytes(7, 500)).unwrap();
+        producer.message(&bytes(7, 500)).kind(2).wait(Wait::No).send_large().unwrap();
         forget(consumer.consume().unwrap());
         let mut rest = Vec::new();
-        let large = consumer.consume_large(&mut rest).unwrap();
+        let large = consumer.large(&mut rest, Wait::Forever).unwrap();
         assert_eq!((large.kind, large.slots, rest.len()), (2, 2, 260));
         assert!(holds(7, 240, &rest));
     }
@@ -148,23 +151,23 @@ fn a_reader_of_large_messages_keeps_the_slots_of_others_apart() {
                 let len = common::len_of(index, slots * 240);
                 let sent = bytes(index, len);
                 // A message given up in between leaves nothing behind.
-                let mut batch = producer.try_batch(slots).unwrap();
+                let mut batch = producer.batch(slots, Wait::No).unwrap();
                 while batch.push(&[1; 240]).is_ok() {}
                 if index % 2 == 0 {
                     forget(batch);
                 } else {
                     drop(batch);
                 }
-                producer.try_produce_large(index as u16, &sent).unwrap();
-                let small = producer.try_produce_kind(7, b"small").is_ok();
-                let large = consumer.consume_large(&mut got).unwrap();
+                producer.message(&sent).kind(index as u16).wait(Wait::No).send_large().unwrap();
+                let small = producer.message(b"small").kind(7).wait(Wait::No).send().is_ok();
+                let large = consumer.large(&mut got, Wait::Forever).unwrap();
                 assert_eq!((large.kind, got.len()), (index as u16, len));
                 assert!(got == sent);
                 if small {
-                    assert_eq!(consumer.consume_large_timeout(&mut got, Duration::ZERO).unwrap().slots, 1);
+                    assert_eq!(consumer.large(&mut got, Duration::ZERO).unwrap().slots, 1);
                     assert_eq!(got, b"small");
                 }
-                assert_eq!(consumer.try_consume_large(&mut got), Ok(None));
+                assert_eq!(consumer.large(&mut got, Wait::No), Err(ConsumeError::Empty));
             }
         }
     }
@@ -178,11 +181,11 @@ fn numbers_wrap_inside_a_large_message() {
             let (mut producer, mut consumer) = buffer.split_mut();
             let mut got = Vec::new();
             for index in 0..5u64 {
-                producer.try_produce_large(0, &bytes(index, 8 * 240)).unwrap();
-                let large = consumer.try_consume_large(&mut got).unwrap().unwrap();
+                producer.message(&bytes(index, 8 * 240)).wait(Wait::No).send_large().unwrap();
+                let large = consumer.large(&mut got, Wait::No).unwrap();
                 assert_eq!((large.number, large.slots), (start.wrapping_add(8 * index), 8));
                 assert!(got.len() == 8 * 240 && holds(index, 0, &got));
-                assert_eq!(consumer.try_consume_large(&mut got), Ok(None));
+                assert_eq!(consumer.large(&mut got, Wait::No), Err(ConsumeError::Empty));
             }
         }
     }
@@ -198,16 +201,16 @@ fn a_message_as_long_as_the_ring_waits_for_all_of_it() {
             let writer = thread::spawn(move || {
                 for index in 0..200 {
                     producer.produce(b"small").unwrap();
-                    producer.produce_large(index as u16, &bytes(index, slots * 240)).unwrap();
-                    producer.produce_large_timeout(1, &bytes(index, 100), Duration::MAX).unwrap();
+                    producer.message(&bytes(index, slots * 240)).kind(index as u16).send_large().unwrap();
+                    producer.message(&bytes(index, 100)).kind(1).wait(Duration::MAX).send_large().unwrap();
                 }
             });
             let mut got = Vec::new();
             for index in 0..200 {
                 forget(consumer.consume().unwrap());
-                assert_eq!(consumer.consume_large(&mut got).unwrap().kind, index as u16);
+                assert_eq!(consumer.large(&mut got, Wait::Forever).unwrap().kind, index as u16);
                 assert!(got == bytes(index, slots * 240));
-                consumer.consume_large_timeout(&mut got, Duration::from_secs(30)).unwrap();
+                consumer.large(&mut got, Duration::from_secs(30)).unwrap();
                 assert!(got == bytes(index, 100));
             }
             writer.join().unwrap();
@@ -222,8 +225,8 @@ fn a_waiting_large_message_ends_when_the_consumer_goes() {
         producer.try_produce(b"x").unwrap();
         let message = bytes(0, 4 * 240);
         let blocked = thread::spawn(move || match limit {
-            None => producer.produce_large(0, &message),
-            Some(limit) => producer.produce_large_timeout(0, &message, limit),
+            None => producer.message(&message).send_large(),
+            Some(limit) => producer.message(&message).wait(limit).send_large(),
         });
         thread::sleep(Duration::from_millis(5));
         assert!(!blocked.is_finished());
@@ -246,16 +249,16 @@ fn an_end_that_comes_while_looking_is_the_end() {
     let mut got = Vec::new();
     for round in 0..rounds {
         let (mut producer, mut consumer) = ring(2, MODES[round % 2]).split();
-        producer.try_produce_large(0, &bytes(0, 480)).unwrap();
-        assert_eq!(consumer.consume_large(&mut got).unwrap().slots, 2);
+        producer.message(&bytes(0, 480)).wait(Wait::No).send_large().unwrap();
+        assert_eq!(consumer.large(&mut got, Wait::Forever).unwrap().slots, 2);
         start.send(producer).unwrap();
         let end = loop {
-            match consumer.try_consume_large(&mut got) {
-                Ok(large) => assert_eq!(large, None),
-                Err(error) => break error,
+            match consumer.large(&mut got, Wait::No) {
+                Err(ConsumeError::Empty) => {}
+                other => break other.unwrap_err(),
             }
         };
-        assert_eq!(end, perdix_host::ConsumeError::EndOfStream, "round {round}");
+        assert_eq!(end, ConsumeError::EndOfStream, "round {round}");
     }
     drop(start);
     writer.join().unwrap();
@@ -270,7 +273,7 @@ fn the_end_does_not_hide_what_was_dropped_last() {
         producer.produce(b"taken").unwrap();
         // Its slot is not handed back before the next look.
         forget(consumer.try_consume().unwrap());
-        assert_eq!(producer.produce_or_drop(b"dropped"), Ok(false));
+        assert_eq!(producer.message(b"dropped").send_or_drop(), Ok(false));
         let go = AtomicBool::new(false);
         thread::scope(|scope| {
             scope.spawn(|| {
@@ -286,8 +289,9 @@ fn the_end_does_not_hide_what_was_dropped_last() {
             thread::yield_now();
             go.store(true, Ordering::Relaxed);
             loop {
-                match consumer.try_consume_large(&mut bytes) {
-                    Ok(large) => assert_eq!(large, None),
+                match consumer.large(&mut bytes, Wait::No) {
+                    Ok(large) => panic!("{large:?}"),
+                    Err(ConsumeError::Empty) => {}
                     Err(ConsumeError::Gap { dropped, .. }) => missing += dropped,
                     Err(error) => {
                         break assert_eq!((error, missing), (ConsumeError::EndOfStream, 1), "round {round}");

@@ -43,7 +43,7 @@ mod metrics {
         ::metrics::with_local_recorder(&recorder, || {
             describe();
             for _ in 0..6 {
-                producer.produce_or_drop(&[7; 10]).unwrap();
+                producer.message(&[7; 10]).send_or_drop().unwrap();
             }
             let all = sample();
             let expect =
@@ -60,10 +60,10 @@ mod metrics {
             expect("highest_fill_slots", 4);
             expect("capacity_slots", 4);
             assert_eq!(all.len(), 11);
-            assert_eq!(consumer.drain(|_| ()), 4);
-            producer.produce_or_drop(&[7; 10]).unwrap();
-            assert_eq!(consumer.take_gap(), Some(2));
-            assert_eq!(consumer.drain(|_| ()), 1);
+            assert_eq!(consumer.drain(|_| ()), Ok(4));
+            producer.message(&[7; 10]).send_or_drop().unwrap();
+            assert!(matches!(consumer.status(), Err(perdix_host::ConsumeError::Gap { dropped: 2, .. })));
+            assert_eq!(consumer.drain(|_| ()), Ok(1));
             assert!(consumer.try_consume().is_none());
             let all = sample();
             assert_eq!((all["perdix_gap_messages_total"], all["perdix_fill_slots"]), (2, 0));
@@ -144,7 +144,7 @@ mod tracing {
                 assert!(consumer.try_consume().is_none());
             }
             assert_eq!(listener.take(), [""; 0]);
-            consumer.consume_timeout(Duration::ZERO).unwrap_err();
+            consumer.next(Duration::ZERO).unwrap_err();
             assert_eq!(listener.take(), ["TRACE timed out, half: \"consumer\""]);
             drop(consumer);
             assert_eq!(listener.take(), ["DEBUG the consumer left, messages: 100"]);

@@ -11,7 +11,7 @@ use common::{MODES, Random, mix, watch_process};
 use perdix_core::sentinel::SENTINEL;
 use perdix_host::{
     Buffer, ConsumeError, ConsumeRecordsError, Consumer, Mode, ProduceError, PushAllError, RecordError,
-    RecordLayout,
+    RecordLayout, Wait,
 };
 
 const KIND: u16 = 0x5ec0;
@@ -39,7 +39,7 @@ fn records<T: Pod>(numbers: std::ops::Range<u64>) -> Vec<T> {
 /// All that is there now, by way of slots.
 fn available<T: Pod>(consumer: &mut Consumer<'_>) -> Vec<T> {
     let mut all = Vec::new();
-    while let Some(batch) = consumer.try_records::<T>(KIND).unwrap() {
+    while let Ok(batch) = consumer.records::<T>(KIND, Wait::No) {
         let before = all.len();
         all.extend(batch.slices().flatten());
         assert_eq!(all.len() - before, batch.len());
@@ -70,9 +70,9 @@ fn round_the_ring<T: Pod>() {
             [0, 1, per_slot - 1, per_slot, per_slot + 1, 2 * per_slot - 1, 2 * per_slot, 1, 1, 2 * per_slot]
         {
             let sent = records::<T>(next..next + count);
-            let mut to = producer.records::<T>(KIND);
+            let mut to = producer.records::<T>(KIND).wait(Wait::No);
             match count % 3 {
-                0 => sent.iter().for_each(|record| to.try_push(*record).unwrap()),
+                0 => sent.iter().for_each(|record| to.push(*record).unwrap()),
                 1 => assert_eq!(to.push_slice(&sent), Ok(count)),
                 _ => assert_eq!(to.push_all(sent.iter().copied()), Ok(count)),
             }
@@ -148,12 +148,15 @@ fn messages_may_come_between() {
         let mut buffer = ring(8, mode);
         let (mut producer, mut consumer) = buffer.split_mut();
         producer.records::<u32>(KIND).push_all([1, 2]).unwrap();
-        producer.produce_kind(7, b"between").unwrap();
+        producer.message(b"between").kind(7).send().unwrap();
         producer.records::<u32>(KIND).push(3).unwrap();
-        same(&consumer.records::<u32>(KIND).unwrap().iter().copied().collect::<Vec<_>>(), &[1, 2]);
+        same(
+            &consumer.records::<u32>(KIND, Wait::Forever).unwrap().iter().copied().collect::<Vec<_>>(),
+            &[1, 2],
+        );
         let kind = RecordError::Kind { message: 1, found: 7, expected: KIND };
-        assert_eq!(consumer.try_records::<u32>(KIND).unwrap_err(), kind);
-        assert_eq!(consumer.records::<u32>(KIND).unwrap_err(), kind.clone().into());
+        assert_eq!(consumer.records::<u32>(KIND, Wait::No).unwrap_err(), kind.clone().into());
+        assert_eq!(consumer.records::<u32>(KIND, Wait::Forever).unwrap_err(), kind.clone().into());
         assert_eq!(consumer.for_each_record(KIND, |_: &u32| panic!("read")), Err(kind.into()));
         assert_eq!(&consumer.try_consume().unwrap()[..], b"between");
         same(&available::<u32>(&mut consumer), &[3]);
@@ -165,13 +168,13 @@ fn a_wrong_length_is_named_and_never_read() {
     for mode in MODES {
         let mut buffer = ring(8, mode);
         let (mut producer, mut consumer) = buffer.split_mut();
-        producer.produce_kind(KIND, &[1; 24]).unwrap();
-        producer.produce_kind(KIND, &[2; 20]).unwrap();
-        producer.produce_kind(KIND, &[]).unwrap();
+        producer.message(&[1; 24]).kind(KIND).send().unwrap();
+        producer.message(&[2; 20]).kind(KIND).send().unwrap();
+        producer.message(&[]).kind(KIND).send().unwrap();
         let wrong = RecordError::Length { message: 1, len: 20, size: 8 };
         // The first is whole, and does not wait for the second to be right.
-        assert_eq!(consumer.records::<u64>(KIND).unwrap().len(), 3);
-        assert_eq!(consumer.records::<u64>(KIND).unwrap_err(), wrong.clone().into());
+        assert_eq!(consumer.records::<u64>(KIND, Wait::Forever).unwrap().len(), 3);
+        assert_eq!(consumer.records::<u64>(KIND, Wait::Forever).unwrap_err(), wrong.clone().into());
         assert_eq!(consumer.for_each_record(KIND, |_: &u64| panic!("read")), Err(wrong.clone().into()));
         let words = "message 1 has 20 bytes, no multiple of the record's 8";
         assert!(wrong.to_string().starts_with(words), "{wrong}");
@@ -181,7 +184,7 @@ fn a_wrong_length_is_named_and_never_read() {
         same(message.records::<[u8; 5]>().unwrap(), &[[2; 5]; 4]);
         same(message.to_owned().records::<[u32; 5]>().unwrap(), &[[0x0202_0202; 5]]);
         drop(message);
-        let batch = consumer.records::<u64>(KIND).unwrap();
+        let batch = consumer.records::<u64>(KIND, Wait::Forever).unwrap();
         assert_eq!((batch.len(), batch.is_empty(), batch.iter().count()), (0, true, 0));
     }
 }
@@ -191,7 +194,7 @@ fn a_reference_in_a_batch_is_read_as_records() {
     let mut buffer = ring(8, Mode::Fenced);
     let (mut producer, mut consumer) = buffer.split_mut();
     producer.records::<u128>(KIND).push_all(0..20).unwrap();
-    let batch = consumer.consume_batch(8).unwrap();
+    let batch = consumer.batch(8, Wait::Forever).unwrap();
     let all: Vec<u128> =
         batch.iter().flat_map(|message| message.records::<u128>().unwrap()).copied().collect();
     same(&all, &(0..20).collect::<Vec<_>>());
@@ -203,10 +206,11 @@ fn a_reference_in_a_batch_is_read_as_records() {
 fn a_large_message_is_none() {
     let mut buffer = ring(8, Mode::Fenced);
     let (mut producer, mut consumer) = buffer.split_mut();
-    producer.produce_large(KIND, &[7; 480]).unwrap();
-    assert_eq!(consumer.try_records::<u64>(KIND).unwrap_err(), RecordError::Large { message: 0 });
+    producer.message(&[7; 480]).kind(KIND).send_large().unwrap();
+    let large = RecordError::Large { message: 0 };
+    assert_eq!(consumer.records::<u64>(KIND, Wait::No).unwrap_err(), large.into());
     let mut bytes = Vec::new();
-    consumer.try_consume_large(&mut bytes).unwrap().unwrap();
+    consumer.large(&mut bytes, Wait::No).unwrap();
     assert_eq!(bytes, [7; 480]);
 }
 
@@ -218,19 +222,17 @@ fn a_full_ring_hands_the_record_back() {
         let mut to = producer.records::<[u64; 2]>(KIND);
         assert_eq!(to.push_all((0..30).map(record)), Ok(30));
         let full = ProduceError::Full { needed: 1, capacity: 2 };
-        assert_eq!(to.try_push(record(30)), Err(full));
+        to = to.wait(Wait::No);
+        assert_eq!(to.push(record(30)), Err(full));
         let limit = Duration::from_millis(1);
-        assert!(
-            matches!(to.push_timeout(record(30), limit), Err(ProduceError::TimedOut { waited }) if waited >= limit)
-        );
+        to = to.wait(limit);
+        assert!(matches!(to.push(record(30)), Err(ProduceError::TimedOut { waited }) if waited >= limit));
         assert_eq!(to.pending(), 0);
         same(
-            &consumer.records(KIND).unwrap().iter().copied().collect::<Vec<_>>(),
+            &consumer.records(KIND, Wait::Forever).unwrap().iter().copied().collect::<Vec<_>>(),
             &records::<[u64; 2]>(0..30),
         );
-        to.push_timeout(record(30), Duration::ZERO).unwrap();
-        assert_eq!(to.pending(), 1);
-        drop(to);
+        to.wait(Duration::ZERO).push(record(30)).unwrap();
         same(&available(&mut consumer), &records::<[u64; 2]>(30..31));
     }
 }
@@ -247,7 +249,7 @@ fn a_consumer_that_left_is_an_error_at_the_next_slot() {
         assert_eq!(to.push_all((1..100).map(record)), Err(gone));
         let none = PushAllError { pushed: 0, source: ProduceError::ConsumerGone };
         assert_eq!(to.push_slice(&records(14..16)), Err(none));
-        assert_eq!(to.try_push(record(14)), Err(ProduceError::ConsumerGone));
+        assert_eq!(to.push(record(14)), Err(ProduceError::ConsumerGone));
         drop(to);
         drop(producer);
         // What was taken is still there for the next consumer.
@@ -266,8 +268,8 @@ fn a_forgotten_half_slot_is_used_again() {
             to.push_all([SENTINEL; 7]).unwrap();
             std::mem::forget(to);
             producer.records::<u64>(KIND).push(turn).unwrap();
-            std::mem::forget(consumer.try_records::<u64>(KIND).unwrap());
-            assert!(consumer.try_records::<u64>(KIND).unwrap().is_none());
+            std::mem::forget(consumer.records::<u64>(KIND, Wait::No).unwrap());
+            assert_eq!(consumer.records::<u64>(KIND, Wait::No).unwrap_err(), ConsumeError::Empty.into());
         }
         assert_eq!(consumer.position(), 5);
         assert_eq!(producer.free_slots(), 2);
@@ -290,13 +292,13 @@ fn an_iterator_that_panics_loses_nothing() {
 fn the_end_and_the_time_limit_are_told() {
     let mut buffer = ring(4, Mode::Fenced);
     let (mut producer, mut consumer) = buffer.split_mut();
-    let waited = consumer.records_timeout::<u64>(KIND, Duration::from_millis(1)).unwrap_err();
+    let waited = consumer.records::<u64>(KIND, Duration::from_millis(1)).unwrap_err();
     assert!(matches!(waited, ConsumeRecordsError::Stream(ConsumeError::TimedOut { .. })));
     producer.records::<u64>(KIND).push(1).unwrap();
     producer.finish();
-    assert_eq!(consumer.records_timeout::<u64>(KIND, Duration::MAX).unwrap().len(), 1);
-    assert_eq!(consumer.records::<u64>(KIND).unwrap_err(), ConsumeError::EndOfStream.into());
-    assert_eq!(consumer.try_records::<u64>(KIND).unwrap().map(|batch| batch.len()), None);
+    assert_eq!(consumer.records::<u64>(KIND, Duration::MAX).unwrap().len(), 1);
+    assert_eq!(consumer.records::<u64>(KIND, Wait::Forever).unwrap_err(), ConsumeError::EndOfStream.into());
+    assert_eq!(consumer.records::<u64>(KIND, Wait::No).unwrap_err(), ConsumeError::EndOfStream.into());
     assert_eq!(consumer.for_each_record(KIND, |_: &u64| ()), Ok(0));
 }
 
@@ -320,7 +322,11 @@ fn two_threads_lose_nothing() {
                         0 => numbers.for_each(|number| to.push(sample(number)).unwrap()),
                         1 => drop(to.push_all(numbers.map(sample)).unwrap()),
                         2 => drop(to.push_slice(&numbers.map(sample).collect::<Vec<_>>()).unwrap()),
-                        _ => numbers.for_each(|number| while to.try_push(sample(number)).is_err() {}),
+                        _ => {
+                            to = to.wait(Wait::No);
+                            numbers.for_each(|number| while to.push(sample(number)).is_err() {});
+                            to = to.wait(Wait::Forever);
+                        }
                     }
                     next += some;
                     if random.below(8) == 0 {
@@ -335,7 +341,7 @@ fn two_threads_lose_nothing() {
             };
             if by_batch {
                 loop {
-                    match consumer.records::<Record>(KIND) {
+                    match consumer.records::<Record>(KIND, Wait::Forever) {
                         Ok(batch) => batch.iter().for_each(&mut check),
                         Err(error) => break assert_eq!(error, ConsumeError::EndOfStream.into()),
                     }

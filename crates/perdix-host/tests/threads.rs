@@ -11,7 +11,7 @@ use std::thread;
 
 use common::{MODES, watchdog};
 use mixed::{Pace, consume_mixed, produce_mixed};
-use perdix_host::{Buffer, Mode, WaitStrategy};
+use perdix_host::{Buffer, Mode, Wait, WaitStrategy};
 
 const STRATEGIES: [WaitStrategy; 3] = [WaitStrategy::Spin, WaitStrategy::Yield, WaitStrategy::Backoff];
 
@@ -35,14 +35,18 @@ fn long_run(mode: Mode, slots: usize, count: u64, batches: bool) {
         let mut number = 0;
         while number < count {
             if batches {
-                let mut batch = producer.batch(64).unwrap();
+                let mut batch = producer.batch(64, Wait::Forever).unwrap();
                 while number < count && batch.room() > 0 {
-                    batch.push_kind(number as u16, &as_bytes(&words(number))[..bytes(number)]).unwrap();
+                    batch.set_kind(number as u16).push(&as_bytes(&words(number))[..bytes(number)]).unwrap();
                     number += 1;
                 }
                 batch.commit();
             } else {
-                producer.produce_kind(number as u16, &as_bytes(&words(number))[..bytes(number)]).unwrap();
+                producer
+                    .message(&as_bytes(&words(number))[..bytes(number)])
+                    .kind(number as u16)
+                    .send()
+                    .unwrap();
                 number += 1;
             }
         }

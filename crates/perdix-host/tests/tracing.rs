@@ -75,8 +75,8 @@ fn a_subscriber_hears_of_events_and_of_dropped_ones() {
         scope.spawn(|| {
             // The last finds the ring full: it is told of at the end.
             for (kind, bytes) in messages.iter().chain(&messages[..1]) {
-                let sent = producer.produce_or_drop_kind(*kind, bytes).unwrap();
-                assert_eq!(sent, producer.untold_drops() == 0);
+                let sent = producer.message(bytes).kind(*kind).send_or_drop().unwrap();
+                assert_eq!(sent, producer.unreported_drops() == 0);
             }
             producer.finish();
         });

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytemuck::{AnyBitPattern, CheckedBitPattern, NoUninit, Pod, Zeroable};
 use perdix_host::{
-    Buffer, ConsumeError, Consumer, Mode, ProduceError, ReceiveError, TypeMismatch, Typed, messages,
+    Buffer, ConsumeError, Consumer, Mode, ProduceError, ReceiveError, TypeMismatch, Typed, Wait, messages,
 };
 use proptest::prelude::*;
 
@@ -62,34 +62,34 @@ fn values_come_back_where_they_lie() {
         let mut buffer = Buffer::builder().slots(8).mode(mode).build().unwrap();
         let (mut producer, mut consumer) = buffer.split_mut();
         let tile = Tile { index: 5, residual: f32::NAN };
-        producer.send(&tile).unwrap();
-        producer.try_send(&DONE).unwrap();
-        assert!(producer.send_or_drop(&full(3)).unwrap());
-        producer.send_timeout(&Nothing, Duration::ZERO).unwrap();
-        let mut grant = producer.reserve_as::<Full>().unwrap();
+        producer.value(&tile).send().unwrap();
+        producer.value(&DONE).wait(Wait::No).send().unwrap();
+        assert!(producer.value(&full(3)).send_or_drop().unwrap());
+        producer.value(&Nothing).wait(Duration::ZERO).send().unwrap();
+        let mut grant = producer.reserve_value::<Full>(Wait::Forever).unwrap();
         *grant = full(4);
         assert_eq!(*grant, full(4));
         grant.commit();
-        drop(producer.try_reserve_as::<Tile>().unwrap());
+        drop(producer.reserve_value::<Tile>(Wait::No).unwrap());
 
-        let received = consumer.receive::<Tile>().unwrap();
+        let received = consumer.value::<Tile>(Wait::Forever).unwrap();
         assert_eq!((received.number(), received.residual.to_bits()), (0, f32::NAN.to_bits()));
         drop(received);
-        assert_eq!(consumer.receive_copy::<Done>().unwrap(), DONE);
-        let received = consumer.try_receive::<Full>().unwrap().unwrap();
+        assert_eq!(consumer.value_copy::<Done>(Wait::Forever).unwrap(), DONE);
+        let received = consumer.value::<Full>(Wait::No).unwrap();
         assert_eq!(*received, full(3));
         // In the slot: no copy was made.
         let address = std::ptr::from_ref::<Full>(&received).cast::<u8>();
         assert_eq!(received.into_message().as_ptr(), address);
-        consumer.receive_timeout::<Nothing>(Duration::ZERO).unwrap();
+        consumer.value::<Nothing>(Duration::ZERO).unwrap();
         let message = consumer.consume().unwrap().to_owned();
         assert_eq!(message.read(), Ok(Frame::Full(&full(4))));
         assert_eq!(message.value::<Full>(), Ok(&full(4)));
-        assert!(consumer.try_receive::<Tile>().unwrap().is_none());
+        assert_eq!(consumer.value::<Tile>(Wait::No).unwrap_err(), ConsumeError::Empty.into());
         drop(producer);
-        let end = consumer.receive::<Tile>().unwrap_err();
+        let end = consumer.value::<Tile>(Wait::Forever).unwrap_err();
         assert_eq!(end, ReceiveError::Stream(ConsumeError::EndOfStream));
-        assert_eq!(consumer.receive_copy::<Done>().unwrap_err(), end);
+        assert_eq!(consumer.value_copy::<Done>(Wait::Forever).unwrap_err(), end);
     }
 }
 
@@ -97,8 +97,8 @@ fn values_come_back_where_they_lie() {
 fn a_batch_is_read_by_kind() {
     let mut buffer = Buffer::new(8).unwrap();
     let (mut producer, mut consumer) = buffer.split_mut();
-    producer.send(&Tile { index: 1, residual: 0.5 }).unwrap();
-    producer.send(&DONE).unwrap();
+    producer.value(&Tile { index: 1, residual: 0.5 }).send().unwrap();
+    producer.value(&DONE).send().unwrap();
     producer.finish();
     let mut frames = 0;
     let all = [Frame::Tile(&Tile { index: 1, residual: 0.5 }), Frame::Done(DONE)];
@@ -116,12 +116,14 @@ fn a_batch_is_read_by_kind() {
 /// The reason why the next message is no `T`, however it is asked for; the message stays.
 fn mismatch<T: Typed + AnyBitPattern + std::fmt::Debug>(consumer: &mut Consumer<'_>) -> TypeMismatch {
     let number = consumer.position();
-    let ReceiveError::Mismatch { message, mismatch } = consumer.receive::<T>().unwrap_err() else { panic!() };
+    let ReceiveError::Mismatch { message, mismatch } = consumer.value::<T>(Wait::Forever).unwrap_err() else {
+        panic!()
+    };
     let again = ReceiveError::Mismatch { message, mismatch };
     assert_eq!(message, number);
-    assert_eq!(consumer.try_receive::<T>().unwrap_err(), again);
-    assert_eq!(consumer.receive_timeout::<T>(Duration::ZERO).unwrap_err(), again);
-    assert_eq!(consumer.receive_copy::<T>().unwrap_err(), again);
+    assert_eq!(consumer.value::<T>(Wait::No).unwrap_err(), again);
+    assert_eq!(consumer.value::<T>(Duration::ZERO).unwrap_err(), again);
+    assert_eq!(consumer.value_copy::<T>(Wait::Forever).unwrap_err(), again);
     assert_eq!(consumer.position(), number);
     mismatch
 }
@@ -131,9 +133,9 @@ fn what_is_another_message_is_an_error_and_stays() {
     let mut buffer = Buffer::new(8).unwrap();
     let (mut producer, mut consumer) = buffer.split_mut();
     producer.produce(&[0; 8]).unwrap();
-    producer.produce_kind(1, &[0; 12]).unwrap();
-    producer.produce_kind(2, &[0, 0, 0, 0, 1, 2, 0, 0]).unwrap();
-    producer.produce_large(1, &[0; 300]).unwrap();
+    producer.message(&[0; 12]).kind(1).send().unwrap();
+    producer.message(&[0, 0, 0, 0, 1, 2, 0, 0]).kind(2).send().unwrap();
+    producer.message(&[0; 300]).kind(1).send_large().unwrap();
     let kind = mismatch::<Tile>(&mut consumer);
     assert!(matches!(kind, TypeMismatch::Kind { found: 0, expected: 1, .. }));
     let message = kind.to_string();
@@ -150,7 +152,8 @@ fn what_is_another_message_is_an_error_and_stays() {
     assert!(matches!(size, TypeMismatch::Size { kind: 1, found: 12, expected: 8, .. }));
     assert_eq!(consumer.consume().unwrap().read::<Frame<'_>>(), Err(size));
 
-    let ReceiveError::Mismatch { message: 2, mismatch: value } = consumer.receive_copy::<Done>().unwrap_err()
+    let ReceiveError::Mismatch { message: 2, mismatch: value } =
+        consumer.value_copy::<Done>(Wait::Forever).unwrap_err()
     else {
         panic!()
     };
@@ -162,7 +165,7 @@ fn what_is_another_message_is_an_error_and_stays() {
 
     assert!(matches!(mismatch::<Tile>(&mut consumer), TypeMismatch::Large { kind: 1, .. }));
     let mut large = Vec::new();
-    assert!(consumer.try_consume_large(&mut large).unwrap().is_some());
+    assert!(consumer.large(&mut large, Wait::No).is_ok());
     assert_eq!(large, [0; 300]);
 }
 
@@ -171,18 +174,18 @@ fn a_full_ring_hands_the_value_back() {
     let mut buffer = Buffer::new(2).unwrap();
     let (mut producer, mut consumer) = buffer.split_mut();
     let first = Done { state: State::Converged, ..DONE };
-    producer.send(&first).unwrap();
-    producer.send(&DONE).unwrap();
-    assert!(matches!(producer.try_send(&DONE), Err(ProduceError::Full { .. })));
+    producer.value(&first).send().unwrap();
+    producer.value(&DONE).send().unwrap();
+    assert!(matches!(producer.value(&DONE).wait(Wait::No).send(), Err(ProduceError::Full { .. })));
     assert!(matches!(
-        producer.send_timeout(&DONE, Duration::from_millis(1)),
+        producer.value(&DONE).wait(Duration::from_millis(1)).send(),
         Err(ProduceError::TimedOut { .. })
     ));
-    assert!(matches!(producer.try_reserve_as::<Tile>().err(), Some(ProduceError::Full { .. })));
-    assert!(!producer.send_or_drop(&DONE).unwrap());
-    assert_eq!(consumer.receive_copy::<Done>().unwrap(), first);
+    assert!(matches!(producer.reserve_value::<Tile>(Wait::No).err(), Some(ProduceError::Full { .. })));
+    assert!(!producer.value(&DONE).send_or_drop().unwrap());
+    assert_eq!(consumer.value_copy::<Done>(Wait::Forever).unwrap(), first);
     drop(consumer);
-    assert_eq!(producer.send(&DONE), Err(ProduceError::ConsumerGone));
+    assert_eq!(producer.value(&DONE).send(), Err(ProduceError::ConsumerGone));
 }
 
 proptest! {
@@ -195,7 +198,7 @@ proptest! {
         }
         let mut buffer = Buffer::new(2).unwrap();
         let (mut producer, mut consumer) = buffer.split_mut();
-        producer.produce_kind(kind, &bytes).unwrap();
+        producer.message(&bytes).kind(kind).send().unwrap();
         let message = consumer.consume().unwrap();
         let sent: Vec<u8> = match message.read() {
             Ok(Frame::Tile(tile)) => bytemuck::bytes_of(tile).to_vec(),

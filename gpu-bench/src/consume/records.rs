@@ -30,7 +30,7 @@ pub fn receive(
     let wide = is_wide();
     let (mut count, mut first) = (0, None);
     while !meter.is_stopped() {
-        let batch = match consumer.records_timeout::<Record>(RECORD_KIND, PATIENCE) {
+        let batch = match consumer.records::<Record>(RECORD_KIND, PATIENCE) {
             Ok(batch) => batch,
             Err(ConsumeRecordsError::Stream(ConsumeError::EndOfStream)) => break,
             Err(error) => return Err(error.into()),

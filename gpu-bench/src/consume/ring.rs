@@ -87,14 +87,10 @@ pub fn receive(
 ) -> Result<Received, Error> {
     let mut state = State { identities: &mut identities, wide: is_wide(), count: 0, first: None };
     while !meter.is_stopped() {
-        if let Some(batch) = consumer.try_consume_batch(BATCH) {
-            state.take(&batch)?;
-        } else {
-            match consumer.consume_batch_timeout(BATCH, PATIENCE) {
-                Ok(batch) => state.take(&batch)?,
-                Err(ConsumeError::EndOfStream) => break,
-                Err(error) => return Err(error.into()),
-            }
+        match consumer.batch(BATCH, PATIENCE) {
+            Ok(batch) => state.take(&batch)?,
+            Err(ConsumeError::EndOfStream) => break,
+            Err(error) => return Err(error.into()),
         }
         meter.set(state.count);
     }

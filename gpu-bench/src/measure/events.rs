@@ -115,7 +115,7 @@ fn read(mut consumer: Consumer<'_>, sites: &Sites, finals: u64) -> Result<Read, 
     let (mut read, mut reader, mut left) = (Read::default(), EventReader::new(sites), finals);
     let mut begun = None;
     while left > 0 {
-        let event = match reader.next_timeout(&mut consumer, PATIENCE) {
+        let event = match reader.next(&mut consumer, PATIENCE) {
             Ok(event) => event,
             Err(EventError::Stream(ConsumeError::Gap { .. })) => continue,
             Err(EventError::Stream(error)) => return Err(error.into()),

@@ -73,7 +73,7 @@ fn receive(
     let (mut arrived, mut processor) = (Vec::new(), Duration::ZERO);
     let begun = processor_time().map_err(Error::Cores)?;
     for turn in 0..=WAKES {
-        consumer.consume_timeout(time + PATIENCE)?;
+        consumer.next(time + PATIENCE)?;
         arrived.push(Instant::now());
         if turn == 0 {
             processor = processor_time().map_err(Error::Cores)?.saturating_sub(begun);

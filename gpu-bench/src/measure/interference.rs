@@ -3,10 +3,10 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use perdix_host::cuda::DeviceBytes;
+use perdix_host::cuda::{DeviceBytes, sys};
 
 use super::rates::start;
-use super::rig::Rig;
+use super::rig::{Rig, driver};
 use crate::consume::PATIENCE;
 use crate::consume::ring::{Identities, Meter, receive};
 use crate::error::Error;
@@ -129,8 +129,12 @@ impl<'r> Load<'r> {
         let launch = launch.arg(LOAD.as_nanos() as u64).arg(self.moved.device_ptr());
         // SAFETY: these are the kernel's parameters; the driver frees device memory only when no kernel uses it.
         unsafe { launch.start_on(std::ptr::null_mut()) }?;
+        let current = self.rig.gpu.enter()?;
+        // This waits for the kernel in the default stream, and not for the ring's.
+        // SAFETY: the default stream always lives, and a context is current.
+        driver("cuStreamSynchronize", unsafe { sys::cuStreamSynchronize(std::ptr::null_mut()) })?;
+        drop(current);
         let mut bytes = [0; 8];
-        // On the default stream, so it waits for the kernel there, and not for the ring's.
         self.moved.read(&mut bytes)?;
         Ok(u64::from_le_bytes(bytes) as f64 / LOAD.as_secs_f64())
     }

@@ -137,7 +137,7 @@ fn exchange(mut consumer: Consumer<'_>, command: &Word, total: u64) -> Result<Ve
     for turn in 1..=total {
         let given = clock();
         command.get().store(turn, Ordering::Release);
-        let message = consumer.consume_timeout(PATIENCE)?;
+        let message = consumer.next(PATIENCE)?;
         let back = clock();
         let seen = seen(&message, turn)?;
         drop(message);

@@ -35,7 +35,7 @@ fn exit(case: Case, count: u64, part: Part) -> Result<(), Failed> {
         let (producer, mut consumer) = buffer.split_gpu()?;
         break_off(&producer, count, part, Ending::Forgets);
         check_some(&mut consumer, WORDS, 0, sent)?;
-        expect_lost(consumer.consume_timeout(PATIENCE), sent, "ended without finish")
+        expect_lost(consumer.next(PATIENCE), sent, "ended without finish")
             .map_err(|failed| format!("{part:?}: {}", failed.message().unwrap_or("")))?;
     }
     let (mut producer, mut consumer) = buffer.split_mut();

@@ -111,7 +111,7 @@ fn broken(case: Case, ending: Ending, part: Part) -> Result<(), Failed> {
     let (producer, mut consumer) = buffer.split_gpu()?;
     break_off(&producer, 40, part, ending);
     check_some(&mut consumer, WORDS, 0, 40)?;
-    expect_lost(consumer.consume_timeout(PATIENCE), 40, "the kernel failed")?;
+    expect_lost(consumer.next(PATIENCE), 40, "the kernel failed")?;
     expect_lost(consumer.status(), 40, "the kernel failed")?;
     let Err(fault) = producer.is_running() else { return Err("the fault is not reported".into()) };
     producer.wait(Duration::from_secs(1))?;
@@ -144,7 +144,7 @@ fn endless(case: Case, consume: bool) -> Result<(), Failed> {
             std::thread::sleep(Duration::from_millis(10));
             continue;
         }
-        match consumer.consume_timeout(PATIENCE) {
+        match consumer.next(PATIENCE) {
             Ok(_) | Err(ConsumeError::TimedOut { .. }) => {}
             Err(other) => return Err(other.into()),
         }

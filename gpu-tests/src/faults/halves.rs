@@ -14,7 +14,7 @@ use crate::setup::{BLOCK, Case, GRID, PATIENCE, THREAD, WARP, check_all, check_s
 /// Takes 100 messages and panics with one more in its hands.
 fn panics(mut consumer: Consumer<'_>) {
     check_some(&mut consumer, SHORT, 0, 100).unwrap();
-    let _held = consumer.consume_timeout(PATIENCE).unwrap();
+    let _held = consumer.next(PATIENCE).unwrap();
     // A panic, without its message.
     resume_unwind(Box::new("on purpose"));
 }
@@ -38,7 +38,7 @@ pub(super) fn consumer_panics(case: Case) -> Result<u64, Failed> {
     GRID.start(&producer, FULL, 10_000_000);
     let thread = spawn(move || {
         let mut consumer = consumer;
-        let _held = consumer.consume_timeout(PATIENCE).unwrap();
+        let _held = consumer.next(PATIENCE).unwrap();
         resume_unwind(Box::new("on purpose"));
     });
     if thread.join().is_ok() {

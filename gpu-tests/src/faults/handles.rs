@@ -46,7 +46,7 @@ pub(super) fn foreign_stream(case: Case) -> Result<u64, Failed> {
             None => check_all(&mut consumer, WORDS, 1, 1000)?,
             Some(_) => {
                 check_some(&mut consumer, WORDS, 0, 1000)?;
-                expect_lost(consumer.consume_timeout(PATIENCE), 1000, "ended without finish")?;
+                expect_lost(consumer.next(PATIENCE), 1000, "ended without finish")?;
             }
         }
         producer.wait(PATIENCE)?;
@@ -134,7 +134,7 @@ pub(super) fn refused(case: Case) -> Result<u64, Failed> {
             Err(GpuError::Driver { call: "cuLaunchKernel", .. }) => {}
             other => return Err(format!("a block of 100000 threads: {other:?}").into()),
         }
-        match consumer.consume_timeout(Duration::from_millis(50)) {
+        match consumer.next(Duration::from_millis(50)) {
             Err(ConsumeError::TimedOut { .. }) => {}
             other => return Err(format!("after the refusal: {other:?}").into()),
         }

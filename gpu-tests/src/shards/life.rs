@@ -43,7 +43,7 @@ fn expect_all_lost(consumers: Vec<Consumer<'_>>) -> Result<(), Failed> {
     let mut consumer = ShardedConsumer::new(consumers);
     let (mut id, mut missing) = (0, vec![None; rings]);
     loop {
-        match consumer.consume_timeout(PATIENCE) {
+        match consumer.next(PATIENCE) {
             Ok((0, message)) if MIXED.matches(id, message.kind(), &message) => id += 1,
             Err(ShardError::Ring { ring, source: ConsumeError::ProducerLost { first_missing, .. } })
                 if missing[ring].is_none() =>
@@ -124,7 +124,7 @@ fn leaves(case: Case) -> Result<(), Failed> {
         let (device, mut consumers) = shards.split_gpu()?;
         sender.start(&device, FULL, count);
         let mut leaver = consumers.remove(3);
-        leaver.consume_timeout(PATIENCE)?;
+        leaver.next(PATIENCE)?;
         drop(leaver);
         let mut seen = Seen::new(sender, rings, FULL);
         seen.next.truncate(3);
@@ -145,7 +145,7 @@ fn dropped(case: Case) -> Result<(), Failed> {
         sender.start(&device, FULL, 100_000_000);
         let mut consumer = ShardedConsumer::new(consumers);
         for _ in 0..100 {
-            consumer.consume_timeout(PATIENCE)?;
+            consumer.next(PATIENCE)?;
         }
         drop(device);
         drop(consumer);
@@ -167,7 +167,7 @@ fn time_limit(case: Case) -> Result<(), Failed> {
     check_some(&mut consumers[0], FULL, 0, count)?;
     device.wait(Duration::from_secs(8)).map_err(|error| format!("the kernel goes on: {error}"))?;
     check_some(&mut consumers[1], FULL, 1 << 40, slots as u64)?;
-    match consumers[1].consume_timeout(PATIENCE) {
+    match consumers[1].next(PATIENCE) {
         Err(ConsumeError::ProducerFailed { fault: Fault::TimedOut, first_missing })
             if first_missing == slots as u64 =>
         {
@@ -225,8 +225,8 @@ fn takes_turns(case: Case) -> Result<(), Failed> {
     let (mut producers, consumers) = shards.split_mut();
     producers[2].produce(b"the CPU again")?;
     let mut consumer = ShardedConsumer::new(consumers);
-    match consumer.try_consume()? {
-        Some((2, message)) if *message == *b"the CPU again" => Ok(()),
+    match consumer.try_next() {
+        Ok((2, message)) if *message == *b"the CPU again" => Ok(()),
         other => Err(format!("{other:?}").into()),
     }
 }

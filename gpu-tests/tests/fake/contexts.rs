@@ -165,8 +165,7 @@ fn a_context_is_destroyed_under_a_ring() {
         let message = consumer.try_consume().unwrap();
         assert!(MIXED.matches(id, message.kind(), &message));
     }
-    let Err(ConsumeError::ProducerLost { first_missing: 5, why }) =
-        consumer.consume_timeout(Duration::from_secs(2))
+    let Err(ConsumeError::ProducerLost { first_missing: 5, why }) = consumer.next(Duration::from_secs(2))
     else {
         panic!("it is not noticed")
     };

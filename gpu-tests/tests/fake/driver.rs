@@ -62,7 +62,7 @@ impl Fake {
     /// Whether what goes into a stream is captured into a graph.
     pub(crate) fn capture(&self, stream: sys::CUstream, is_captured: bool) {
         let capture = control::<unsafe extern "C" fn(sys::CUstream, c_uint)>(c"fake_capture");
-        // SAFETY: the fake driver's signature; the stream is alive, or null.
+        // SAFETY: the fake driver's signature; the stream is alive.
         unsafe { capture(stream, is_captured.into()) };
     }
 

@@ -33,7 +33,7 @@ fn what_was_published_before_a_trap_is_delivered() {
             assert!(MIXED.matches(id, message.kind(), &message));
         }
         for _ in 0..2 {
-            match consumer.consume_timeout(PATIENCE) {
+            match consumer.next(PATIENCE) {
                 Err(ConsumeError::ProducerLost { first_missing, why }) if first_missing == count => {
                     assert!(why.starts_with("the kernel failed: CUDA_ERROR_LAUNCH_FAILED (719)"), "{why}");
                 }
@@ -68,7 +68,7 @@ fn a_fault_is_told_with_the_drivers_words() {
         assert!(error.to_string().starts_with(&format!("the kernel failed: CUDA_ERROR_{name} ({number})")));
         assert_eq!(producer.wait(PATIENCE), Ok(()), "a faulted kernel has ended");
         (0..10).for_each(|_| drop(consumer.try_consume().unwrap()));
-        let lost = consumer.consume_timeout(PATIENCE).map(drop);
+        let lost = consumer.next(PATIENCE).map(drop);
         assert_eq!(lost, Err(ConsumeError::ProducerLost { first_missing: 10, why: error.to_string() }));
         let begun = Instant::now();
         fake.events_answer(0);

@@ -43,12 +43,12 @@ fn a_failed_launch_leaves_a_paused_stream_open() {
             let error = send(&kernels, &producer, 0, 0).unwrap_err();
             assert!(matches!(error, GpuError::Driver { code: 999, .. }), "{call}: {error:?}");
             assert!(consumer.try_consume().is_none(), "{call}: the kernel ran");
-            let waited = consumer.consume_timeout(SHORT).map(drop);
+            let waited = consumer.next(SHORT).map(drop);
             assert!(matches!(waited, Err(ConsumeError::TimedOut { .. })), "{call}: {waited:?}");
         }
         send(&kernels, &producer, 5, 1).unwrap();
         check(&mut consumer, 5);
-        assert_eq!(consumer.consume_timeout(PATIENCE).map(drop), Err(ConsumeError::EndOfStream));
+        assert_eq!(consumer.next(PATIENCE).map(drop), Err(ConsumeError::EndOfStream));
     }
     drop((kernels, gpu));
     fake.assert_clean();
@@ -70,10 +70,10 @@ fn a_pause_says_nothing_of_the_kernel_behind() {
     unsafe { launch.arg(5_u64).arg(5_u64).arg(Ending::Forgets as u64).start() }.unwrap();
     check(&mut consumer, 0);
     check(&mut consumer, 5);
-    let waited = consumer.consume_timeout(SHORT).map(drop);
+    let waited = consumer.next(SHORT).map(drop);
     assert!(matches!(waited, Err(ConsumeError::TimedOut { .. })), "{waited:?}");
     fake.events_answer(0);
-    match consumer.consume_timeout(PATIENCE) {
+    match consumer.next(PATIENCE) {
         Err(ConsumeError::ProducerLost { first_missing: 10, why }) => {
             assert!(why.contains("without finish"), "{why}");
         }
@@ -107,11 +107,11 @@ fn launches_by_other_means_may_pause_too() {
     fake.fail("cuLaunchKernel", 1, 1, 999);
     let error = launch(5, 0).unwrap_err();
     assert!(matches!(error, GpuError::Driver { call: "cuLaunchKernel", code: 999, .. }), "{error:?}");
-    let waited = consumer.consume_timeout(SHORT).map(drop);
+    let waited = consumer.next(SHORT).map(drop);
     assert!(matches!(waited, Err(ConsumeError::TimedOut { .. })), "{waited:?}");
     launch(5, 1).unwrap();
     check(&mut consumer, 5);
-    assert_eq!(consumer.consume_timeout(PATIENCE).map(drop), Err(ConsumeError::EndOfStream));
+    assert_eq!(consumer.next(PATIENCE).map(drop), Err(ConsumeError::EndOfStream));
     drop((producer, consumer));
     drop((buffer, kernels, gpu));
     fake.assert_clean();
@@ -130,7 +130,7 @@ fn a_failed_first_launch_can_be_repeated() {
     // SAFETY: the kernel's parameters; the driver refuses so many threads.
     let error = unsafe { launch.arg(0_u64).arg(5_u64).arg(1_u64).start() }.unwrap_err();
     assert!(matches!(error, GpuError::Driver { call: "cuLaunchKernel", code: 1, .. }), "{error:?}");
-    assert!(matches!(consumer.consume_timeout(SHORT), Err(ConsumeError::TimedOut { .. })));
+    assert!(matches!(consumer.next(SHORT), Err(ConsumeError::TimedOut { .. })));
     send(&kernels, &producer, 0, 1).unwrap();
     check(&mut consumer, 0);
     drop((producer, consumer));
@@ -166,12 +166,15 @@ fn a_launch_that_cannot_be_watched_keeps_the_memory() {
         };
         assert!(matches!(error, GpuError::Driver { call: "cuEventRecord", code: 999, .. }), "{error:?}");
         check(&mut consumer, 0);
-        match consumer.consume_timeout(PATIENCE) {
+        match consumer.next(PATIENCE) {
             Err(ConsumeError::ProducerLost { first_missing: 5, why }) => {
                 assert!(why.contains("could not be attached"), "{why}");
             }
             other => panic!("{other:?}"),
         }
+        // Nobody says that it has ended.
+        assert_eq!(producer.wait(PATIENCE), Err(GpuError::Unwatched));
+        assert_eq!(producer.is_running(), Err(GpuError::Unwatched));
         drop((producer, consumer));
         drop((buffer, kernels, gpu));
         assert_eq!((fake.alive("managed"), fake.alive("device"), fake.alive("context")), (1, 1, 1));

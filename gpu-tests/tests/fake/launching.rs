@@ -5,7 +5,7 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
 
-use perdix_host::cuda::{DeviceProducer, Gpu, GpuError, Kernels, Launch};
+use perdix_host::cuda::{DeviceProducer, Gpu, GpuError, Kernels, Launch, sys};
 use perdix_host::{Buffer, ConsumeError, Consumer};
 use perdix_kernels::Ending;
 
@@ -33,7 +33,7 @@ fn forgetful(kernels: &Kernels, producer: &DeviceProducer<'_>) -> Result<(), Gpu
 }
 
 fn expect_lost(consumer: &mut Consumer<'_>, first: u64, text: &str) {
-    match consumer.consume_timeout(PATIENCE) {
+    match consumer.next(PATIENCE) {
         Err(ConsumeError::ProducerLost { first_missing, why }) => {
             assert_eq!(first_missing, first);
             assert!(why.contains(text), "{why}");
@@ -43,7 +43,7 @@ fn expect_lost(consumer: &mut Consumer<'_>, first: u64, text: &str) {
 }
 
 fn expect_quiet(consumer: &mut Consumer<'_>) {
-    let waited = consumer.consume_timeout(SHORT).map(drop);
+    let waited = consumer.next(SHORT).map(drop);
     assert!(matches!(waited, Err(ConsumeError::TimedOut { .. })), "{waited:?}");
 }
 
@@ -146,7 +146,8 @@ fn launches_onto_two_rings_may_cross() {
     assert_eq!(fake.misuse(), None);
 }
 
-/// While a launch is under way nobody is told that the kernels have ended without `finish`, nested launches included.
+/// While a launch is under way nobody is told that the kernels have ended without `finish`, nested
+/// launches included.
 #[test]
 #[ignore = "needs the fake driver"]
 fn a_launch_under_way_is_not_judged() {
@@ -198,7 +199,8 @@ fn a_launch_that_panics_is_watched() {
     fake.assert_clean();
 }
 
-/// What is captured into a graph does not run: attaching it is refused, and the launches of the graph are attached instead.
+/// What is captured into a graph does not run: attaching it is refused, and the launches of the
+/// graph are attached instead.
 #[test]
 #[ignore = "needs the fake driver"]
 fn a_captured_launch_is_refused() {
@@ -208,30 +210,28 @@ fn a_captured_launch_is_refused() {
     let mut ring = buffer(&gpu);
     let (producer, mut consumer) = ring.split_gpu().unwrap();
     let stream = producer.raw_stream();
-    for stream in [stream, null_mut()] {
-        fake.capture(stream, true);
-        let launch = five(kernels.launch("continue_block").unwrap().arg(&producer), 1);
-        // SAFETY: the kernel's parameters; the stream is alive.
-        let started = unsafe { launch.start_on(stream) };
-        let refused: [Result<(), GpuError>; 2] = [
-            // SAFETY: the stream is alive and of the ring's context.
-            unsafe { producer.launch_with(stream, || panic!("it was called")) },
-            // SAFETY: as above.
-            unsafe { producer.attach(stream) },
-        ];
-        for result in [&[started], &refused[..]].concat() {
-            let error = result.unwrap_err();
-            assert_eq!(error, GpuError::Capturing);
-            assert!(error.to_string().contains("launch_with"), "{error}");
-        }
-        expect_quiet(&mut consumer);
-        // The remedy: capture it unattached, and attach what launches the graph.
-        let launch = five(kernels.launch("continue_block").unwrap().arg_unattached(producer.ring()), 0);
-        // SAFETY: the kernel's parameters; the stream is alive.
-        unsafe { launch.start_on(stream) }.unwrap();
-        expect_quiet(&mut consumer);
-        fake.capture(stream, false);
+    fake.capture(stream, true);
+    let launch = five(kernels.launch("continue_block").unwrap().arg(&producer), 1);
+    // SAFETY: the kernel's parameters; the stream is alive.
+    let started = unsafe { launch.start_on(stream) };
+    let refused: [Result<(), GpuError>; 2] = [
+        // SAFETY: the stream is alive and of the ring's context.
+        unsafe { producer.launch_with(stream, || panic!("it was called")) },
+        // SAFETY: as above.
+        unsafe { producer.attach(stream) },
+    ];
+    for result in [&[started], &refused[..]].concat() {
+        let error = result.unwrap_err();
+        assert_eq!(error, GpuError::Capturing);
+        assert!(error.to_string().contains("launch_with"), "{error}");
     }
+    expect_quiet(&mut consumer);
+    // The remedy: capture it unattached, and attach what launches the graph.
+    let launch = five(kernels.launch("continue_block").unwrap().arg_unattached(producer.ring()), 0);
+    // SAFETY: the kernel's parameters; the stream is alive.
+    unsafe { launch.start_on(stream) }.unwrap();
+    expect_quiet(&mut consumer);
+    fake.capture(stream, false);
     // SAFETY: as above.
     unsafe { producer.launch_with(stream, || forgetful(&kernels, &producer)) }.unwrap();
     (0..5).for_each(|_| drop(consumer.try_consume().unwrap()));
@@ -239,4 +239,36 @@ fn a_captured_launch_is_refused() {
     drop((producer, consumer));
     drop((ring, kernels, gpu));
     fake.assert_clean();
+}
+
+/// A stream of another thread is being captured: that neither fails nor is disturbed while a
+/// consumer waits for kernels, and while a ring is made, split and dropped.
+#[test]
+#[ignore = "needs the fake driver"]
+fn captures_of_others_are_left_alone() {
+    let fake = Fake::take();
+    let gpu = Gpu::open(0).unwrap();
+    let kernels = gpu.load(&ptx()).unwrap();
+    let mut ring = buffer(&gpu);
+    let (others, _their_consumer) = ring.split_gpu().unwrap();
+    fake.capture(others.raw_stream(), true);
+    let mut ring = buffer(&gpu);
+    let (producer, mut consumer) = ring.split_gpu().unwrap();
+    // It pauses, so that a waiting consumer asks for its event, and reads its state.
+    let launch = five(kernels.launch("continue_block").unwrap().arg(&producer), 0);
+    // SAFETY: the kernel's parameters.
+    unsafe { launch.start() }.unwrap();
+    (0..5).for_each(|_| drop(consumer.try_consume().unwrap()));
+    expect_quiet(&mut consumer);
+    assert_eq!(producer.is_running(), Ok(false));
+    drop(gpu.load(&ptx()).unwrap());
+    drop((producer, consumer));
+    drop(ring);
+    assert_eq!(fake.misuse(), None);
+    fake.capture(others.raw_stream(), false);
+    // The thread is as it was.
+    let mut mode = 0;
+    // SAFETY: the pointer is valid for reading and writing.
+    unsafe { sys::cuThreadExchangeStreamCaptureMode((&raw mut mode).cast()) };
+    assert_eq!(mode, 0);
 }

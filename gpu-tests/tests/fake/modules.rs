@@ -40,7 +40,8 @@ fn a_kernel_that_is_not_there_is_named() {
     fake.assert_clean();
 }
 
-/// One that the driver loads at its first launch may wait for kernels that wait for the thread that launches.
+/// One that the driver loads at its first launch may wait for kernels that wait for the thread that
+/// launches.
 #[test]
 #[ignore = "needs the fake driver"]
 fn kernels_are_loaded_with_their_module() {
@@ -52,7 +53,8 @@ fn kernels_are_loaded_with_their_module() {
     fake.assert_clean();
 }
 
-/// Kernels are dropped while one of them runs: nothing waits for it, and its code stays until its session is over.
+/// Kernels are dropped while one of them runs: nothing waits for it, and its code stays until its
+/// session is over.
 #[test]
 #[ignore = "needs the fake driver"]
 fn code_stays_while_it_runs() {
@@ -80,5 +82,25 @@ fn code_stays_while_it_runs() {
     drop(buffer.split_mut());
     assert_eq!((fake.alive("module"), fake.misuse()), (0, None));
     drop((buffer, gpu));
+    fake.assert_clean();
+}
+
+/// Kernels that were compiled for another layout version are refused before the driver sees them.
+#[test]
+#[ignore = "needs the fake driver"]
+fn kernels_of_another_layout_version_are_refused() {
+    let fake = Fake::take();
+    let gpu = Gpu::open(0).unwrap();
+    let module = |version: u32| {
+        let marker = format!("\u{1}perdix-layout {version:010}\u{4}");
+        let bytes: Vec<String> = marker.bytes().map(|byte| byte.to_string()).collect();
+        format!("{}.global .align 1 .b8 LAYOUT[{}] = {{{}}};\n", ptx(), bytes.len(), bytes.join(", "))
+    };
+    let error = gpu.load(&module(1_000_000)).unwrap_err();
+    let GpuError::LayoutVersion { found: 1_000_000, expected } = error else { panic!("{error:?}") };
+    drop(gpu.load(&module(expected)).unwrap());
+    let text = error.to_string();
+    assert!(text.contains("layout version") && text.contains("recompile"), "{text}");
+    drop(gpu);
     fake.assert_clean();
 }

@@ -126,13 +126,13 @@ impl Way {
                 producer.is_running()?;
                 if last == 0 {
                     // It looks for a kernel that is lost.
-                    match consumer.consume_timeout(Duration::from_millis(1)) {
+                    match consumer.next(Duration::from_millis(1)) {
                         Err(ConsumeError::TimedOut { .. }) => {}
                         other => return Err(format!("while paused: {other:?}").into()),
                     }
                 }
             }
-            match consumer.consume_timeout(PATIENCE) {
+            match consumer.next(PATIENCE) {
                 Err(ConsumeError::EndOfStream) => {}
                 other => return Err(format!("at the end: {other:?}").into()),
             }
@@ -166,7 +166,7 @@ fn launch(kernels: &Kernels, producer: &DeviceProducer<'_>, first: u64, last: u6
 
 fn check(consumer: &mut Consumer<'_>, first: u64, count: u64) -> Outcome {
     for id in first..first + count {
-        let message = consumer.consume_timeout(PATIENCE)?;
+        let message = consumer.next(PATIENCE)?;
         if !MIXED.matches(id, message.kind(), &message) {
             return Err(format!("message {id} is {message:?}").into());
         }

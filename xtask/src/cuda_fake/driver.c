@@ -13,7 +13,7 @@
 #include <string.h>
 
 enum { OK = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NOT_INITIALIZED = 3, NO_DEVICE = 100, INVALID_DEVICE = 101, INVALID_CONTEXT = 201,
-       INVALID_PTX = 218, INVALID_HANDLE = 400, NOT_FOUND = 500, NOT_READY = 600 };
+       INVALID_PTX = 218, INVALID_HANDLE = 400, NOT_FOUND = 500, NOT_READY = 600, UNSUPPORTED = 900 };
 
 enum kind { CONTEXT, STREAM, EVENT, MODULE, DEVICE, MANAGED, PINNED, KINDS };
 static const char *const KIND_NAMES[KINDS] = { "context", "stream", "event", "module", "device", "managed", "pinned" };
@@ -54,6 +54,8 @@ static struct { char call[64]; unsigned first, times, code, seen; } failure;
 static void (*on_launch)(const char *name, void **arguments);
 static __thread struct thing *current[DEPTH];
 static __thread int depth;
+/* 0: what the thread calls may have to do with captures of other threads. */
+static __thread unsigned capture_mode;
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -70,7 +72,6 @@ static void end_kernels(void) {
 EXPORT void fake_reset(void) {
     pthread_mutex_lock(&lock);
     end_kernels();
-    default_stream.captured = 0;
     memset(&failure, 0, sizeof failure);
     call_count = misuses = sticky = event_answer = 0;
     orphans = 0;
@@ -97,8 +98,8 @@ EXPORT void fake_events_answer(unsigned code) {
     pthread_mutex_unlock(&lock);
 }
 
-/* Whether what goes into a stream is captured into a graph. */
-EXPORT void fake_capture(struct thing *stream, int is_captured) { (stream ? stream : &default_stream)->captured = is_captured; }
+/* Whether what goes into a stream is captured into a graph. (The default stream cannot be.) */
+EXPORT void fake_capture(struct thing *stream, int is_captured) { stream->captured = is_captured; }
 
 /* A kernel has faulted: from now on nearly every call fails with `code`, until the context is gone. */
 EXPORT void fake_fault(unsigned code) { sticky = code; }
@@ -263,6 +264,15 @@ static unsigned context(void) {
     return sticky;
 }
 
+/* For what may not be called while any thread captures a stream. */
+static unsigned careful(void) {
+    unsigned code = context();
+    if (code || capture_mode) return code;
+    for (struct thing *thing = things; thing; thing = thing->next)
+        if (thing->alive && thing->kind == STREAM && thing->captured) { note("a call", "disturbs a capture"); return UNSUPPORTED; }
+    return OK;
+}
+
 FUNCTION(cuInit, nothing, unsigned flags)
     is_initialized = 1;
 END(flags ? INVALID_VALUE : OK)
@@ -359,19 +369,19 @@ FUNCTION(cuCtxGetDevice, context, int *device)
     *device = 0;
 END(OK)
 
-FUNCTION(cuMemAlloc_v2, context, void **memory, size_t bytes)
+FUNCTION(cuMemAlloc_v2, careful, void **memory, size_t bytes)
 END(allocate(DEVICE, bytes, memory))
 
-FUNCTION(cuMemAllocManaged, context, void **memory, size_t bytes, unsigned flags)
+FUNCTION(cuMemAllocManaged, careful, void **memory, size_t bytes, unsigned flags)
     (void)flags;
 END(allocate(MANAGED, bytes, memory))
 
-FUNCTION(cuMemHostAlloc, context, void **memory, size_t bytes, unsigned flags)
+FUNCTION(cuMemHostAlloc, careful, void **memory, size_t bytes, unsigned flags)
     (void)flags;
 END(allocate(PINNED, bytes, memory))
 
 /* Registered memory counts as pinned. */
-FUNCTION(cuMemHostRegister_v2, context, void *memory, size_t bytes, unsigned flags)
+FUNCTION(cuMemHostRegister_v2, careful, void *memory, size_t bytes, unsigned flags)
     (void)flags;
     if (bytes && bytes <= memory_limit) make(PINNED, now())->memory = memory;
 END(!bytes ? INVALID_VALUE : bytes <= memory_limit ? OK : OUT_OF_MEMORY)
@@ -388,14 +398,14 @@ FUNCTION(cuMemHostGetDevicePointer_v2, context, uintptr_t *device, void *host, u
     *device = (uintptr_t)host;
 END(owner((uintptr_t)host, PINNED) ? OK : INVALID_VALUE)
 
-FUNCTION(cuMemFree_v2, context, uintptr_t memory)
+FUNCTION(cuMemFree_v2, careful, uintptr_t memory)
     for (struct copy *copy; (copy = staged);) finish_copies(copy->stream);
 END(release(call, DEVICE, MANAGED, memory))
 
-FUNCTION(cuMemFreeHost, context, uintptr_t memory)
+FUNCTION(cuMemFreeHost, careful, uintptr_t memory)
 END(release(call, PINNED, PINNED, memory))
 
-FUNCTION(cuMemcpyHtoD_v2, context, void *to, const void *from, size_t bytes)
+FUNCTION(cuMemcpyHtoD_v2, careful, void *to, const void *from, size_t bytes)
     finish_stream(NULL);
 END(stage(to, from, bytes, NULL))
 
@@ -403,7 +413,7 @@ FUNCTION(cuMemcpyHtoDAsync_v2, context, void *to, const void *from, size_t bytes
     code = !stream || is_alive(stream, STREAM) ? OK : INVALID_HANDLE;
 END(code ? code : stage(to, from, bytes, stream))
 
-FUNCTION(cuMemcpyDtoH_v2, context, void *to, const void *from, size_t bytes)
+FUNCTION(cuMemcpyDtoH_v2, careful, void *to, const void *from, size_t bytes)
     finish_stream(NULL);
     memcpy(to, from, bytes);
 END(OK)
@@ -434,6 +444,13 @@ FUNCTION(cuStreamIsCapturing, context, struct thing *stream, unsigned *status)
     if (!code) *status = (unsigned)(stream ? stream : &default_stream)->captured;
 END(code)
 
+/* Neither counted nor failing: it goes with nearly every other call, and concerns captures alone. */
+EXPORT unsigned cuThreadExchangeStreamCaptureMode(unsigned *mode) {
+    unsigned before = capture_mode;
+    capture_mode = *mode, *mode = before;
+    return OK;
+}
+
 FUNCTION(cuEventCreate, context, void **event, unsigned flags)
     (void)flags;
     *event = make(EVENT, now());
@@ -445,7 +462,7 @@ FUNCTION(cuEventRecord, context, struct thing *event, struct thing *stream)
 END(code)
 
 /* An event that was recorded in a capture marks a place in the graph. */
-FUNCTION(cuEventQuery, context, struct thing *event)
+FUNCTION(cuEventQuery, careful, struct thing *event)
     code = is_alive(event, EVENT) ? event->captured ? INVALID_VALUE : event_answer : INVALID_HANDLE;
 END(code)
 
@@ -471,10 +488,10 @@ static unsigned load(void **module, const char *text, unsigned options, const un
     return INVALID_PTX;
 }
 
-FUNCTION(cuModuleLoadDataEx, context, void **module, const void *text, unsigned options, unsigned *names, void **values)
+FUNCTION(cuModuleLoadDataEx, careful, void **module, const void *text, unsigned options, unsigned *names, void **values)
 END(load(module, text, options, names, values))
 
-FUNCTION(cuModuleUnload, context, void *module)
+FUNCTION(cuModuleUnload, careful, void *module)
     code = is_alive(module, MODULE) ? OK : INVALID_HANDLE;
     if (code) note(call, "no such module"); else ((struct thing *)module)->alive = 0;
     if (!code && ((struct thing *)module)->busy) note(call, "the module's kernels run");

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::ops::Range;
 
-use perdix_host::{Buffer, Consumer, Mode, Producer, WaitStrategy};
+use perdix_host::{Buffer, Consumer, Mode, Producer, Wait, WaitStrategy};
 
 use super::{CAPACITY, Queue, sum};
 
@@ -19,7 +19,7 @@ pub(crate) struct CopiedFenceFree(Buffer);
 /// `reserve`, `commit` and `consume`.
 pub(crate) struct InPlace(Buffer);
 
-/// `batch` and `consume_batch`.
+/// `batch` on both sides.
 pub(crate) struct Batches(Buffer);
 
 /// Typed records, many to a slot.
@@ -86,7 +86,7 @@ impl<const N: usize> Queue<N> for InPlace {
     fn send(tx: &mut Producer<'_>, numbers: Range<u64>, message: &mut [u64; N]) {
         for number in numbers {
             message[0] = number;
-            let mut grant = tx.reserve(8 * N).unwrap();
+            let mut grant = tx.reserve(8 * N, Wait::Forever).unwrap();
             grant.copy_from_slice(bytemuck::cast_slice(black_box(message.as_slice())));
             grant.commit();
         }
@@ -112,7 +112,7 @@ impl<const N: usize> Queue<N> for Batches {
     fn send(tx: &mut Producer<'_>, mut numbers: Range<u64>, message: &mut [u64; N]) {
         while !numbers.is_empty() {
             let left = numbers.end - numbers.start;
-            let mut batch = tx.batch(BATCH.min(left as usize)).unwrap();
+            let mut batch = tx.batch(BATCH.min(left as usize), Wait::Forever).unwrap();
             for number in numbers.by_ref().take(batch.room()) {
                 message[0] = number;
                 batch.push(bytemuck::cast_slice(black_box(message.as_slice()))).unwrap();
@@ -124,7 +124,7 @@ impl<const N: usize> Queue<N> for Batches {
     fn receive(rx: &mut Consumer<'_>, mut count: u64) -> u64 {
         let mut total = 0_u64;
         while count != 0 {
-            let batch = rx.consume_batch(BATCH.min(count as usize)).unwrap();
+            let batch = rx.batch(BATCH.min(count as usize), Wait::Forever).unwrap();
             for message in batch.iter() {
                 total = total.wrapping_add(sum(bytemuck::cast_slice(message.bytes())));
             }
@@ -156,7 +156,7 @@ impl Queue<1> for Records {
     fn receive(rx: &mut Consumer<'_>, mut count: u64) -> u64 {
         let mut total = 0_u64;
         while count != 0 {
-            let batch = rx.records::<u64>(0).unwrap();
+            let batch = rx.records::<u64>(0, Wait::Forever).unwrap();
             for records in batch.slices() {
                 total = total.wrapping_add(sum(records));
                 count -= records.len() as u64;

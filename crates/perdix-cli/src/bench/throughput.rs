@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use perdix_host::{Buffer, ConsumeError, Consumer, Producer};
+use perdix_host::{Buffer, ConsumeError, Consumer, Producer, Wait};
 
 use crate::error::Error;
 use crate::report::per_second;
@@ -78,7 +78,7 @@ fn send(mut producer: Producer<'_>, method: Method, size: usize, end: Instant) -
             }
             Method::Batches => {
                 for _ in 0..ROUND / BATCH {
-                    let mut batch = producer.batch(BATCH)?;
+                    let mut batch = producer.batch(BATCH, Wait::Forever)?;
                     for _ in 0..batch.room() {
                         batch.push(black_box(&payload))?;
                     }
@@ -87,7 +87,7 @@ fn send(mut producer: Producer<'_>, method: Method, size: usize, end: Instant) -
             }
             Method::InPlace => {
                 for number in 0..ROUND {
-                    let mut grant = producer.reserve(size)?;
+                    let mut grant = producer.reserve(size, Wait::Forever)?;
                     grant.fill(number as u8);
                     grant.commit();
                 }
@@ -102,7 +102,7 @@ fn receive(mut consumer: Consumer<'_>, method: Method) -> Result<u64, Error> {
     let mut received = 0;
     let outcome = match method {
         Method::Batches => loop {
-            match consumer.consume_batch(BATCH) {
+            match consumer.batch(BATCH, Wait::Forever) {
                 Ok(batch) => {
                     batch.iter().for_each(|message| read(message.bytes()));
                     received += batch.len() as u64;

@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
-use perdix_host::{Buffer, Consumer, MemoryKind, Mode, PAYLOAD_SIZE, ProduceError, Producer};
+use perdix_host::{Buffer, Consumer, MemoryKind, Mode, PAYLOAD_SIZE, ProduceError, Producer, Wait};
 
 use super::{CheckArgs, failed};
 use crate::args::modes;
@@ -61,7 +61,7 @@ fn fill_then_send(mut producer: Producer<'_>, resume: impl FnOnce()) -> Result<(
     let mut accepted = 0;
     loop {
         Pattern::fill(accepted, &mut payload);
-        match producer.try_produce_kind(Pattern::kind(accepted), &payload) {
+        match producer.message(&payload).kind(Pattern::kind(accepted)).wait(Wait::No).send() {
             Ok(()) if accepted < SLOTS as u64 => accepted += 1,
             Ok(()) => {
                 return Err(failed(format!(
@@ -73,14 +73,14 @@ fn fill_then_send(mut producer: Producer<'_>, resume: impl FnOnce()) -> Result<(
         }
     }
     let pause = Duration::from_millis(20);
-    match producer.produce_timeout(&payload, pause) {
+    match producer.message(&payload).wait(pause).send() {
         Err(ProduceError::TimedOut { waited }) if waited >= pause => {}
         other => return Err(failed(format!("waiting for a slot that nobody releases gave {other:?}"))),
     }
     resume();
     for number in accepted..MESSAGES {
         Pattern::fill(number, &mut payload);
-        let mut grant = producer.reserve_timeout(PAYLOAD_SIZE, PATIENCE)?;
+        let mut grant = producer.reserve(PAYLOAD_SIZE, PATIENCE)?;
         grant.copy_from_slice(&payload);
         grant.set_kind(Pattern::kind(number));
         grant.commit();

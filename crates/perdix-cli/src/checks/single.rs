@@ -34,8 +34,8 @@ fn every_length(mut producer: Producer<'_>, mut consumer: Consumer<'_>) -> Resul
         let number = size as u64;
         let mut payload = vec![0; size];
         Pattern::fill(number, &mut payload);
-        producer.produce_kind(Pattern::kind(number), &payload)?;
-        let message = consumer.consume_timeout(PATIENCE)?;
+        producer.message(&payload).kind(Pattern::kind(number)).send()?;
+        let message = consumer.next(PATIENCE)?;
         if message.number() != number {
             return Err(failed(format!("message {number} came back as number {}", message.number())));
         }
@@ -49,8 +49,8 @@ fn every_length(mut producer: Producer<'_>, mut consumer: Consumer<'_>) -> Resul
 
 fn echo(mut consumer: Consumer<'_>, mut producer: Producer<'_>) -> Result<(), Error> {
     loop {
-        match consumer.consume_timeout(PATIENCE) {
-            Ok(message) => producer.produce_kind(message.kind(), &message)?,
+        match consumer.next(PATIENCE) {
+            Ok(message) => producer.message(&message).kind(message.kind()).send()?,
             Err(ConsumeError::EndOfStream) => return Ok(()),
             Err(error) => return Err(error.into()),
         }

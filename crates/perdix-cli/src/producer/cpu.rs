@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use perdix_host::{MemoryKind, PAYLOAD_SIZE, Producer};
+use perdix_host::{MemoryKind, PAYLOAD_SIZE, Producer, Wait};
 
 use super::{Ends, Producing, Setup, Until};
 use crate::args::RingArgs;
@@ -52,9 +52,9 @@ impl Producing for CpuProducer {
             if most == 0 {
                 break;
             }
-            let mut batch = self.0.batch(most)?;
+            let mut batch = self.0.batch(most, Wait::Forever)?;
             for _ in 0..batch.room() {
-                batch.write(size, Pattern::kind(sent), |slot| Pattern::fill(sent, slot))?;
+                batch.set_kind(Pattern::kind(sent)).write(size, |slot| Pattern::fill(sent, slot))?;
                 sent += 1;
             }
             batch.commit();
@@ -77,7 +77,7 @@ impl CpuProducer {
     fn send(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let mut messages = bytes.chunks(PAYLOAD_SIZE);
         while messages.len() > 0 {
-            let mut batch = self.0.batch(messages.len().min(BATCH))?;
+            let mut batch = self.0.batch(messages.len().min(BATCH), Wait::Forever)?;
             for message in messages.by_ref().take(batch.room()) {
                 batch.push(message)?;
             }

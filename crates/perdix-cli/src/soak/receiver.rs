@@ -5,7 +5,9 @@ use std::thread;
 use std::time::Duration;
 
 use fastrand::Rng;
-use perdix_host::{ConsumeError, ConsumeRecordsError, Consumer, Large, Message, MessageBatch, RecordBatch};
+use perdix_host::{
+    ConsumeError, ConsumeRecordsError, Consumer, Large, Message, MessageBatch, RecordBatch, Wait,
+};
 
 use super::checker::Checker;
 use super::pace::{Pace, Rhythm};
@@ -36,8 +38,9 @@ pub(crate) enum Left {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Take {
     Try,
+    TryNext,
     Consume,
-    Timeout,
+    Next,
     TryBatch,
     Batch,
     BatchTimeout,
@@ -50,10 +53,11 @@ enum Take {
 }
 
 impl Take {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Try,
+        Self::TryNext,
         Self::Consume,
-        Self::Timeout,
+        Self::Next,
         Self::TryBatch,
         Self::Batch,
         Self::BatchTimeout,
@@ -69,16 +73,17 @@ impl Take {
         match self {
             Self::Try => "try_consume",
             Self::Consume => "consume",
-            Self::Timeout => "consume_timeout",
-            Self::TryBatch => "try_consume_batch",
-            Self::Batch => "consume_batch",
-            Self::BatchTimeout => "consume_batch_timeout",
+            Self::TryNext => "try_next",
+            Self::Next => "next",
+            Self::TryBatch => "batch now",
+            Self::Batch => "batch",
+            Self::BatchTimeout => "batch with a limit",
             Self::Drain => "drain",
             Self::Iterator => "messages",
-            Self::Large => "consume_large",
-            Self::TryLarge => "try_consume_large",
+            Self::Large => "large",
+            Self::TryLarge => "large now",
             Self::Records => "records",
-            Self::TryRecords => "try_records",
+            Self::TryRecords => "records now",
         }
     }
 }
@@ -112,6 +117,7 @@ impl Receiver {
                     Ok(()) => {}
                     Err(ConsumeError::EndOfStream) => return Ok(Left::AtEnd),
                     Err(ConsumeError::TimedOut { .. }) => {}
+                    Err(ConsumeError::Empty) => thread::yield_now(),
                     Err(ConsumeError::Gap { dropped, position }) => self.gap(consumer, dropped, position)?,
                     Err(other) => return Err(Violation::unexpected(take.name(), &other)),
                 }
@@ -138,24 +144,18 @@ impl Receiver {
         let limit = Duration::from_micros(self.rng.u64(0..2000));
         match take {
             Take::Try => {
-                if let Some(dropped) = consumer.take_gap() {
-                    return self.checker.gap(dropped).map(Ok);
-                }
                 if let Some(message) = consumer.try_consume() {
                     return self.slot(message);
                 }
-                Ok(nothing(consumer))
+                // Why not, the call does not say.
+                self.slot_of(consumer.try_next())
             }
+            Take::TryNext => self.slot_of(consumer.try_next()),
             Take::Consume => self.slot_of(consumer.consume()),
-            Take::Timeout => self.slot_of(consumer.consume_timeout(limit)),
-            Take::TryBatch => {
-                if let Some(batch) = consumer.try_consume_batch(most) {
-                    return self.batch(batch);
-                }
-                Ok(nothing(consumer))
-            }
-            Take::Batch => self.batch_of(consumer.consume_batch(most)),
-            Take::BatchTimeout => self.batch_of(consumer.consume_batch_timeout(most, limit)),
+            Take::Next => self.slot_of(consumer.next(limit)),
+            Take::TryBatch => self.batch_of(consumer.batch(most, Wait::No)),
+            Take::Batch => self.batch_of(consumer.batch(most, Wait::Forever)),
+            Take::BatchTimeout => self.batch_of(consumer.batch(most, limit)),
             Take::Drain => {
                 let mut wrong = Ok(());
                 let count = consumer.drain(|message| {
@@ -164,7 +164,7 @@ impl Receiver {
                     }
                 });
                 wrong?;
-                if count == 0 { Ok(nothing(consumer)) } else { Ok(Ok(())) }
+                Ok(count.map(drop))
             }
             Take::Iterator => {
                 for message in consumer.messages().take(most) {
@@ -182,17 +182,14 @@ impl Receiver {
             Take::Large => {
                 let mut bytes = mem::take(&mut self.buffer);
                 let large = match self.rng.bool() {
-                    true => consumer.consume_large(&mut bytes),
-                    false => consumer.consume_large_timeout(&mut bytes, limit),
+                    true => consumer.large(&mut bytes, Wait::Forever),
+                    false => consumer.large(&mut bytes, limit),
                 };
-                self.whole(large.map(Some), bytes)
+                self.whole(large, bytes)
             }
             Take::TryLarge => {
                 let mut bytes = mem::take(&mut self.buffer);
-                let large = consumer.try_consume_large(&mut bytes);
-                if matches!(large, Ok(None)) {
-                    thread::yield_now();
-                }
+                let large = consumer.large(&mut bytes, Wait::No);
                 self.whole(large, bytes)
             }
             Take::Records | Take::TryRecords => self.records(consumer, take, limit),
@@ -210,18 +207,12 @@ impl Receiver {
             Some(kind) if self.checker.is_at_start() => kind,
             _ => return self.slot_of(consumer.consume()),
         };
-        if take == Take::TryRecords {
-            match consumer.try_records::<[u64; 2]>(kind) {
-                Ok(Some(batch)) => return self.record_batch(kind, batch),
-                Ok(None) => {}
-                Err(error) => return Err(Violation::unexpected("try_records", &error)),
-            }
-            return Ok(nothing(consumer));
-        }
-        let batch = match self.rng.bool() {
-            true => consumer.records::<[u64; 2]>(kind),
-            false => consumer.records_timeout(kind, limit),
+        let wait = match self.rng.bool() {
+            _ if take == Take::TryRecords => Wait::No,
+            true => Wait::Forever,
+            false => limit.into(),
         };
+        let batch = consumer.records::<[u64; 2]>(kind, wait);
         match batch {
             Ok(batch) => self.record_batch(kind, batch),
             Err(ConsumeRecordsError::Stream(error)) => Ok(Err(error)),
@@ -293,22 +284,14 @@ impl Receiver {
 
     fn whole(
         &mut self,
-        large: Result<Option<Large>, ConsumeError>,
+        large: Result<Large, ConsumeError>,
         bytes: Vec<u8>,
     ) -> Result<Result<(), ConsumeError>, Violation> {
         let outcome = match large {
-            Ok(Some(large)) => self.checker.large(large.kind, large.slots, &bytes).map(Ok),
-            Ok(None) => Ok(Ok(())),
+            Ok(large) => self.checker.large(large.kind, large.slots, &bytes).map(Ok),
             Err(error) => Ok(Err(error)),
         };
         self.buffer = bytes;
         outcome
     }
-}
-
-/// A call found nothing: is there something to wait for?
-fn nothing(consumer: &mut Consumer<'_>) -> Result<(), ConsumeError> {
-    consumer.status()?;
-    thread::yield_now();
-    Ok(())
 }

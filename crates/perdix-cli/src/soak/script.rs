@@ -8,19 +8,19 @@ use perdix_host::PAYLOAD_SIZE;
 /// How the messages of a span go in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Put {
-    /// `produce_kind`, which blocks without a limit.
+    /// `message(..).kind(..).send()`, which waits without a limit.
     Produce,
-    /// `try_produce_kind`, again and again while the ring is full.
+    /// The same without waiting, again and again while the ring is full.
     Try,
-    /// `produce_timeout`, again after the limit.
+    /// The same with a time limit, again after the limit.
     Timeout,
-    /// `produce_or_drop_kind`.
+    /// `message(..).kind(..).send_or_drop()`.
     OrDrop,
     /// `produce_all`.
     All,
-    /// `reserve`, `try_reserve` and `reserve_timeout`.
+    /// `reserve`, with every wait.
     Reserve,
-    /// `batch` and `try_batch`, copied and written in place.
+    /// `batch`, with and without a wait, copied and written in place.
     Batch,
     /// One large message.
     Large,
@@ -46,12 +46,12 @@ impl Put {
         match self {
             Self::Produce => "produce",
             Self::Try => "try_produce",
-            Self::Timeout => "produce_timeout",
-            Self::OrDrop => "produce_or_drop",
+            Self::Timeout => "send with a limit",
+            Self::OrDrop => "send_or_drop",
             Self::All => "produce_all",
             Self::Reserve => "reserve",
             Self::Batch => "batch",
-            Self::Large => "produce_large",
+            Self::Large => "send_large",
             Self::Records => "records",
         }
     }

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use perdix_host::{Batch, Grant, PAYLOAD_SIZE, ProduceError, Producer};
+use perdix_host::{Batch, Grant, PAYLOAD_SIZE, ProduceError, Producer, Wait};
 
 #[cfg(test)]
 use super::flaw::Flaw;
@@ -93,10 +93,11 @@ impl Sender {
     /// Sends up to `some` messages of the span from the next one on.
     fn put(&mut self, producer: &mut Producer<'_>, span: &Span, some: u64) -> Result<Step, Violation> {
         match span.put {
-            Put::Produce => self.each(span, some, |kind, bytes, _| producer.produce_kind(kind, bytes)),
-            Put::Try => self.each(span, some, |kind, bytes, _| producer.try_produce_kind(kind, bytes)),
+            Put::Produce => self.each(span, some, |kind, bytes, _| producer.message(bytes).kind(kind).send()),
+            Put::Try => self
+                .each(span, some, |kind, bytes, _| producer.message(bytes).kind(kind).wait(Wait::No).send()),
             Put::Timeout => self.each(span, some, |_, bytes, rng| {
-                producer.produce_timeout(bytes, Duration::from_micros(rng.u64(0..3000)))
+                producer.message(bytes).wait(Duration::from_micros(rng.u64(0..3000))).send()
             }),
             Put::OrDrop => self.or_drop(producer, span, some),
             Put::All => self.all(producer, span, some),
@@ -128,7 +129,7 @@ impl Sender {
     fn or_drop(&mut self, producer: &mut Producer<'_>, span: &Span, some: u64) -> Result<Step, Violation> {
         let mut bytes = [0; PAYLOAD_SIZE];
         for _ in 0..some {
-            match producer.produce_or_drop_kind(span.kind(self.id), self.message(span, &mut bytes)) {
+            match producer.message(self.message(span, &mut bytes)).kind(span.kind(self.id)).send_or_drop() {
                 Ok(true) => {}
                 Ok(false) => {
                     self.sent.dropped += 1;
@@ -171,9 +172,9 @@ impl Sender {
             let choice = self.rng.u8(0..6);
             let fate = Fate::random(&mut self.rng);
             let granted = match choice {
-                0 => producer.try_reserve(room),
-                1 => producer.reserve_timeout(room, Duration::from_micros(self.rng.u64(0..2000))),
-                _ => producer.reserve(room),
+                0 => producer.reserve(room, Wait::No),
+                1 => producer.reserve(room, Duration::from_micros(self.rng.u64(0..2000))),
+                _ => producer.reserve(room, Wait::Forever),
             };
             let mut grant: Grant<'_> = match granted {
                 Ok(grant) => grant,
@@ -203,7 +204,11 @@ impl Sender {
     fn batch(&mut self, producer: &mut Producer<'_>, span: &Span, some: u64) -> Result<Step, Violation> {
         let most = self.rng.usize(1..=some as usize);
         let fate = Fate::random(&mut self.rng);
-        let begun = if self.rng.bool() { producer.batch(most) } else { producer.try_batch(most) };
+        let begun = if self.rng.bool() {
+            producer.batch(most, Wait::Forever)
+        } else {
+            producer.batch(most, Wait::No)
+        };
         let mut batch: Batch<'_> = match begun {
             Ok(batch) => batch,
             Err(error) => return self.refused(error),
@@ -214,9 +219,9 @@ impl Sender {
             let kind = span.kind(id);
             let added = if self.rng.bool() {
                 let len = span.len(self.disguise(id));
-                batch.write(len, kind, |to| self.fill(span, id, to))
+                batch.set_kind(kind).write(len, |to| self.fill(span, id, to))
             } else {
-                batch.push_kind(kind, self.message_of(span, id, &mut bytes))
+                batch.set_kind(kind).push(self.message_of(span, id, &mut bytes))
             };
             added.map_err(|error| Violation::unexpected("batch", &error))?;
             id += 1;
@@ -243,9 +248,13 @@ impl Sender {
         self.fill(span, self.id, &mut bytes);
         let kind = span.kind(self.id);
         let sent = match self.rng.u8(0..4) {
-            0 => producer.try_produce_large(kind, &bytes),
-            1 => producer.produce_large_timeout(kind, &bytes, Duration::from_micros(self.rng.u64(0..5000))),
-            _ => producer.produce_large(kind, &bytes),
+            0 => producer.message(&bytes).kind(kind).wait(Wait::No).send_large(),
+            1 => producer
+                .message(&bytes)
+                .kind(kind)
+                .wait(Duration::from_micros(self.rng.u64(0..5000)))
+                .send_large(),
+            _ => producer.message(&bytes).kind(kind).send_large(),
         };
         match sent {
             Ok(()) => {
@@ -286,8 +295,11 @@ impl Sender {
         bump(&mut self.sent.faults, "message too long", 1);
         let refused = match self.rng.u8(0..3) {
             0 => producer.try_produce(&[0; PAYLOAD_SIZE + 1]).err(),
-            1 => producer.try_reserve(PAYLOAD_SIZE + 1).err(),
-            _ => producer.try_produce_large(0, &vec![0; producer.large_limit() + 1]).err(),
+            1 => producer.reserve(PAYLOAD_SIZE + 1, Wait::No).err(),
+            _ => {
+                let long = vec![0; producer.capacity() * PAYLOAD_SIZE + 1];
+                producer.message(&long).wait(Wait::No).send_large().err()
+            }
         };
         match refused {
             Some(ProduceError::TooLong { .. }) => Ok(()),

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
-use perdix_host::{Buffer, ConsumeError, Consumer, Message, MessageBatch, ShardError, ShardedConsumer};
+use perdix_host::{Buffer, ConsumeError, Consumer, Message, MessageBatch, ShardError, ShardedConsumer, Wait};
 
 use super::checker::Checker;
 use super::episode::{Failed, Pair, merge};
@@ -127,49 +127,53 @@ impl<'c> Reader<'c> {
     fn step(&mut self, consumer: &mut ShardedConsumer<'_>, taken: &mut u64) -> Result<Left, Violation> {
         let (limit, most) = (Duration::from_micros(self.rng.u64(0..2000)), self.rng.usize(1..100));
         let (name, outcome) = match self.rng.u8(0..7) {
-            0 => ("sharded try_consume", consumer.try_consume().map(|found| found.map(Found::One))),
-            1 => ("sharded consume", consumer.consume().map(|found| Some(Found::One(found)))),
-            2 => (
-                "sharded consume_timeout",
-                consumer.consume_timeout(limit).map(|found| Some(Found::One(found))),
-            ),
-            3 => (
-                "sharded try_consume_batch",
-                consumer.try_consume_batch(most).map(|found| found.map(Found::Many)),
-            ),
-            4 => {
-                ("sharded consume_batch", consumer.consume_batch(most).map(|found| Some(Found::Many(found))))
-            }
-            5 => (
-                "sharded consume_batch_timeout",
-                consumer.consume_batch_timeout(most, limit).map(|found| Some(Found::Many(found))),
-            ),
+            0 => ("sharded try_next", consumer.try_next().map(Found::One)),
+            1 => ("sharded consume", consumer.consume().map(Found::One)),
+            2 => ("sharded next", consumer.next(limit).map(Found::One)),
+            3 => ("sharded batch now", consumer.batch(most, Wait::No).map(Found::Many)),
+            4 => ("sharded batch", consumer.batch(most, Wait::Forever).map(Found::Many)),
+            5 => ("sharded batch with a limit", consumer.batch(most, limit).map(Found::Many)),
             _ => {
-                let mut wrong = Ok(());
-                let count = consumer.drain(|ring, message| {
+                let (mut wrong, mut count) = (Ok(()), 0);
+                let end = consumer.drain(|ring, message| {
+                    count += 1;
                     if wrong.is_ok() {
                         wrong = self.check(ring, message.kind(), message.has_more(), &message);
                     }
                 });
                 wrong?;
-                return self.moved("sharded drain", count as u64, taken);
+                if let Err(error) = end {
+                    return self.moved_until(error, "sharded drain", count, taken);
+                }
+                return self.moved("sharded drain", count, taken);
             }
         };
         let count = match outcome {
-            Ok(None) => {
-                thread::yield_now();
-                0
-            }
-            Ok(Some(found)) => self.check_all(found)?,
-            Err(ShardError::EndOfStream) => return Ok(Left::AtEnd),
-            Err(ShardError::TimedOut { .. }) => 0,
-            Err(ShardError::Ring { ring, source: ConsumeError::Gap { dropped, .. } }) => {
-                self.checker(ring)?.gap(dropped).map_err(|violation| violation.of_ring(ring))?;
-                0
-            }
-            Err(other) => return Err(Violation::unexpected(name, &other)),
+            Ok(found) => self.check_all(found)?,
+            Err(error) => return self.moved_until(error, name, 0, taken),
         };
         self.moved(name, count, taken)
+    }
+
+    /// A call took so many messages and then stopped.
+    fn moved_until(
+        &mut self,
+        error: ShardError,
+        name: &'static str,
+        count: u64,
+        taken: &mut u64,
+    ) -> Result<Left, Violation> {
+        let left = self.moved(name, count, taken)?;
+        match error {
+            ShardError::EndOfStream => return Ok(Left::AtEnd),
+            ShardError::TimedOut { .. } => {}
+            ShardError::Empty => thread::yield_now(),
+            ShardError::Ring { ring, source: ConsumeError::Gap { dropped, .. } } => {
+                self.checker(ring)?.gap(dropped).map_err(|violation| violation.of_ring(ring))?;
+            }
+            other => return Err(Violation::unexpected(name, &other)),
+        }
+        Ok(left)
     }
 
     fn moved(&mut self, name: &'static str, count: u64, taken: &mut u64) -> Result<Left, Violation> {

@@ -51,8 +51,8 @@ fn a_real_ring_from_its_making_to_its_end() {
 
     let mut consumer = open(&directory, "one").into_consumer().unwrap();
     (0..8).for_each(|_| producer.try_produce(&[7; 10]).unwrap());
-    assert!(!producer.produce_or_drop(&[7; 10]).unwrap());
-    assert_eq!(consumer.drain(|_| ()), 8);
+    assert!(!producer.message(&[7; 10]).send_or_drop().unwrap());
+    assert_eq!(consumer.drain(|_| ()), Ok(8));
     assert!(consumer.try_consume().is_none()); // so that all is counted
     (0..4).for_each(|_| producer.try_produce(&[7; 10]).unwrap());
     look(&mut model, 2);

@@ -15,7 +15,7 @@ const PREFETCH_AHEAD: u64 = 16;
 /// let mut buffer = perdix_host::Buffer::new(8)?;
 /// let (mut producer, mut consumer) = buffer.split_mut();
 /// producer.produce_all([b"one", b"two"])?;
-/// let batch = consumer.consume_batch(32)?;
+/// let batch = consumer.batch(32, perdix_host::Wait::Forever)?;
 /// let all: Vec<&[u8]> = batch.iter().map(|message| message.bytes()).collect();
 /// assert_eq!(all, [b"one", b"two"]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())

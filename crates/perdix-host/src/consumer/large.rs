@@ -18,12 +18,20 @@ pub struct Large {
 }
 
 impl Consumer<'_> {
-    /// The next message, of one slot or many, copied into `bytes` (whose content is replaced); `None` if it is not there, or
-    /// not complete yet.
+    /// The next message, of one slot or many, copied into `bytes` (whose content is replaced), waiting until
+    /// all of it is there as `wait` says.
     ///
     /// # Errors
-    /// [`ConsumeError::EndOfStream`], [`ConsumeError::Truncated`] or [`ConsumeError::Corrupt`].
-    pub fn try_consume_large(&mut self, bytes: &mut Vec<u8>) -> Result<Option<Large>, ConsumeError> {
+    /// As [`next`](Self::next), and [`ConsumeError::Truncated`].
+    pub fn large(&mut self, bytes: &mut Vec<u8>, wait: impl Into<Wait>) -> Result<Large, ConsumeError> {
+        match wait.into() {
+            Wait::No => self.try_large(bytes)?.ok_or(ConsumeError::Empty),
+            wait => self.large_within(bytes, wait.limit()),
+        }
+    }
+
+    /// The next message, if it is there and complete.
+    fn try_large(&mut self, bytes: &mut Vec<u8>) -> Result<Option<Large>, ConsumeError> {
         self.status()?;
         let (slots, complete) = self.large_run()?;
         if !complete {
@@ -47,45 +55,13 @@ impl Consumer<'_> {
         Ok(batch.get(0).map(|first| Large { kind: first.kind(), number: first.number(), slots }))
     }
 
-    /// The next message, of one slot or many, copied into `bytes` (whose content is replaced), waiting until
-    /// all of it is there as `wait` says.
-    ///
-    /// # Errors
-    /// As [`next`](Self::next), and [`ConsumeError::Truncated`].
-    pub fn large(&mut self, bytes: &mut Vec<u8>, wait: impl Into<Wait>) -> Result<Large, ConsumeError> {
-        match wait.into() {
-            Wait::No => self.try_consume_large(bytes)?.ok_or(ConsumeError::Empty),
-            wait => self.large_within(bytes, wait.limit()),
-        }
-    }
-
-    /// [`try_consume_large`](Self::try_consume_large), waiting until the message is complete.
-    ///
-    /// # Errors
-    /// As [`try_consume_large`](Self::try_consume_large).
-    pub fn consume_large(&mut self, bytes: &mut Vec<u8>) -> Result<Large, ConsumeError> {
-        self.large_within(bytes, None)
-    }
-
-    /// [`consume_large`](Self::consume_large), waiting no longer than `limit`.
-    ///
-    /// # Errors
-    /// As [`try_consume_large`](Self::try_consume_large), and [`ConsumeError::TimedOut`].
-    pub fn consume_large_timeout(
-        &mut self,
-        bytes: &mut Vec<u8>,
-        limit: Duration,
-    ) -> Result<Large, ConsumeError> {
-        self.large_within(bytes, Some(limit))
-    }
-
     fn large_within(&mut self, bytes: &mut Vec<u8>, limit: Option<Duration>) -> Result<Large, ConsumeError> {
         let mut waiter = Waiter::new(self.shared.waits.consumer, limit);
         loop {
-            if let Some(large) = self.try_consume_large(bytes)? {
+            if let Some(large) = self.try_large(bytes)? {
                 return Ok(large);
             }
-            // `try_consume_large` has asked after the producer, by `status`.
+            // `try_large` has asked after the producer, by `status`.
             waiter.pause().map_err(|waited| ConsumeError::TimedOut { waited })?;
         }
     }

@@ -3,14 +3,13 @@
 use std::borrow::BorrowMut;
 use std::io::{self, BufRead, Read};
 use std::marker::PhantomData;
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
-use std::time::Duration;
 
 use perdix_core::Meta;
 
 use super::{Consumer, MessageRef};
+use crate::cores::ReadPosition;
 use crate::error::ConsumeError;
+use crate::wait::Wait;
 
 /// The payloads of all messages one after the other, as a stream of bytes. Made by [`Consumer::reader`] and [`Consumer::into_reader`].
 ///
@@ -25,6 +24,7 @@ use crate::error::ConsumeError;
 /// |---|---|---|
 /// | the producer ended the stream | none: 0 bytes | |
 /// | [`ConsumeError::TimedOut`] | `TimedOut` | read on |
+/// | [`ConsumeError::Empty`] | `WouldBlock` | read on |
 /// | [`ConsumeError::Gap`] | `InvalidData` | read on behind the gap |
 /// | [`ConsumeError::ProducerFailed`], [`ConsumeError::ProducerLost`] | `UnexpectedEof` | the same again |
 /// | [`ConsumeError::Corrupt`] | `InvalidData` | the same again |
@@ -46,17 +46,10 @@ use crate::error::ConsumeError;
 #[derive(Debug)]
 pub struct Reader<'a, C = Consumer<'a>> {
     consumer: C,
-    limit: Option<Duration>,
+    wait: Wait,
     /// Bytes that the last `fill_buf` lent and that were not consumed.
     lent: usize,
     ring: PhantomData<Consumer<'a>>,
-}
-
-/// How far into which message readers have come: the consumer's own, kept with its other state.
-#[derive(Debug, Default)]
-pub(crate) struct Progress {
-    message: AtomicU64,
-    bytes: AtomicUsize,
 }
 
 impl<'a> Consumer<'a> {
@@ -72,9 +65,9 @@ impl<'a> Consumer<'a> {
 
     /// What was not read of the next message that has bytes, waiting for it; nothing at the end of the stream.
     #[inline]
-    fn rest_within(&mut self, limit: Option<Duration>) -> Result<&[u8], ConsumeError> {
+    fn rest_within(&mut self, wait: Wait) -> Result<&[u8], ConsumeError> {
         loop {
-            match self.wait_for_message(limit) {
+            match self.find(wait) {
                 Ok(meta) if self.has_rest(meta) => return Ok(self.rest(meta)),
                 Ok(meta) => self.pass(meta),
                 Err(ConsumeError::EndOfStream) => return Ok(&[]),
@@ -99,9 +92,7 @@ impl<'a> Consumer<'a> {
 
     fn bytes_read(&mut self) -> usize {
         let message = self.position();
-        let progress = &self.shared.progress;
-        // Relaxed: one consumer half alone uses it, and a half that changes threads is synchronised by that.
-        if progress.message.load(Relaxed) == message { progress.bytes.load(Relaxed) } else { 0 }
+        if self.read.message == message { self.read.bytes } else { 0 }
     }
 
     fn has_rest(&mut self, meta: Meta) -> bool {
@@ -130,9 +121,7 @@ impl<'a> Consumer<'a> {
     fn advance(&mut self, count: usize, lent: usize) {
         let bytes = self.bytes_read() + count;
         if count < lent {
-            let message = self.position();
-            self.shared.progress.message.store(message, Relaxed);
-            self.shared.progress.bytes.store(bytes, Relaxed);
+            self.read = ReadPosition { message: self.position(), bytes };
         } else {
             let core = self.core();
             // SAFETY: the message was found there.
@@ -144,13 +133,14 @@ impl<'a> Consumer<'a> {
 
 impl<'a, C: BorrowMut<Consumer<'a>>> Reader<'a, C> {
     fn new(consumer: C) -> Self {
-        Self { consumer, limit: None, lent: 0, ring: PhantomData }
+        Self { consumer, wait: Wait::Forever, lent: 0, ring: PhantomData }
     }
 
-    /// The same reader, failing with [`io::ErrorKind::TimedOut`] when no message comes for that long.
+    /// Waiting this long for a message; until one comes, unless said. Then the error is
+    /// [`io::ErrorKind::TimedOut`], or with [`Wait::No`] [`io::ErrorKind::WouldBlock`].
     #[must_use]
-    pub fn with_timeout(mut self, limit: Duration) -> Self {
-        self.limit = Some(limit);
+    pub fn wait(mut self, wait: impl Into<Wait>) -> Self {
+        self.wait = wait.into();
         self
     }
 
@@ -164,7 +154,7 @@ impl<'a, C: BorrowMut<Consumer<'a>>> BufRead for Reader<'a, C> {
     #[inline]
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         self.lent = 0;
-        let bytes = self.consumer.borrow_mut().rest_within(self.limit)?;
+        let bytes = self.consumer.borrow_mut().rest_within(self.wait)?;
         self.lent = bytes.len();
         Ok(bytes)
     }

@@ -1,7 +1,6 @@
 //! Messages as fixed-size records, where they lie.
 
 use std::marker::PhantomData;
-use std::time::Duration;
 
 use bytemuck::AnyBitPattern;
 use perdix_core::RecordLayout;
@@ -9,20 +8,23 @@ use perdix_core::RecordLayout;
 use super::{Consumer, Message, MessageBatch, MessageRef, OwnedMessage};
 use crate::error::ConsumeError;
 use crate::records::{ConsumeRecordsError, RecordError, check_length, check_message, records_in};
+use crate::wait::Wait;
 
 /// Slots in one [`RecordBatch`] at most: enough to spread the cost of releasing them, few enough that the producer goes on.
 const BATCH_SLOTS: u64 = 32;
 
 /// Streams of fixed-size records, as [`RecordProducer`](crate::RecordProducer) and the device's packed records send them. Kind
-/// and size of every message are checked: one that holds no such records is an error, and is left for `try_consume`.
+/// and size of every message are checked: one that holds no such records is an error, and is left for `try_next`.
 impl Consumer<'_> {
-    /// The records that are there, those of up to 32 slots, waiting until there are some.
+    /// The records that are there, those of up to 32 slots; if there are none, waits for the first as `wait`
+    /// says.
     ///
     /// ```
+    /// use perdix_host::Wait;
     /// let mut buffer = perdix_host::Buffer::new(64)?;
     /// let (mut producer, mut consumer) = buffer.split_mut();
     /// producer.records::<u64>(3).push_all(0..100)?;
-    /// let batch = consumer.records::<u64>(3)?;
+    /// let batch = consumer.records::<u64>(3, Wait::Forever)?;
     /// assert_eq!(batch.len(), 100);
     /// assert!(batch.iter().copied().eq(0..100));
     /// assert_eq!(batch.slices().next().map(<[u64]>::len), Some(30)); // a slot full
@@ -30,42 +32,16 @@ impl Consumer<'_> {
     /// ```
     ///
     /// # Errors
-    /// [`ConsumeRecordsError::Stream`] as [`consume`](Self::consume), [`ConsumeRecordsError::Record`] if the next message holds
-    /// no records of this type and kind.
+    /// [`ConsumeRecordsError::Stream`] as [`next`](Self::next), [`ConsumeRecordsError::Record`] if the next
+    /// message holds no records of this type and kind.
     pub fn records<T: AnyBitPattern>(
         &mut self,
         kind: u16,
+        wait: impl Into<Wait>,
     ) -> Result<RecordBatch<'_, T>, ConsumeRecordsError> {
-        self.records_within(kind, None)
-    }
-
-    /// [`records`](Self::records), waiting no longer than `limit`.
-    ///
-    /// # Errors
-    /// As [`records`](Self::records), with [`ConsumeError::TimedOut`].
-    pub fn records_timeout<T: AnyBitPattern>(
-        &mut self,
-        kind: u16,
-        limit: Duration,
-    ) -> Result<RecordBatch<'_, T>, ConsumeRecordsError> {
-        self.records_within(kind, Some(limit))
-    }
-
-    /// [`records`](Self::records) without waiting; `None` means nothing now.
-    ///
-    /// # Errors
-    /// [`RecordError`] if the next message holds no records of this type and kind.
-    pub fn try_records<T: AnyBitPattern>(
-        &mut self,
-        kind: u16,
-    ) -> Result<Option<RecordBatch<'_, T>>, RecordError> {
+        self.find(wait.into())?;
         let (slots, bytes) = self.record_run::<T>(kind)?;
-        if slots == 0 {
-            // Nothing to hand out: let the producer have all its credit.
-            let _ = self.poll();
-            return Ok(None);
-        }
-        Ok(Some(RecordBatch::new(MessageBatch::take(self.core(), slots, bytes), bytes)))
+        Ok(RecordBatch::new(MessageBatch::take(self.core(), slots, bytes), bytes))
     }
 
     /// Calls `each` with every record until the end of the stream, waiting for them, and says how many there were.
@@ -79,7 +55,7 @@ impl Consumer<'_> {
     ) -> Result<u64, ConsumeRecordsError> {
         let mut count = 0;
         loop {
-            let meta = match self.wait_for_message(None) {
+            let meta = match self.find(Wait::Forever) {
                 Ok(meta) => meta,
                 Err(ConsumeError::EndOfStream) => return Ok(count),
                 Err(error) => return Err(error.into()),
@@ -92,16 +68,6 @@ impl Consumer<'_> {
             records.iter().for_each(&mut each);
             count += records.len() as u64;
         }
-    }
-
-    fn records_within<T: AnyBitPattern>(
-        &mut self,
-        kind: u16,
-        limit: Option<Duration>,
-    ) -> Result<RecordBatch<'_, T>, ConsumeRecordsError> {
-        self.wait_for_message(limit)?;
-        let (slots, bytes) = self.record_run::<T>(kind)?;
-        Ok(RecordBatch::new(MessageBatch::take(self.core(), slots, bytes), bytes))
     }
 
     /// How many messages from the next one on are there and hold such records, and their bytes; an error if the very next is

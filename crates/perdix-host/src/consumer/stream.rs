@@ -34,7 +34,7 @@ const TURN: u32 = 256;
 /// let sending = async move {
 ///     let mut numbers = stream::iter((0..100_u8).map(|i| Ok([i])));
 ///     sink.send_all(&mut numbers).await?;
-///     SinkExt::<[u8; 1]>::close(&mut sink).await
+///     sink.close().await
 /// };
 /// let receiving = consumer.into_stream().try_fold(0, |sum, message| async move { Ok(sum + u32::from(message[0])) });
 /// let (sent, sum) = futures_executor::block_on(futures_util::future::join(sending, receiving));
@@ -111,12 +111,9 @@ impl<'a> Consumer<'a> {
 
     /// What to wait for after a look that found nothing.
     pub(crate) fn watch(&mut self) -> Watch {
-        if let Some(is_core) = self.shared.peer.produced_by_core() {
-            // Who produces may not have been known yet.
-            self.core().set_cpu_producer(is_core);
-        }
+        self.learn_producer();
         let number = self.position();
-        Watch::message(Arc::clone(&self.shared), number)
+        Watch::message(Arc::clone(&self.shared), number, self.producer.may_vanish())
     }
 }
 

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
-use std::time::Duration;
 
 use bytemuck::AnyBitPattern;
 use perdix_core::{
@@ -14,39 +13,8 @@ use super::{Consumer, Message, MessageRef, OwnedMessage};
 use crate::typed::ReceiveError;
 use crate::wait::Wait;
 
-/// Messages of one type. A message of another kind or size is an error that says what it is, and is left for `try_consume`.
+/// Messages of one type. A message of another kind or size is an error that says what it is, and is left for `try_next`.
 impl Consumer<'_> {
-    /// The next message, waiting for it, as a value where it lies.
-    ///
-    /// ```
-    /// #[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
-    /// #[repr(C)]
-    /// struct Residual {
-    ///     step: u32,
-    ///     value: f32,
-    /// }
-    /// impl perdix_host::Typed for Residual {
-    ///     const KIND: u16 = 7;
-    /// }
-    ///
-    /// let mut buffer = perdix_host::Buffer::new(8)?;
-    /// let (mut producer, mut consumer) = buffer.split_mut();
-    /// producer.send(&Residual { step: 1, value: 0.5 })?;
-    /// producer.produce(b"text")?;
-    /// assert_eq!(consumer.receive::<Residual>()?.value, 0.5);
-    /// assert!(consumer.receive::<Residual>().is_err());
-    /// assert_eq!(&consumer.consume()?[..], b"text"); // nothing was lost
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// [`ReceiveError::Stream`] as [`consume`](Self::consume), [`ReceiveError::Mismatch`] if the next message is none of this type.
-    #[inline]
-    pub fn receive<T: Typed + AnyBitPattern>(&mut self) -> Result<TypedMessage<'_, T>, ReceiveError> {
-        let meta = self.wait_for_message(None)?;
-        TypedMessage::take(self.core(), meta)
-    }
-
     /// The next message as a value where it lies, waiting for it as `wait` says.
     ///
     /// ```
@@ -89,51 +57,6 @@ impl Consumer<'_> {
     /// As [`value`](Self::value); the message was not taken.
     pub fn value_copy<T: Typed>(&mut self, wait: impl Into<Wait>) -> Result<T, ReceiveError> {
         let meta = self.find(wait.into())?;
-        self.take_checked(meta)
-    }
-
-    /// [`receive`](Self::receive), waiting no longer than `limit`.
-    ///
-    /// # Errors
-    /// As [`receive`](Self::receive), with [`ConsumeError::TimedOut`](crate::ConsumeError::TimedOut).
-    #[inline]
-    pub fn receive_timeout<T: Typed + AnyBitPattern>(
-        &mut self,
-        limit: Duration,
-    ) -> Result<TypedMessage<'_, T>, ReceiveError> {
-        let meta = self.wait_for_message(Some(limit))?;
-        TypedMessage::take(self.core(), meta)
-    }
-
-    /// [`receive`](Self::receive) without waiting; `None` means nothing now, as for [`try_consume`](Self::try_consume).
-    ///
-    /// # Errors
-    /// [`ReceiveError::Mismatch`] if the next message is none of this type.
-    #[inline]
-    pub fn try_receive<T: Typed + AnyBitPattern>(
-        &mut self,
-    ) -> Result<Option<TypedMessage<'_, T>>, ReceiveError> {
-        match self.poll() {
-            Ok(perdix_core::Poll::Ready(meta)) => TypedMessage::take(self.core(), meta).map(Some),
-            _ => Ok(None),
-        }
-    }
-
-    /// The next message, waiting for it, as a copy that was checked: for types of which not all bytes are a value.
-    ///
-    /// # Errors
-    /// As [`receive`](Self::receive); the message was not taken.
-    pub fn receive_copy<T: Typed>(&mut self) -> Result<T, ReceiveError> {
-        let meta = self.wait_for_message(None)?;
-        self.take_checked(meta)
-    }
-
-    /// [`receive_copy`](Self::receive_copy), waiting no longer than `limit`.
-    ///
-    /// # Errors
-    /// As [`receive_copy`](Self::receive_copy), with [`ConsumeError::TimedOut`](crate::ConsumeError::TimedOut).
-    pub fn receive_copy_timeout<T: Typed>(&mut self, limit: Duration) -> Result<T, ReceiveError> {
-        let meta = self.wait_for_message(Some(limit))?;
         self.take_checked(meta)
     }
 
@@ -201,7 +124,7 @@ impl Message<'_> {
     /// # impl perdix_host::Typed for Residual {
     /// #     const KIND: u16 = 7;
     /// # }
-    /// producer.send(&Residual(0.5))?;
+    /// producer.value(&Residual(0.5)).send()?;
     /// let message = consumer.consume()?;
     /// assert_eq!(message.value::<Residual>(), Ok(&Residual(0.5)));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -240,7 +163,7 @@ impl Message<'_> {
     /// }
     /// let mut buffer = perdix_host::Buffer::new(8)?;
     /// let (mut producer, mut consumer) = buffer.split_mut();
-    /// producer.send(&Point([1.0, 2.0, 3.0]))?;
+    /// producer.value(&Point([1.0, 2.0, 3.0])).send()?;
     /// match consumer.consume()?.read()? {
     ///     Frame::Count(Count(count)) => println!("{count} points"),
     ///     Frame::Point(Point([x, y, z])) => println!("{x} {y} {z}"),

@@ -11,14 +11,15 @@ use super::attach::target::Target;
 use super::attach::{LaunchTarget, around};
 use super::error::GpuError;
 use super::gpu::Gpu;
+use super::memory::Mapped;
 use super::session::Session;
 use super::stream::Stream;
 use crate::buffer::Buffer;
+use crate::cores::Cores;
 use crate::counters::Counters;
-use crate::emulated::DEFAULT_LIMIT;
-use crate::memory::Region;
 use crate::producer::Producer;
 use crate::shared::Shared;
+use crate::wait::DEVICE_LIMIT;
 
 impl Buffer {
     /// The two halves, the consumer being kernels: borrowed. Messages that are still in the ring come first.
@@ -44,19 +45,18 @@ impl Buffer {
     /// ```
     ///
     /// # Errors
-    /// [`GpuError::NotReachable`] if the ring lies in heap memory, [`GpuError::Driver`].
+    /// [`GpuError::NotReachable`] if the ring lies in heap memory, [`GpuError::Driver`]; [`GpuError::StillInUse`] as for
+    /// [`split_gpu`](Self::split_gpu).
     pub fn split_gpu_consumer(&mut self) -> Result<(Producer<'_>, DeviceConsumer<'_>), GpuError> {
-        let consumer = DeviceConsumer::new(self, None)?;
-        Ok((Producer::new(Arc::clone(&self.shared)), consumer))
+        DeviceConsumer::split(self, None)
     }
 
     /// The two halves, the consumer being kernels: owned, to move into threads.
     ///
     /// # Errors
     /// As [`split_gpu_consumer`](Self::split_gpu_consumer).
-    pub fn into_gpu_consumer(self) -> Result<(Producer<'static>, DeviceConsumer<'static>), GpuError> {
-        let consumer = DeviceConsumer::new(&self, None)?;
-        Ok((Producer::new(self.shared), consumer))
+    pub fn into_gpu_consumer(mut self) -> Result<(Producer<'static>, DeviceConsumer<'static>), GpuError> {
+        DeviceConsumer::split(&mut self, None)
     }
 }
 
@@ -72,34 +72,42 @@ pub struct DeviceConsumer<'a> {
     gpu: Gpu,
     stream: Arc<Stream>,
     input: DeviceInput,
-    borrow: PhantomData<&'a mut Buffer>,
+    borrow: PhantomData<&'a mut Shared>,
 }
 
 impl DeviceConsumer<'_> {
-    /// The host's end of a buffer that is borrowed mutably or owned. Its kernels go to `stream`, or to a new one.
-    pub(super) fn new(buffer: &Buffer, stream: Option<&Arc<Stream>>) -> Result<Self, GpuError> {
+    /// Both ends of a buffer. The kernels go to `stream`, or to a new one.
+    pub(super) fn split<'a>(
+        buffer: &mut Buffer,
+        stream: Option<&Arc<Stream>>,
+    ) -> Result<(Producer<'a>, DeviceConsumer<'a>), GpuError> {
+        let memory = buffer.shared.memory().and_then(|memory| memory.downcast_ref::<Mapped>());
+        let memory = memory.ok_or(GpuError::NotReachable)?;
+        let (gpu, device) = (memory.gpu().clone(), memory.device_ptr());
+        let stream = Stream::shared(&gpu, stream)?;
+        let Cores { producer, consumer, read } = buffer.open()?;
         let shared = &buffer.shared;
-        let Some(Region::Gpu(memory)) = shared.memory() else { return Err(GpuError::NotReachable) };
-        let gpu = memory.gpu().clone();
-        buffer.open();
-        // SAFETY: the buffer is borrowed mutably or owned, so no half is in use.
-        let consumer = unsafe { shared.consumer() };
         let state = DeviceState::of_consumer(
             consumer.next(),
             consumer.taken(),
             consumer.dropped(),
             consumer.next_record(),
         );
-        let session = Arc::new(Session::new(&gpu, state)?);
-        let stream = match stream {
-            Some(stream) => Arc::clone(stream),
-            None => Arc::new(Stream::new(&gpu)?),
+        let session = match Session::new(&gpu, state) {
+            Ok(session) => Arc::new(session),
+            Err(error) => {
+                shared.park_producer(producer);
+                shared.park_consumer(consumer, read);
+                return Err(error);
+            }
         };
-        let (memory, limit_ns) = (memory.device_ptr() as *mut u8, DEFAULT_LIMIT.as_nanos() as u64);
+        shared.consumer.set(Arc::<Session>::clone(&session));
+        let (memory, limit_ns) = (device as *mut u8, DEVICE_LIMIT.as_nanos() as u64);
         let ring = DeviceRing::new(memory, session.state_ptr(), shared.ring.config(), limit_ns);
         let input = DeviceInput { ring, whole_words: 0 };
-        shared.readers.attach(Arc::clone(&session));
-        Ok(Self { shared: Arc::clone(shared), session, gpu, stream, input, borrow: PhantomData })
+        let producer = Producer::new(Arc::clone(shared), producer);
+        let shared = Arc::clone(shared);
+        Ok((producer, DeviceConsumer { shared, session, gpu, stream, input, borrow: PhantomData }))
     }
 
     /// What kernels get: pass it by value.
@@ -123,8 +131,7 @@ impl DeviceConsumer<'_> {
     /// [`DeviceProducer::launch_with`](super::DeviceProducer::launch_with).
     ///
     /// # Errors
-    /// Those of `launch`: nothing was launched, and the ring is as it was. [`GpuError::Driver`] as for
-    /// [`Launch::start`](super::Launch::start).
+    /// As [`DeviceProducer::launch_with`](super::DeviceProducer::launch_with).
     ///
     /// # Safety
     /// The stream is alive and belongs to the ring's context, and `launch` launches into it alone.
@@ -141,7 +148,7 @@ impl DeviceConsumer<'_> {
     /// [`DeviceProducer::attach`](super::DeviceProducer::attach).
     ///
     /// # Errors
-    /// [`GpuError::Driver`]. Nobody knows then when these kernels have ended, and the ring's memory will not be freed.
+    /// As [`DeviceProducer::attach`](super::DeviceProducer::attach).
     ///
     /// # Safety
     /// The stream is alive and belongs to the ring's context.
@@ -153,7 +160,8 @@ impl DeviceConsumer<'_> {
     /// Waits until all attached launches have ended, faulted ones included.
     ///
     /// # Errors
-    /// [`GpuError::StillRunning`] after `limit`; [`GpuError::Driver`] if the driver does not tell.
+    /// [`GpuError::StillRunning`] after `limit`; [`GpuError::Unwatched`] if a launch could not be attached;
+    /// [`GpuError::Driver`] if the driver does not tell.
     pub fn wait(&self, limit: Duration) -> Result<(), GpuError> {
         self.session.wait(limit)
     }

@@ -1,7 +1,7 @@
 //! Copies to and from the device, in a stream of our own.
 //!
-//! The default stream waits for the kernels of all blocking streams. A kernel there may wait for the very thread that
-//! copies.
+//! The default stream waits for the kernels of all blocking streams. A kernel there may wait for
+//! the very thread that copies.
 
 use std::ffi::c_void;
 use std::sync::{Mutex, PoisonError};
@@ -12,7 +12,8 @@ use super::driver;
 use super::error::{GpuError, check};
 use super::gpu::Gpu;
 
-/// The stream of a context's copies: made with the first of them, and gone with the context's last user.
+/// The stream of a context's copies: made with the first of them, and gone with the context's last
+/// user.
 #[derive(Debug, Default)]
 pub(super) struct CopyStream(Mutex<Option<Raw>>);
 
@@ -63,7 +64,7 @@ pub(super) fn create() -> Result<CUstream, GpuError> {
 /// # Safety
 /// There are that many bytes of device memory at `to`.
 pub(super) unsafe fn to_device(gpu: &Gpu, to: CUdeviceptr, bytes: &[u8]) -> Result<(), GpuError> {
-    let _current = gpu.enter()?;
+    let _current = gpu.enter_relaxed()?;
     let stream = gpu.copy_stream().get()?;
     let from = bytes.as_ptr().cast::<c_void>();
     // SAFETY: the caller's contract; `bytes` is borrowed until the copy is over, below.
@@ -77,7 +78,7 @@ pub(super) unsafe fn to_device(gpu: &Gpu, to: CUdeviceptr, bytes: &[u8]) -> Resu
 /// # Safety
 /// There are that many bytes of device memory at `from`.
 pub(super) unsafe fn from_device(gpu: &Gpu, bytes: &mut [u8], from: CUdeviceptr) -> Result<(), GpuError> {
-    let _current = gpu.enter()?;
+    let _current = gpu.enter_relaxed()?;
     let stream = gpu.copy_stream().get()?;
     let to = bytes.as_mut_ptr().cast::<c_void>();
     // SAFETY: the caller's contract; `bytes` is borrowed until the copy is over, below.

@@ -75,6 +75,7 @@ unsafe extern "C" {
     pub(crate) fn cuStreamDestroy_v2(stream: CUstream) -> Code;
     pub(crate) fn cuStreamSynchronize(stream: CUstream) -> Code;
     pub(crate) fn cuStreamIsCapturing(stream: CUstream, status: *mut c_uint) -> Code;
+    pub(crate) fn cuThreadExchangeStreamCaptureMode(mode: *mut c_uint) -> Code;
     pub(crate) fn cuEventCreate(event: *mut CUevent, flags: c_uint) -> Code;
     pub(crate) fn cuEventRecord(event: CUevent, stream: CUstream) -> Code;
     pub(crate) fn cuEventQuery(event: CUevent) -> Code;

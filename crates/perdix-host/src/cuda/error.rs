@@ -3,6 +3,7 @@
 use std::ffi::CStr;
 
 use super::driver::{self, Code, NO_DEVICE, OUT_OF_MEMORY, SUCCESS};
+use crate::error::StillInUse;
 
 /// Why a GPU operation failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -96,9 +97,15 @@ pub enum GpuError {
         "the launch has no ring: pass its host's end with `arg(&producer)`, or name a stream with `start_on`"
     )]
     NoTarget,
+    /// A kernel was launched and could not be attached: when it ends is not known, and what it uses is never freed.
+    #[error("a launch could not be attached to the ring, so nobody knows whether it still runs")]
+    Unwatched,
     /// The kernels attached to a ring have not ended in time.
     #[error("the kernels attached to the ring still run after {0:?}")]
     StillRunning(std::time::Duration),
+    /// The buffer cannot be split: kernels of an earlier split may still use it.
+    #[error(transparent)]
+    StillInUse(#[from] StillInUse),
 }
 
 /// The error of a driver call, if it is one.

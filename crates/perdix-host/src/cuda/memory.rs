@@ -34,7 +34,7 @@ impl Mapped {
     /// [`GpuError::NotReachable`] for heap and shared memory, [`GpuError::NoConcurrentManagedAccess`] for managed memory of a device
     /// that lacks it, [`GpuError::OutOfMemory`], [`GpuError::Driver`].
     pub fn new(gpu: &Gpu, kind: MemoryKind, len: usize) -> Result<Self, GpuError> {
-        let _current = gpu.enter()?;
+        let _current = gpu.enter_relaxed()?;
         let len = len.max(1);
         let (host, device) = match kind {
             MemoryKind::Heap | MemoryKind::Shared => return Err(GpuError::NotReachable),
@@ -81,7 +81,7 @@ impl Mapped {
 
 impl Drop for Mapped {
     fn drop(&mut self) {
-        let Ok(_current) = self.gpu.enter() else { return };
+        let Ok(_current) = self.gpu.enter_relaxed() else { return };
         match self.kind {
             // SAFETY: allocated by cuMemAllocManaged; whoever dropped it has made sure that no kernel uses it.
             MemoryKind::Managed => unsafe { driver::cuMemFree_v2(self.device) },
@@ -149,7 +149,7 @@ impl DeviceBytes {
     /// # Errors
     /// [`GpuError::OutOfMemory`], [`GpuError::Driver`].
     pub fn new(gpu: &Gpu, bytes: &[u8]) -> Result<Self, GpuError> {
-        let _current = gpu.enter()?;
+        let _current = gpu.enter_relaxed()?;
         let mut device = 0;
         // SAFETY: the pointer is valid for writing, and a context is current.
         let result = unsafe { driver::cuMemAlloc_v2(&mut device, bytes.len().max(1)) };
@@ -205,7 +205,7 @@ impl DeviceBytes {
 
 impl Drop for DeviceBytes {
     fn drop(&mut self) {
-        if let Ok(_current) = self.gpu.enter() {
+        if let Ok(_current) = self.gpu.enter_relaxed() {
             // SAFETY: allocated by cuMemAlloc. The driver itself waits for kernels before it frees device memory.
             unsafe { driver::cuMemFree_v2(self.device) };
         }

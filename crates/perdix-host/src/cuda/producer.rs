@@ -11,30 +11,31 @@ use super::attach::target::Target;
 use super::attach::{LaunchTarget, around};
 use super::error::GpuError;
 use super::gpu::Gpu;
+use super::memory::Mapped;
 use super::session::Session;
 use super::stream::Stream;
 use crate::buffer::Buffer;
 use crate::consumer::Consumer;
 use crate::counters::Counters;
-use crate::emulated::DEFAULT_LIMIT;
-use crate::memory::Region;
 use crate::shared::Shared;
+use crate::wait::DEVICE_LIMIT;
 
 impl Buffer {
     /// The two halves, the producer being kernels: borrowed. Messages that are still in the ring come first.
     ///
     /// # Errors
-    /// [`GpuError::NotReachable`] if the ring lies in heap memory, [`GpuError::Driver`].
+    /// [`GpuError::NotReachable`] if the ring lies in heap memory, [`GpuError::Driver`]; [`GpuError::StillInUse`] if kernels of an
+    /// earlier split may still run, after waiting for them as [`split_mut`](Self::split_mut) does.
     pub fn split_gpu(&mut self) -> Result<(DeviceProducer<'_>, Consumer<'_>), GpuError> {
-        Ok((DeviceProducer::new(self, None)?, Consumer::new(Arc::clone(&self.shared))))
+        DeviceProducer::split(self, None)
     }
 
     /// The two halves, the producer being kernels: owned, to move into threads.
     ///
     /// # Errors
     /// As [`split_gpu`](Self::split_gpu).
-    pub fn into_gpu(self) -> Result<(DeviceProducer<'static>, Consumer<'static>), GpuError> {
-        Ok((DeviceProducer::new(&self, None)?, Consumer::new(Arc::clone(&self.shared))))
+    pub fn into_gpu(mut self) -> Result<(DeviceProducer<'static>, Consumer<'static>), GpuError> {
+        DeviceProducer::split(&mut self, None)
     }
 }
 
@@ -48,35 +49,44 @@ pub struct DeviceProducer<'a> {
     gpu: Gpu,
     stream: Arc<Stream>,
     ring: DeviceRing,
-    borrow: PhantomData<&'a mut Buffer>,
+    borrow: PhantomData<&'a mut Shared>,
 }
 
 impl DeviceProducer<'_> {
-    /// The host's end of a buffer that is borrowed mutably or owned. Its kernels go to `stream`, or to a new one.
-    pub(super) fn new(buffer: &Buffer, stream: Option<&Arc<Stream>>) -> Result<Self, GpuError> {
+    /// Both ends of a buffer. The kernels go to `stream`, or to a new one.
+    pub(super) fn split<'a>(
+        buffer: &mut Buffer,
+        stream: Option<&Arc<Stream>>,
+    ) -> Result<(DeviceProducer<'a>, Consumer<'a>), GpuError> {
+        let memory = buffer.shared.memory().and_then(|memory| memory.downcast_ref::<Mapped>());
+        let memory = memory.ok_or(GpuError::NotReachable)?;
+        let (gpu, device) = (memory.gpu().clone(), memory.device_ptr());
+        let stream = Stream::shared(&gpu, stream)?;
+        let (state, consumer, read) = buffer.open()?.into_device();
         let shared = &buffer.shared;
-        let Some(Region::Gpu(memory)) = shared.memory() else { return Err(GpuError::NotReachable) };
-        let gpu = memory.gpu().clone();
-        let session = Arc::new(Session::new(&gpu, buffer.device_state())?);
-        Self::begin(shared, &gpu, memory.device_ptr(), session, stream)
+        let session = match Session::new(&gpu, state) {
+            Ok(session) => Arc::new(session),
+            Err(error) => {
+                shared.park_consumer(consumer, read);
+                return Err(error);
+            }
+        };
+        shared.producer.set(Arc::<Session>::clone(&session));
+        let consumer = Consumer::new(Arc::clone(shared), consumer, read);
+        Ok((DeviceProducer::new(shared, &gpu, device, session, stream), consumer))
     }
 
     /// The host's end of a ring at `device`, whose producers have this session.
-    pub(crate) fn begin(
+    pub(crate) fn new(
         shared: &Arc<Shared>,
         gpu: &Gpu,
         device: CUdeviceptr,
         session: Arc<Session>,
-        stream: Option<&Arc<Stream>>,
-    ) -> Result<Self, GpuError> {
-        let limit_ns = DEFAULT_LIMIT.as_nanos() as u64;
+        stream: Arc<Stream>,
+    ) -> Self {
+        let limit_ns = DEVICE_LIMIT.as_nanos() as u64;
         let ring = DeviceRing::new(device as *mut u8, session.state_ptr(), shared.ring.config(), limit_ns);
-        let stream = match stream {
-            Some(stream) => Arc::clone(stream),
-            None => Arc::new(Stream::new(gpu)?),
-        };
-        shared.liveness.attach(Arc::clone(&session));
-        Ok(Self { shared: Arc::clone(shared), session, gpu: gpu.clone(), stream, ring, borrow: PhantomData })
+        Self { shared: Arc::clone(shared), session, gpu: gpu.clone(), stream, ring, borrow: PhantomData }
     }
 
     /// What kernels get: pass it by value.
@@ -94,9 +104,13 @@ impl DeviceProducer<'_> {
     /// Has `launch` launch kernels by other means into `stream`, behind what is there, and attaches them to the ring's life: its
     /// memory is not freed while they run, and a waiting consumer notices when they have ended. The context is current meanwhile.
     ///
+    /// Calls may be nested, to attach a launch to several rings, and may come from several threads. If `launch` panics, what it
+    /// has put into the stream is attached. A launch of a CUDA graph goes through here each time: see the book's chapter on the
+    /// life cycle.
+    ///
     /// # Errors
-    /// Those of `launch`: nothing was launched, and the ring is as it was. [`GpuError::Driver`] as for
-    /// [`Launch::start`](super::Launch::start).
+    /// Those of `launch`: nothing was launched, and the ring is as it was. [`GpuError::Capturing`] and [`GpuError::Driver`] as for
+    /// [`Launch::start_on`](super::Launch::start_on).
     ///
     /// # Safety
     /// The stream is alive and belongs to the ring's context, and `launch` launches into it alone.
@@ -114,7 +128,7 @@ impl DeviceProducer<'_> {
     /// for one that ended without `finish`.
     ///
     /// # Errors
-    /// [`GpuError::Driver`]. Nobody knows then when these kernels have ended: a waiting consumer is told so
+    /// [`GpuError::Capturing`] if the stream is being captured into a graph. [`GpuError::Driver`]: nobody knows then when these kernels have ended: a waiting consumer is told so
     /// ([`ProducerLost`](crate::ConsumeError::ProducerLost)), and the ring's memory will not be freed.
     ///
     /// # Safety
@@ -127,7 +141,8 @@ impl DeviceProducer<'_> {
     /// Waits until all attached launches have ended, faulted ones included.
     ///
     /// # Errors
-    /// [`GpuError::StillRunning`] after `limit`; [`GpuError::Driver`] if the driver does not tell.
+    /// [`GpuError::StillRunning`] after `limit`; [`GpuError::Unwatched`] if a launch could not be attached;
+    /// [`GpuError::Driver`] if the driver does not tell.
     pub fn wait(&self, limit: Duration) -> Result<(), GpuError> {
         self.session.wait(limit)
     }

@@ -18,7 +18,7 @@ pub(crate) struct Registered {
 impl Registered {
     /// Registers all of the mapping.
     pub(crate) fn new(gpu: &Gpu, mapping: Mapping) -> Result<Self, GpuError> {
-        let _current = gpu.enter()?;
+        let _current = gpu.enter_relaxed()?;
         let flags = sys::CU_MEMHOSTREGISTER_PORTABLE | sys::CU_MEMHOSTREGISTER_DEVICEMAP;
         let start = mapping.as_ptr().cast();
         // SAFETY: the range is mapped, and stays so until it is unregistered.
@@ -46,7 +46,7 @@ impl Registered {
 impl Drop for Registered {
     fn drop(&mut self) {
         // Without its context the registration is gone as well.
-        let Ok(_current) = self.gpu.enter() else { return };
+        let Ok(_current) = self.gpu.enter_relaxed() else { return };
         // SAFETY: registered in `new`; whoever dropped it has made sure that no kernel uses it.
         unsafe { driver::cuMemHostUnregister(self.mapping.as_ptr().cast()) };
     }

@@ -1,6 +1,5 @@
 //! A kernel that answers requests.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use cust::sys::CUstream;
@@ -16,9 +15,7 @@ use super::session::Session;
 use crate::buffer::Buffer;
 use crate::builder::Builder;
 use crate::client::Client;
-use crate::consumer::Consumer;
 use crate::error::CreateError;
-use crate::producer::Producer;
 use crate::wait::WaitStrategy;
 
 /// A kernel that answers requests while it runs: a ring each way, and the [`Client`] that asks.
@@ -64,18 +61,15 @@ impl Service {
     /// # Errors
     /// [`CreateError`]; [`GpuError::NotReachable`] in it for heap memory, [`GpuError::OtherContext`] for rings of two GPUs.
     pub fn with(requests: Builder, responses: Builder) -> Result<Self, CreateError> {
-        let (requests, responses) = (requests.build()?, responses.build()?);
-        let mut consumer = DeviceConsumer::new(&requests, None)?;
-        let producer = DeviceProducer::new(&responses, Some(consumer.shared_stream()))?;
+        let (requests, mut consumer) = DeviceConsumer::split(&mut requests.build()?, None)?;
+        let stream = consumer.shared_stream();
+        let (producer, responses) = DeviceProducer::split(&mut responses.build()?, Some(stream))?;
         if consumer.gpu().raw_context() != producer.gpu().raw_context() {
             return Err(GpuError::OtherContext.into());
         }
         // Both rings are fresh, and only the client writes requests.
         consumer.expect_whole_words();
-        let client = Client::new(
-            Producer::new(Arc::clone(&requests.shared)),
-            Consumer::new(Arc::clone(&responses.shared)),
-        );
+        let client = Client::new(requests, responses);
         Ok(Self { client: client.with_whole_words(), requests: consumer, responses: producer })
     }
 
@@ -117,7 +111,7 @@ impl Service {
     /// Ends the stream of requests, and waits until the kernels have ended.
     ///
     /// # Errors
-    /// [`GpuError::StillRunning`] after `limit`; [`GpuError::Driver`] if the driver does not tell.
+    /// As [`DeviceProducer::wait`].
     pub fn finish(self, limit: Duration) -> Result<(), GpuError> {
         let Self { client, requests, responses } = self;
         let begun = Instant::now();

@@ -17,8 +17,8 @@ use super::memory::DeviceBytes;
 use super::stream::refuse_capture;
 use crate::trace::Launches;
 
-/// One split for a GPU: its shared state in device memory, and the launches attached to it. Public in name only: the sealed trait
-/// [`Target`](super::attach::target::Target) speaks of it.
+/// One split for a GPU: its shared state in device memory, and the launches attached to it. Public
+/// in name only: the sealed trait [`Target`](super::attach::target::Target) speaks of it.
 #[derive(Debug)]
 pub struct Session {
     gpu: Gpu,
@@ -43,7 +43,8 @@ pub struct Session {
 impl Session {
     /// A session whose producers begin with this state.
     pub(crate) fn new(gpu: &Gpu, state: DeviceState) -> Result<Self, GpuError> {
-        // SAFETY: a plain struct of 8-byte words without holes, all initialised (its size is asserted to be theirs).
+        // SAFETY: a plain struct of 8-byte words without holes, all initialised (its size is
+        // asserted to be theirs).
         let bytes =
             unsafe { std::slice::from_raw_parts((&raw const state).cast::<u8>(), size_of::<DeviceState>()) };
         let state = DeviceBytes::new(gpu, bytes)?;
@@ -98,31 +99,18 @@ impl Session {
     /// # Safety
     /// The stream is alive and of the same context.
     pub(crate) unsafe fn attach(&self, stream: CUstream) -> Result<(), GpuError> {
-        let watch = || {
-            let _current = self.gpu.enter()?;
+        let current = self.gpu.enter();
+        let begun = match &current {
             // SAFETY: the caller's contract.
-            unsafe { refuse_capture(stream) }?;
-            let event = Event::new(&self.gpu)?;
-            // SAFETY: the caller's contract.
-            match unsafe { event.record(stream) } {
-                Ok(()) => Ok((event, Ok(()))),
-                // As for a launch of our own.
-                Err(error) if has_ended(&error) => Ok((event, Err(error))),
-                Err(error) => Err(error),
-            }
+            Ok(_) => unsafe { self.begin_launch(stream) },
+            Err(error) => Err(error.clone()),
         };
-        match watch() {
-            Ok((event, result)) => {
-                self.trace.launched(self.state_ptr(), true);
-                self.events().push(event);
-                self.launched.store(true, Ordering::Release);
-                result
-            }
+        match begun {
+            Ok(launching) => launching.attach(),
             // What is captured does not run.
             Err(GpuError::Capturing) => Err(GpuError::Capturing),
             Err(error) => {
-                self.trace.launched(self.state_ptr(), false);
-                self.unwatched.store(true, Ordering::Release);
+                self.launched(None);
                 Err(error)
             }
         }
@@ -140,7 +128,8 @@ impl Session {
         Ok(unsafe { Launching::new(self, stream, event) })
     }
 
-    /// The launch that was begun has taken place; `event`, if there is one, tells when it has ended.
+    /// The launch that was begun has taken place; `event`, if there is one, tells when it has
+    /// ended.
     pub(super) fn launched(&self, event: Option<Event>) {
         self.trace.launched(self.state_ptr(), event.is_some());
         match event {
@@ -158,7 +147,11 @@ impl Session {
 
     /// Whether attached launches still run; what the driver says if one has faulted.
     pub(crate) fn is_running(&self) -> Result<bool, GpuError> {
-        self.running().transpose().map(|running| running.is_some())
+        match self.running() {
+            Some(running) => running.map(|()| true),
+            None if self.is_watched() => Ok(false),
+            None => Err(GpuError::Unwatched),
+        }
     }
 
     /// Waits until all attached launches have ended. A faulted kernel has ended.
@@ -166,38 +159,39 @@ impl Session {
         let begun = Instant::now();
         let mut pause = Duration::from_micros(20);
         loop {
-            match self.running() {
-                None => return Ok(()),
-                Some(Err(error)) => return if has_ended(&error) { Ok(()) } else { Err(error) },
-                Some(Ok(())) if begun.elapsed() >= limit => {
+            match self.outcome() {
+                Outcome::Ended => return Ok(()),
+                Outcome::Unknown(error) => return Err(error),
+                Outcome::Running if begun.elapsed() >= limit => {
                     return Err(GpuError::StillRunning(begun.elapsed()));
                 }
-                Some(Ok(())) => std::thread::sleep(pause),
+                Outcome::Running => std::thread::sleep(pause),
             }
             pause = (pause * 2).min(Duration::from_millis(1));
         }
     }
 
     /// What is known of the attached launches.
-    #[allow(dead_code)] // for the one who decides whether the memory may go
-    pub(crate) fn outcome(&self) -> Outcome {
+    fn outcome(&self) -> Outcome {
         match self.running() {
             Some(Ok(())) => Outcome::Running,
             Some(Err(error)) if has_ended(&error) => Outcome::Ended,
-            Some(Err(error)) => Outcome::Unknown(error.to_string()),
+            Some(Err(error)) => Outcome::Unknown(error),
             None if self.is_watched() => Outcome::Ended,
-            None => Outcome::Unknown(UNWATCHED.into()),
+            None => Outcome::Unknown(GpuError::Unwatched),
         }
     }
 
-    /// Whether all launches are watched: those of which nobody knows when they have ended may run for ever.
-    pub(crate) fn is_watched(&self) -> bool {
+    /// Whether all launches are watched: those of which nobody knows when they have ended may run
+    /// for ever.
+    fn is_watched(&self) -> bool {
         !self.unwatched.load(Ordering::Acquire)
     }
 
-    /// `Some(Ok)` while launches run, `Some(Err)` if one has faulted, `None` if all have ended (or none was attached).
-    pub(crate) fn running(&self) -> Option<Result<(), GpuError>> {
-        let _current = match self.gpu.enter() {
+    /// `Some(Ok)` while launches run, `Some(Err)` if one has faulted, `None` if all have ended (or
+    /// none was attached).
+    fn running(&self) -> Option<Result<(), GpuError>> {
+        let _current = match self.gpu.enter_relaxed() {
             Ok(current) => current,
             Err(error) => return Some(Err(error)),
         };
@@ -232,7 +226,7 @@ impl Session {
         match self.running() {
             Some(Ok(())) => None,
             Some(Err(error)) => Some(error.to_string()),
-            None if !self.is_watched() => Some(UNWATCHED.into()),
+            None if !self.is_watched() => Some(GpuError::Unwatched.to_string()),
             // Nothing was launched yet: it may still be.
             None if !self.launched.load(Ordering::Acquire) => {
                 self.closed.load(Ordering::Acquire).then(|| "no kernel was ever launched".into())
@@ -264,23 +258,20 @@ impl Session {
     }
 }
 
-const UNWATCHED: &str = "a launch could not be attached to the ring, so nobody knows whether it still runs";
-
 /// What a session keeps for its kernels.
 pub(crate) trait Retained: Debug + Send + Sync {}
 
 impl<T: Debug + Send + Sync> Retained for T {}
 
 /// What is known of a session's attached launches.
-#[allow(dead_code)] // as `outcome`
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+enum Outcome {
     /// All have ended, if only by a fault; or there were none.
     Ended,
     /// Some run.
     Running,
     /// Some may run for ever, and why nobody knows whether they do.
-    Unknown(String),
+    Unknown(GpuError),
 }
 
 /// Whether an error means that no kernel of the context runs any more.

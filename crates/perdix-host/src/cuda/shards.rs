@@ -40,7 +40,7 @@ impl Shards {
     /// # Errors
     /// [`GpuError::NotReachable`] if the rings lie in heap memory, [`GpuError::Driver`].
     pub fn split_gpu(&mut self) -> Result<(DeviceShards<'_>, Vec<Consumer<'_>>), GpuError> {
-        split(self.rings())
+        split(self.rings_mut())
     }
 
     /// The halves of all rings, the producers being kernels: owned, to move into threads.
@@ -50,8 +50,8 @@ impl Shards {
     ///
     /// # Errors
     /// As [`split_gpu`](Self::split_gpu).
-    pub fn into_gpu(self) -> Result<(DeviceShards<'static>, Vec<Consumer<'static>>), GpuError> {
-        split(self.rings())
+    pub fn into_gpu(mut self) -> Result<(DeviceShards<'static>, Vec<Consumer<'static>>), GpuError> {
+        split(self.rings_mut())
     }
 }
 
@@ -214,15 +214,16 @@ impl Target for DeviceShards<'_> {
 impl LaunchTarget for DeviceShards<'_> {}
 
 /// The halves of rings that are borrowed mutably or owned.
-fn split<'a>(rings: &[Buffer]) -> Result<(DeviceShards<'a>, Vec<Consumer<'a>>), GpuError> {
+fn split<'a>(rings: &mut [Buffer]) -> Result<(DeviceShards<'a>, Vec<Consumer<'a>>), GpuError> {
     let mut producers: Vec<DeviceProducer<'a>> = Vec::with_capacity(rings.len());
+    let mut consumers = Vec::with_capacity(rings.len());
     for ring in rings {
         let stream = producers.first().map(DeviceProducer::shared_stream);
-        let producer = DeviceProducer::new(ring, stream)?;
+        let (producer, consumer) = DeviceProducer::split(ring, stream)?;
         producers.push(producer);
+        consumers.push(consumer);
     }
     let handles = upload(&producers)?;
-    let consumers = rings.iter().map(|ring| Consumer::new(Arc::clone(&ring.shared))).collect();
     Ok((DeviceShards { producers, handles }, consumers))
 }
 

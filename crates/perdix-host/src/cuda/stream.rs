@@ -1,5 +1,7 @@
 //! A stream of our own.
 
+use std::sync::Arc;
+
 use cust::sys::CUstream;
 
 use super::error::{GpuError, check};
@@ -24,6 +26,14 @@ impl Stream {
         Ok(Self { gpu: gpu.clone(), raw: copy::create()? })
     }
 
+    /// `stream` if there is one, or a new one.
+    pub(super) fn shared(gpu: &Gpu, stream: Option<&Arc<Self>>) -> Result<Arc<Self>, GpuError> {
+        match stream {
+            Some(stream) => Ok(Arc::clone(stream)),
+            None => Ok(Arc::new(Self::new(gpu)?)),
+        }
+    }
+
     pub(crate) fn raw(&self) -> CUstream {
         self.raw
     }
@@ -38,8 +48,8 @@ impl Drop for Stream {
     }
 }
 
-/// Refuses a stream whose work is being captured into a graph: an event recorded there marks a place in the graph and never says
-/// that a kernel has ended. The context is current.
+/// Refuses a stream whose work is being captured into a graph: an event recorded there marks a
+/// place in the graph and never says that a kernel has ended. The context is current.
 ///
 /// # Safety
 /// The stream is alive and of the current context.

@@ -16,6 +16,7 @@ use super::reader::EventReader;
 use super::sites::Site;
 use crate::consumer::Consumer;
 use crate::error::ConsumeError;
+use crate::wait::Wait;
 
 const NAME: &str = "kernel event";
 
@@ -58,7 +59,7 @@ impl EventReader<'_> {
     pub fn forward(&mut self, consumer: &mut Consumer<'_>) -> Result<u64, EventError> {
         let mut count = 0;
         loop {
-            match self.next(consumer) {
+            match self.next(consumer, Wait::Forever) {
                 Ok(event) => {
                     event.to_tracing();
                     count += 1;

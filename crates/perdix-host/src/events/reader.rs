@@ -1,10 +1,10 @@
 //! Takes events from a ring.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use perdix_core::Meta;
 use perdix_core::events::EVENT_KIND;
-use perdix_core::{Meta, Poll};
 
 use super::clock::GpuClock;
 use super::error::{DecodeError, EventError};
@@ -12,11 +12,12 @@ use super::event::Event;
 use super::sites::Sites;
 use crate::consumer::{Consumer, Message};
 use crate::error::ConsumeError;
+use crate::wait::Wait;
 
 /// Takes events from a consumer, in the order in which they lie in the ring: that of each thread, and of the claims of several.
 ///
 /// Keep one reader for a ring: it knows the GPU's clock better with every event. A message that is no event, or one that cannot be read, is
-/// an error and stays in the ring, for `try_consume`; so events may share their ring with other messages.
+/// an error and stays in the ring, for `try_next` of the consumer; so events may share their ring with other messages.
 ///
 /// ```no_run
 /// # fn example(sites: &perdix_host::events::Sites, consumer: &mut perdix_host::Consumer<'_>) -> Result<(), Box<dyn std::error::Error>> {
@@ -44,39 +45,38 @@ impl<'s> EventReader<'s> {
         Self { sites, clock: GpuClock::new(), ready: VecDeque::new() }
     }
 
-    /// The next event, waiting for it.
+    /// The next event, waiting for it as `wait` says.
     ///
     /// # Errors
-    /// [`EventError::Stream`] as [`Consumer::consume`]; among them [`ConsumeError::Gap`], once, where events were dropped because the ring
-    /// was full. [`EventError::Decode`] if the next message is no event that can be read.
-    pub fn next(&mut self, consumer: &mut Consumer<'_>) -> Result<Event<'s>, EventError> {
-        self.next_within(consumer, None)
-    }
-
-    /// [`next`](Self::next), waiting no longer than `limit`.
-    ///
-    /// # Errors
-    /// As [`next`](Self::next), with [`ConsumeError::TimedOut`].
-    pub fn next_timeout(
+    /// [`EventError::Stream`] as [`Consumer::next`]; among them [`ConsumeError::Gap`], once, where events were
+    /// dropped because the ring was full. [`EventError::Decode`] if the next message is no event that can be
+    /// read.
+    #[inline]
+    pub fn next(
         &mut self,
         consumer: &mut Consumer<'_>,
-        limit: Duration,
+        wait: impl Into<Wait>,
     ) -> Result<Event<'s>, EventError> {
-        self.next_within(consumer, Some(limit))
+        self.next_within(consumer, wait.into())
     }
 
-    /// [`next`](Self::next) without waiting: `None` means nothing now, as for [`Consumer::try_consume`].
-    ///
-    /// # Errors
-    /// [`EventError::Decode`].
-    pub fn try_next(&mut self, consumer: &mut Consumer<'_>) -> Result<Option<Event<'s>>, EventError> {
+    fn next_within(&mut self, consumer: &mut Consumer<'_>, wait: Wait) -> Result<Event<'s>, EventError> {
         loop {
             if let Some(event) = self.ready.pop_front() {
-                return Ok(Some(event));
+                return Ok(event);
             }
-            let Ok(Poll::Ready(meta)) = consumer.poll() else { return Ok(None) };
+            let meta = consumer.find(wait)?;
             self.take(consumer, meta)?;
         }
+    }
+
+    /// The next event if it is there; if not, the error says why not, as for [`Consumer::try_next`].
+    ///
+    /// # Errors
+    /// As [`next`](Self::next), with [`ConsumeError::Empty`].
+    #[inline]
+    pub fn try_next(&mut self, consumer: &mut Consumer<'_>) -> Result<Event<'s>, EventError> {
+        self.next_within(consumer, Wait::No)
     }
 
     /// Calls `each` with every event until the end of the stream, waiting for them, and says how many there were.
@@ -91,7 +91,7 @@ impl<'s> EventReader<'s> {
     ) -> Result<u64, EventError> {
         let mut count = 0;
         loop {
-            match self.next(consumer) {
+            match self.next(consumer, Wait::Forever) {
                 Ok(event) => each(event),
                 Err(EventError::Stream(ConsumeError::EndOfStream)) => return Ok(count),
                 Err(error) => return Err(error),
@@ -126,20 +126,6 @@ impl<'s> EventReader<'s> {
     /// What is known of the GPU's clock.
     pub fn clock(&self) -> &GpuClock {
         &self.clock
-    }
-
-    fn next_within(
-        &mut self,
-        consumer: &mut Consumer<'_>,
-        limit: Option<Duration>,
-    ) -> Result<Event<'s>, EventError> {
-        loop {
-            if let Some(event) = self.ready.pop_front() {
-                return Ok(event);
-            }
-            let meta = consumer.wait_for_message(limit)?;
-            self.take(consumer, meta)?;
-        }
     }
 
     /// Decodes the next message, which a poll has found, and takes it if that went well.

@@ -3,6 +3,8 @@
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::NonNull;
 
+use super::{Memory, MemoryKind};
+
 /// Page alignment, so that a ring shares no page with anything else.
 const ALIGN: usize = 4096;
 
@@ -21,13 +23,19 @@ impl Heap {
         let start = unsafe { alloc_zeroed(layout) };
         Some(Self { start: NonNull::new(start)?, layout })
     }
+}
 
-    pub(crate) fn as_ptr(&self) -> *mut u8 {
+impl Memory for Heap {
+    fn as_ptr(&self) -> *mut u8 {
         self.start.as_ptr()
     }
 
-    pub(crate) fn len(&self) -> usize {
+    fn len(&self) -> usize {
         self.layout.size()
+    }
+
+    fn kind(&self) -> MemoryKind {
+        MemoryKind::Heap
     }
 }
 

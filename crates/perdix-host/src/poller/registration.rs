@@ -3,7 +3,7 @@
 use std::task::Context;
 use std::time::{Duration, Instant};
 
-use super::table::POLLER;
+use super::table::Poller;
 use super::thread;
 use super::watch::Watch;
 
@@ -13,8 +13,8 @@ const QUESTION_EVERY: Duration = Duration::from_millis(50);
 /// A place at the poller, for one wait after the other. Dropping it ends the wait. It must be dropped before the half that it watches.
 #[derive(Debug, Default)]
 pub(crate) struct Registration {
-    /// `None` before the first wait.
-    place: Option<usize>,
+    /// Where it is, at which poller; `None` before the first wait.
+    place: Option<(&'static Poller, usize)>,
     /// Since the task was told to wait it was not seen to find anything.
     waiting: bool,
 }
@@ -29,29 +29,40 @@ impl Registration {
     pub(crate) fn wait(&mut self, cx: &Context<'_>, watches: Vec<Watch>) {
         self.waiting = true;
         let waker = cx.waker().clone();
-        let can_be_lost = watches.iter().any(Watch::may_be_lost);
-        let question = can_be_lost.then(|| Instant::now() + QUESTION_EVERY);
-        let mut table = POLLER.lock();
+        let may_vanish = watches.iter().any(Watch::may_vanish);
+        let question = may_vanish.then(|| Instant::now() + QUESTION_EVERY);
+        let poller = Poller::of_process();
+        let mut table = poller.lock();
         if !table.running {
-            table.running = thread::start();
+            table.running = thread::start(poller);
         }
         if !table.running {
             // Without a thread the task itself has to look again and again.
             drop(table);
             return waker.wake();
         }
-        let place = *self.place.get_or_insert_with(|| table.add());
+        let place = match self.place {
+            // A place at the poller of a process that forked this one is of no use here.
+            Some((owner, place)) if std::ptr::eq(owner, poller) => place,
+            _ => table.add(),
+        };
+        self.place = Some((poller, place));
         let before = table.arm(place, watches, waker, question);
-        POLLER.tell(&mut table);
+        poller.tell(&mut table);
         drop(table);
         drop(before);
+    }
+
+    /// The place, if it is at the poller of this process: the lock of another's may be held for ever.
+    fn own_place(&self) -> Option<(&'static Poller, usize)> {
+        self.place.filter(|(poller, _)| poller.is_here())
     }
 
     /// The task found something: it waits no longer.
     pub(crate) fn end(&mut self) {
         if std::mem::take(&mut self.waiting) {
-            if let Some(place) = self.place {
-                let before = POLLER.lock().disarm(place);
+            if let Some((poller, place)) = self.own_place() {
+                let before = poller.lock().disarm(place);
                 drop(before);
             }
         }
@@ -61,8 +72,8 @@ impl Registration {
 impl Drop for Registration {
     fn drop(&mut self) {
         self.end();
-        if let Some(place) = self.place {
-            POLLER.lock().remove(place);
+        if let Some((poller, place)) = self.own_place() {
+            poller.lock().remove(place);
         }
     }
 }

@@ -1,24 +1,20 @@
 //! Who waits.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::watch::Watch;
 use super::{PollerConfig, PollerStats};
-use crate::wait::WaitStrategy;
+use crate::fork::Home;
 
-/// The poller of this process.
-pub(super) static POLLER: Poller = Poller {
-    table: Mutex::new(Table::new()),
-    changed: Condvar::new(),
-    looks: AtomicU64::new(0),
-    wakes: AtomicU64::new(0),
-};
+/// The newest poller. Pollers live for ever: one for a process, and one more for each generation of forks before it.
+static NEWEST: AtomicPtr<Poller> = AtomicPtr::new(std::ptr::null_mut());
 
 #[derive(Debug)]
 pub(super) struct Poller {
+    home: Home,
     /// Held for moments only. Wakers are neither cloned, woken nor dropped under it: all of these may run the user's code, which may wait
     /// for a ring or stop doing so.
     table: Mutex<Table>,
@@ -28,7 +24,7 @@ pub(super) struct Poller {
     pub(super) wakes: AtomicU64,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Table {
     entries: Vec<Entry>,
     /// Places of entries that belong to nobody.
@@ -56,6 +52,44 @@ struct Entry {
 }
 
 impl Poller {
+    /// The poller of this process. In a child that was forked the parent's has no thread, and its lock may be held for ever: the
+    /// child gets one of its own, with the default configuration.
+    pub(super) fn of_process() -> &'static Self {
+        let newest = NEWEST.load(Ordering::Acquire); // pairs with the Release of the exchange below
+        // SAFETY: null, or a poller that was leaked below and lives for ever.
+        match unsafe { newest.as_ref() } {
+            Some(poller) if poller.home.is_here() => poller,
+            _ => Self::succeed(newest),
+        }
+    }
+
+    #[cold]
+    fn succeed(before: *mut Self) -> &'static Self {
+        let fresh = Box::into_raw(Box::new(Self {
+            home: Home::here(),
+            table: Mutex::new(Table::default()),
+            changed: Condvar::new(),
+            looks: AtomicU64::new(0),
+            wakes: AtomicU64::new(0),
+        }));
+        // pairs with the Acquire load in `of_process`, and with itself
+        match NEWEST.compare_exchange(before, fresh, Ordering::AcqRel, Ordering::Acquire) {
+            // SAFETY: just made, and never freed from here on.
+            Ok(_) => unsafe { &*fresh },
+            Err(winner) => {
+                // SAFETY: just made, and seen by nobody.
+                drop(unsafe { Box::from_raw(fresh) });
+                // SAFETY: another thread of this process has put it there; it lives for ever.
+                unsafe { &*winner }
+            }
+        }
+    }
+
+    /// Whether this is the poller of this process.
+    pub(super) fn is_here(&self) -> bool {
+        self.home.is_here()
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -84,19 +118,6 @@ impl Poller {
 }
 
 impl Table {
-    const fn new() -> Self {
-        let config = PollerConfig { wait: WaitStrategy::Backoff, longest_sleep: Duration::from_millis(1) };
-        Self {
-            entries: Vec::new(),
-            free: Vec::new(),
-            waiting: 0,
-            fresh: false,
-            asleep: false,
-            running: false,
-            config,
-        }
-    }
-
     /// A place for one wait after the other.
     pub(super) fn add(&mut self) -> usize {
         self.free.pop().unwrap_or_else(|| {

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::task::Waker;
 use std::time::Duration;
 
-use super::table::POLLER;
+use super::table::Poller;
 use crate::wait::WaitStrategy;
 
 /// Rounds without a pause worth the name, then rounds that let others run, before the first sleep.
@@ -17,18 +17,18 @@ const PAUSES_PER_SPIN: u32 = 8;
 const FIRST_SLEEP: Duration = Duration::from_micros(20);
 
 /// Starts the thread; whether that worked.
-pub(super) fn start() -> bool {
-    std::thread::Builder::new().name("perdix-poller".into()).spawn(run).is_ok()
+pub(super) fn start(poller: &'static Poller) -> bool {
+    std::thread::Builder::new().name("perdix-poller".into()).spawn(|| run(poller)).is_ok()
 }
 
-fn run() {
+fn run(poller: &Poller) {
     let (mut rounds, mut sleep) = (0_u32, FIRST_SLEEP);
     let mut woken = Vec::new();
     loop {
-        let mut table = POLLER.lock();
+        let mut table = poller.lock();
         while table.waiting == 0 {
             table.asleep = true;
-            table = POLLER.changed.wait(table).unwrap_or_else(PoisonError::into_inner);
+            table = poller.changed.wait(table).unwrap_or_else(PoisonError::into_inner);
             table.asleep = false;
         }
         if std::mem::take(&mut table.fresh) {
@@ -36,10 +36,10 @@ fn run() {
         }
         rounds = rounds.wrapping_add(1);
         table.look(&mut woken);
-        POLLER.looks.fetch_add(1, Ordering::Relaxed);
+        poller.looks.fetch_add(1, Ordering::Relaxed);
         if !woken.is_empty() {
             drop(table);
-            POLLER.wakes.fetch_add(woken.len() as u64, Ordering::Relaxed);
+            poller.wakes.fetch_add(woken.len() as u64, Ordering::Relaxed);
             woken.drain(..).for_each(wake);
             continue;
         }
@@ -54,7 +54,7 @@ fn run() {
             rounds = SPINS + YIELDS;
             let longest = table.config.longest_sleep;
             table.asleep = true;
-            let slept = POLLER.changed.wait_timeout(table, sleep.min(longest));
+            let slept = poller.changed.wait_timeout(table, sleep.min(longest));
             slept.unwrap_or_else(PoisonError::into_inner).0.asleep = false;
             sleep = (sleep * 2).min(longest.max(FIRST_SLEEP));
         }

@@ -17,6 +17,7 @@ use crate::shared::Shared;
 pub(crate) struct Watch {
     shared: Arc<Shared>,
     what: What,
+    may_vanish: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -25,22 +26,30 @@ enum What {
     Message { number: u64 },
     /// So many free slots from `head` on.
     Room { head: u64, slots: u64 },
+    /// What no word of the ring shows: that kernels have ended.
+    End,
 }
 
 impl Watch {
-    pub(crate) fn message(shared: Arc<Shared>, number: u64) -> Self {
-        Self { shared, what: What::Message { number } }
+    /// Message `number` (or the end of the stream). `may_vanish`: whoever is to send it may end without saying so.
+    pub(crate) fn message(shared: Arc<Shared>, number: u64, may_vanish: bool) -> Self {
+        Self { shared, what: What::Message { number }, may_vanish }
     }
 
-    pub(crate) fn room(shared: Arc<Shared>, head: u64, slots: u64) -> Self {
-        Self { shared, what: What::Room { head, slots } }
+    /// `slots` free slots from `head` on. `may_vanish`: whoever is to free them may end without saying so.
+    pub(crate) fn room(shared: Arc<Shared>, head: u64, slots: u64, may_vanish: bool) -> Self {
+        Self { shared, what: What::Room { head, slots }, may_vanish }
     }
 
-    /// Whether what is waited for may fail to come without a trace in the ring: kernels or another process produce. The task asks after them
-    /// now and then; here a driver that keeps the caller waiting would keep all tasks waiting.
-    pub(super) fn may_be_lost(&self) -> bool {
-        matches!(self.what, What::Message { .. })
-            && (self.shared.peer.is_process || self.shared.liveness.has_kernels())
+    /// That nobody uses the ring any more.
+    pub(crate) fn end(shared: Arc<Shared>) -> Self {
+        Self { shared, what: What::End, may_vanish: true }
+    }
+
+    /// Whether what is waited for may fail to come without a trace in the ring. The task then asks its counterpart now and
+    /// then. The poller itself does not: a driver that blocks the call would keep all tasks waiting.
+    pub(super) fn may_vanish(&self) -> bool {
+        self.may_vanish
     }
 
     /// Whether the task should look.
@@ -54,6 +63,7 @@ impl Watch {
                 // A tail that cannot be is the task's to report.
                 tail.flag() || ring.capacity().checked_sub(fill).is_none_or(|free| free >= slots)
             }
+            What::End => false,
         }
     }
 }

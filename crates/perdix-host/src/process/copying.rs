@@ -2,7 +2,7 @@
 
 use crate::consumer::{Consumer, OwnedMessage};
 use crate::counters::Counters;
-use crate::error::{ConsumeError, ProduceError};
+use crate::error::{ConsumeError, Disconnected, ProduceError};
 use crate::producer::Producer;
 use crate::wait::Wait;
 
@@ -137,7 +137,7 @@ impl CopyingProducer {
     /// As [`produce`](Self::produce); and [`ProduceError::Full`] with [`Wait::No`],
     /// [`ProduceError::TimedOut`] with a time limit.
     pub fn send(&mut self, kind: u16, message: &[u8], wait: impl Into<Wait>) -> Result<(), ProduceError> {
-        self.inner.produce_copied(kind, message, wait.into())
+        self.inner.produce_copied(kind, message, wait.into()).map(drop)
     }
 
     /// Publishes `message` if a slot is free; if the ring is full, drops and counts it, and returns
@@ -154,9 +154,12 @@ impl CopyingProducer {
         self.inner.free_slots()
     }
 
-    /// Whether the consumer has left or died.
-    pub fn is_consumer_gone(&self) -> bool {
-        self.inner.is_consumer_gone()
+    /// Whether somebody may still read: [`Producer::status`].
+    ///
+    /// # Errors
+    /// [`Disconnected`] says why nobody will.
+    pub fn status(&self) -> Result<(), Disconnected> {
+        self.inner.status()
     }
 
     /// Slots of the ring.

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use perdix_core::{Consumer as ConsumerCore, DeviceState};
+use perdix_core::DeviceState;
 
 use super::error::RoleError;
+use super::peer::OtherProcess;
 use super::ring::SharedRing;
 use super::role::{Part, Role};
 use crate::cuda::{DeviceProducer, Gpu, Registered, Session, Stream};
-use crate::memory::Region;
 use crate::shared::Shared;
 
 impl SharedRing {
@@ -37,7 +37,7 @@ impl SharedRing {
     /// # Errors
     /// As [`into_producer`](Self::into_producer), and [`RoleError::Gpu`] if the memory cannot be registered.
     pub fn into_gpu(self, gpu: &Gpu) -> Result<DeviceProducer<'static>, RoleError> {
-        let (file, mapping, ring, waits, tail_every, grace) = self.into_parts();
+        let (file, mapping, ring, waits, grace) = self.into_parts();
         let registered = Registered::new(gpu, mapping)?;
         let start = ring.config().start;
         let session = Arc::new(Session::new(gpu, DeviceState::new(start, start))?);
@@ -47,10 +47,9 @@ impl SharedRing {
         let lost = Some(Box::new(move || watched.lost().is_some()) as _);
         let role = Role::take(file, ring, Part::Producer { device: true, grace, lost })?;
         let device = registered.device_ptr();
-        // SAFETY: the state of a half that this process has not.
-        let consumer = unsafe { ConsumerCore::new(ring) };
-        let region = Region::Registered(registered);
-        let shared = Shared::of_process(region, ring, consumer, waits, tail_every, role);
-        Ok(DeviceProducer::begin(&Arc::new(shared), gpu, device, session, Some(&stream))?)
+        let consumer = Arc::new(OtherProcess::consumer(role));
+        let producer = Arc::<Session>::clone(&session);
+        let shared = Shared::attached(Box::new(registered), ring, waits, producer, consumer);
+        Ok(DeviceProducer::new(&Arc::new(shared), gpu, device, session, stream))
     }
 }

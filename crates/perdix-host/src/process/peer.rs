@@ -1,62 +1,92 @@
-//! The role that a ring's user has towards another process, if the ring is shared with one.
+//! Another process as a half's counterpart.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use super::mapping::Mapping;
 use super::role::Role;
+use crate::counterpart::Counterpart;
+use crate::error::StillInUse;
+use crate::memory::{Memory, MemoryKind};
 
-/// The role of this process in the ring; none in a ring of its own.
+/// The process on the other side of a ring, as seen by this one's role.
 #[derive(Debug)]
-pub(crate) struct Peer {
-    /// Whether the other half is another process's.
-    pub(crate) is_process: bool,
+pub(super) struct OtherProcess {
+    /// Whether it produces.
+    produces: bool,
+    /// `None` once it was given up.
     role: Mutex<Option<Role>>,
 }
 
-impl Peer {
-    /// Both halves are here.
-    pub(crate) fn none() -> Self {
-        Self { is_process: false, role: Mutex::new(None) }
+impl OtherProcess {
+    /// The producer of a ring of which this process is the consumer.
+    pub(super) fn producer(role: Role) -> Self {
+        Self { produces: true, role: Mutex::new(Some(role)) }
     }
 
-    pub(crate) fn of(role: Role) -> Self {
-        Self { is_process: true, role: Mutex::new(Some(role)) }
+    /// The consumer of a ring of which this process is the producer.
+    pub(super) fn consumer(role: Role) -> Self {
+        Self { produces: false, role: Mutex::new(Some(role)) }
     }
 
-    /// Why no more messages will come from the other process although the stream has not ended; `None` while some may.
-    pub(crate) fn lost(&self) -> Option<String> {
-        if self.is_process { self.lock().as_ref()?.lost() } else { None }
-    }
-
-    /// Looks for the consumer where nobody else does: [`Role::watch_after_fork`].
-    pub(crate) fn watch_after_fork(&self) {
-        if self.is_process {
-            if let Some(role) = self.lock().as_ref() {
-                role.watch_after_fork();
-            }
-        }
-    }
-
-    /// Whether the producer is known to be a core of this machine; `None` if that was settled when the ring was made.
-    pub(crate) fn produced_by_core(&self) -> Option<bool> {
-        if self.is_process { self.lock().as_ref().map(Role::produced_by_core) } else { None }
-    }
-
-    /// Gives the role up; `over` as in [`Role::leave`].
-    pub(crate) fn leave(&self, over: bool) {
-        if self.is_process {
-            if let Some(role) = self.lock().take() {
-                role.leave(over);
-            }
-        }
-    }
-
-    /// Keeps the role until this process ends.
-    #[cfg(feature = "cuda")]
-    pub(crate) fn keep_for_ever(&self) {
-        std::mem::forget(self.lock().take());
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Role>> {
+    fn role(&self) -> MutexGuard<'_, Option<Role>> {
         self.role.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Counterpart for OtherProcess {
+    /// Of a consumer that died the role's own thread tells the producer, in the ring's tail. Where a
+    /// fork has left that thread behind, whoever waits looks itself.
+    fn lost(&self) -> Option<String> {
+        let role = self.role();
+        let role = role.as_ref()?;
+        if self.produces {
+            role.lost()
+        } else {
+            role.watch_after_fork();
+            None
+        }
+    }
+
+    fn may_vanish(&self) -> bool {
+        true
+    }
+
+    /// The memory here is a mapping of its own.
+    fn ended(&self, _: Option<Duration>) -> Result<(), StillInUse> {
+        Ok(())
+    }
+
+    fn is_core(&self) -> bool {
+        self.role().as_ref().is_some_and(Role::produced_by_core)
+    }
+
+    fn counts_at_once(&self) -> bool {
+        self.is_core()
+    }
+
+    fn is_elsewhere(&self) -> bool {
+        true
+    }
+
+    fn leave(&self, over: bool) {
+        let role = self.role().take();
+        if let Some(role) = role {
+            role.leave(over);
+        }
+    }
+}
+
+impl Memory for Mapping {
+    fn as_ptr(&self) -> *mut u8 {
+        self.as_ptr()
+    }
+
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn kind(&self) -> MemoryKind {
+        MemoryKind::Shared
     }
 }

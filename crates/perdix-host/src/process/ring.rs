@@ -6,29 +6,24 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use perdix_core::{Config, Consumer as ConsumerCore, Mode, Ring};
+use perdix_core::{Mode, Producer as ProducerCore, Ring};
 
 use super::copying::{CopyingConsumer, CopyingProducer};
 use super::error::{RoleError, ShareError};
 use super::file::RingFile;
 use super::lock::{self, Byte, Lock};
 use super::mapping::Mapping;
+use super::peer::OtherProcess;
 use super::role::{Part, Role};
-use crate::builder::Builder;
+use crate::builder::{Builder, Plan};
 use crate::consumer::Consumer;
-use crate::memory::{MemoryKind, Region};
+use crate::cores::ReadPosition;
+use crate::counterpart::Thread;
+use crate::memory::MemoryKind;
 use crate::producer::Producer;
-use crate::shared::{Shared, Waits};
+use crate::shared::Shared;
 use crate::trace;
-use crate::wait::WaitStrategy;
-
-/// What a builder says of a ring that is to be shared.
-#[derive(Debug)]
-pub(crate) struct Plan {
-    pub(crate) config: Config,
-    pub(crate) waits: Waits,
-    pub(crate) tail_every: Option<u64>,
-}
+use crate::wait::{WaitStrategies, WaitStrategy};
 
 /// The peers of a ring keep to the protocol: whoever said so wrote `unsafe`. So messages can be read
 /// and written where they lie.
@@ -95,7 +90,7 @@ pub struct SharedRing<Peers = Trusted> {
     file: RingFile,
     mapping: Mapping,
     ring: Ring,
-    waits: Waits,
+    waits: WaitStrategies,
     tail_every: Option<u64>,
     grace: Duration,
     peers: PhantomData<Peers>,
@@ -189,8 +184,8 @@ impl SharedRing<Trusted> {
 
     /// All that it is made of.
     #[cfg(feature = "cuda")]
-    pub(super) fn into_parts(self) -> (RingFile, Mapping, Ring, Waits, Option<u64>, Duration) {
-        (self.file, self.mapping, self.ring, self.waits, self.tail_every, self.grace)
+    pub(super) fn into_parts(self) -> (RingFile, Mapping, Ring, WaitStrategies, Duration) {
+        (self.file, self.mapping, self.ring, self.waits, self.grace)
     }
 }
 
@@ -216,7 +211,7 @@ impl<Peers> SharedRing<Peers> {
     /// How the half of this process waits; as the builder said, or [`WaitStrategy::Backoff`] unless set.
     #[must_use]
     pub fn wait(mut self, strategy: WaitStrategy) -> Self {
-        self.waits = Waits { producer: strategy, consumer: strategy };
+        self.waits = WaitStrategies { producer: strategy, consumer: strategy };
         self
     }
 
@@ -251,20 +246,24 @@ impl<Peers> SharedRing<Peers> {
     fn producer(self) -> Result<Producer<'static>, RoleError> {
         let part = Part::Producer { device: false, grace: self.grace, lost: None };
         let role = Role::take(self.file, self.ring, part)?;
-        // SAFETY: the role's lock is ours, and it had nobody before: this is the ring's only producer. The other half's state is not used.
-        let consumer = unsafe { ConsumerCore::new(self.ring) };
-        let region = Region::Shared(self.mapping);
-        let shared = Shared::of_process(region, self.ring, consumer, self.waits, self.tail_every, role);
-        Ok(Producer::new(Arc::new(shared)))
+        // SAFETY: the role's lock is ours, and it had nobody before: this is the ring's only producer.
+        let core = unsafe { ProducerCore::new(self.ring) };
+        let consumer = Arc::new(OtherProcess::consumer(role));
+        let memory = Box::new(self.mapping);
+        let shared = Shared::attached(memory, self.ring, self.waits, Arc::new(Thread), consumer);
+        Ok(Producer::new(Arc::new(shared), core))
     }
 
     fn consumer(self) -> Result<Consumer<'static>, RoleError> {
-        let (role, core) = Role::take_consumer(self.file, self.ring)?;
-        let region = Region::Shared(self.mapping);
-        let shared = Shared::of_process(region, self.ring, core, self.waits, self.tail_every, role);
-        // SAFETY: no half exists yet that could be used.
-        unsafe { shared.consumer() }.rejoin();
-        Ok(Consumer::new(Arc::new(shared)))
+        let (role, mut core) = Role::take_consumer(self.file, self.ring)?;
+        if let Some(messages) = self.tail_every {
+            core = core.with_tail_every(messages);
+        }
+        core.rejoin();
+        let producer = Arc::new(OtherProcess::producer(role));
+        let memory = Box::new(self.mapping);
+        let shared = Shared::attached(memory, self.ring, self.waits, producer, Arc::new(Thread));
+        Ok(Consumer::new(Arc::new(shared), core, ReadPosition::default()))
     }
 
     /// An empty ring in a new file.
@@ -291,7 +290,7 @@ impl<Peers> SharedRing<Peers> {
         // with it.
         let ring = unsafe { Ring::attach(mapping.as_ptr(), length) };
         let ring = ring.map_err(|why| ShareError::Invalid { what, why })?;
-        let (waits, grace) = (Waits::default(), Duration::ZERO);
+        let (waits, grace) = (WaitStrategies::default(), Duration::ZERO);
         Ok(Self { file, mapping, ring, waits, tail_every: None, grace, peers: PhantomData })
     }
 }

@@ -10,9 +10,9 @@ use crate::error::ProduceError;
 /// ```
 /// let mut buffer = perdix_host::Buffer::new(8)?;
 /// let (mut producer, mut consumer) = buffer.split_mut();
-/// let mut batch = producer.batch(3)?;
+/// let mut batch = producer.batch(3, perdix_host::Wait::Forever)?;
 /// batch.push(b"one")?;
-/// batch.write(3, 7, |slot| slot.copy_from_slice(b"two"))?;
+/// batch.set_kind(7).write(3, |slot| slot.copy_from_slice(b"two"))?;
 /// assert_eq!(batch.commit(), 2);
 /// assert_eq!(consumer.available(), 2);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -22,12 +22,20 @@ use crate::error::ProduceError;
 pub struct Batch<'p> {
     core: &'p mut Core,
     room: u64,
+    kind: u16,
 }
 
 impl<'p> Batch<'p> {
     /// The caller has made sure that `room` slots are free and nothing is staged.
     pub(super) fn new(core: &'p mut Core, room: u64) -> Self {
-        Self { core, room }
+        Self { core, room, kind: 0 }
+    }
+
+    /// Gives the messages that are added from now on a kind; 0 before.
+    #[inline]
+    pub fn set_kind(&mut self, kind: u16) -> &mut Self {
+        self.kind = kind;
+        self
     }
 
     /// Adds a message of up to 240 bytes.
@@ -36,17 +44,10 @@ impl<'p> Batch<'p> {
     /// [`ProduceError::Full`] when the batch has no room left, [`ProduceError::TooLong`]; what was added before stays.
     #[inline]
     pub fn push(&mut self, message: &[u8]) -> Result<(), ProduceError> {
-        self.push_kind(0, message)
-    }
-
-    /// [`push`](Self::push) with a kind.
-    ///
-    /// # Errors
-    /// As [`push`](Self::push).
-    #[inline]
-    pub fn push_kind(&mut self, kind: u16, message: &[u8]) -> Result<(), ProduceError> {
         self.check_room()?;
-        self.core.stage(kind, 0, message).map_err(|refused| explain(refused, self.core, message.len(), 1))
+        self.core
+            .stage(self.kind, 0, message)
+            .map_err(|refused| explain(refused, self.core, message.len(), 1))
     }
 
     /// Adds a message of `len` bytes (up to 240) that `write` fills in place. Until written, the bytes are what an earlier
@@ -55,12 +56,7 @@ impl<'p> Batch<'p> {
     /// # Errors
     /// As [`push`](Self::push); `write` is not called then.
     #[inline]
-    pub fn write(
-        &mut self,
-        len: usize,
-        kind: u16,
-        write: impl FnOnce(&mut [u8]),
-    ) -> Result<(), ProduceError> {
+    pub fn write(&mut self, len: usize, write: impl FnOnce(&mut [u8])) -> Result<(), ProduceError> {
         self.check_room()?;
         if len > PAYLOAD_SIZE {
             return Err(ProduceError::TooLong { len, limit: PAYLOAD_SIZE });
@@ -69,7 +65,7 @@ impl<'p> Batch<'p> {
         if let Ok(mut free) = self.core.vacant() {
             // `len` fits.
             write(free.payload_mut().get_mut(..len).unwrap_or_default());
-            free.stage(kind, 0, len);
+            free.stage(self.kind, 0, len);
         }
         Ok(())
     }

@@ -7,24 +7,20 @@ use crate::error::ProduceError;
 use crate::wait::Wait;
 
 impl Producer<'_> {
-    /// Publishes `message` (up to 240 bytes), waiting as `wait` says. Every word is written
+    /// Publishes `message` (up to 240 bytes), waiting as `wait` says; its number. Every word is written
     /// atomically and once, and none is read again, so it is sound whatever the consumer does meanwhile.
     pub(crate) fn produce_copied(
         &mut self,
         kind: u16,
         message: &[u8],
         wait: Wait,
-    ) -> Result<(), ProduceError> {
-        self.reserve_within(message.len(), wait.limit()).map_err(|error| match error {
-            ProduceError::TimedOut { .. } if wait == Wait::No => {
-                ProduceError::Full { needed: 1, capacity: self.shared.ring.capacity() }
-            }
-            other => other,
-        })?;
+    ) -> Result<u64, ProduceError> {
+        self.room_for(message.len(), wait)?;
         self.push_copied(kind, message)
     }
 
     /// The same if a slot is free; else the message is dropped and counted. Whether it was published.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code))] // rings between processes are Linux's
     pub(crate) fn produce_copied_or_drop(&mut self, kind: u16, message: &[u8]) -> Result<bool, ProduceError> {
         if message.len() > PAYLOAD_SIZE {
             return Err(ProduceError::TooLong { len: message.len(), limit: PAYLOAD_SIZE });
@@ -37,12 +33,14 @@ impl Producer<'_> {
         Ok(room)
     }
 
-    fn push_copied(&mut self, kind: u16, message: &[u8]) -> Result<(), ProduceError> {
+    fn push_copied(&mut self, kind: u16, message: &[u8]) -> Result<u64, ProduceError> {
         let core = self.core();
-        core.push_chunks(kind, 0, message.len(), |pair| {
-            [word(message, 2 * pair), word(message, 2 * pair + 1)]
+        let number = core.head();
+        core.push_chunks(kind, 0, message.len(), |chunk| {
+            [word(message, 2 * chunk), word(message, 2 * chunk + 1)]
         })
-        .map_err(|refused| explain(refused, core, message.len(), 1))
+        .map_err(|refused| explain(refused, core, message.len(), 1))?;
+        Ok(number)
     }
 }
 

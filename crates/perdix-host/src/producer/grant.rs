@@ -13,7 +13,7 @@ use perdix_core::Producer as Core;
 /// ```
 /// let mut buffer = perdix_host::Buffer::new(8)?;
 /// let (mut producer, mut consumer) = buffer.split_mut();
-/// let mut grant = producer.reserve(3)?;
+/// let mut grant = producer.reserve(3, perdix_host::Wait::Forever)?;
 /// grant.copy_from_slice(b"abc");
 /// grant.commit();
 /// assert_eq!(&consumer.try_consume().unwrap()[..], b"abc");

@@ -1,10 +1,10 @@
 //! One message to send, with its options.
 
 use bytemuck::bytes_of;
-use perdix_core::Typed;
+use perdix_core::{Producer as Core, Refused, Typed};
 
 use super::typed::kind_of;
-use super::{Producer, explain};
+use super::{Producer, Waiting, explain};
 use crate::error::ProduceError;
 use crate::wait::Wait;
 
@@ -29,18 +29,20 @@ use crate::wait::Wait;
 /// [`try_produce`](Producer::try_produce) is the same with [`Wait::No`].
 #[derive(Debug)]
 #[must_use = "a message that is not sent is not published"]
-pub struct Outgoing<'p, 'a> {
-    producer: &'p mut Producer<'a>,
-    bytes: &'p [u8],
-    kind: u16,
-    wait: Wait,
+pub struct Outgoing<'p> {
+    pub(super) core: &'p mut Core,
+    pub(super) waiting: &'p mut Waiting,
+    pub(super) bytes: &'p [u8],
+    pub(super) kind: u16,
+    pub(super) wait: Wait,
 }
 
-impl<'a> Producer<'a> {
+impl Producer<'_> {
     /// A message to send: of kind 0, waiting for a free slot, unless its options say otherwise.
     #[inline(always)]
-    pub fn message<'p>(&'p mut self, bytes: &'p [u8]) -> Outgoing<'p, 'a> {
-        Outgoing { producer: self, bytes, kind: 0, wait: Wait::Forever }
+    pub fn message<'p>(&'p mut self, bytes: &'p [u8]) -> Outgoing<'p> {
+        let Self { core, waiting, .. } = self;
+        Outgoing { core, waiting, bytes, kind: 0, wait: Wait::Forever }
     }
 
     /// A value to send as a message of its type's kind, with the options of
@@ -61,12 +63,12 @@ impl<'a> Producer<'a> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[inline(always)]
-    pub fn value<'p, T: Typed>(&'p mut self, value: &'p T) -> Outgoing<'p, 'a> {
-        Outgoing { producer: self, bytes: bytes_of(value), kind: kind_of::<T>(), wait: Wait::Forever }
+    pub fn value<'p, T: Typed>(&'p mut self, value: &'p T) -> Outgoing<'p> {
+        self.message(bytes_of(value)).kind(kind_of::<T>())
     }
 }
 
-impl Outgoing<'_, '_> {
+impl Outgoing<'_> {
     /// With this kind: a tag of 16 bits for the user's purposes.
     #[inline(always)]
     pub fn kind(self, kind: u16) -> Self {
@@ -86,9 +88,10 @@ impl Outgoing<'_, '_> {
     /// [`send_large`](Self::send_large) is the call.
     #[inline(always)]
     pub fn send(self) -> Result<(), ProduceError> {
-        match self.producer.core().push(self.kind, 0, self.bytes) {
+        let Self { core, waiting, bytes, kind, wait } = self;
+        match core.push(kind, 0, bytes) {
             Ok(()) => Ok(()),
-            Err(refused) => self.producer.send_slowly(refused, self.kind, self.bytes, self.wait),
+            Err(refused) => send_slowly(refused, core, waiting, kind, bytes, wait),
         }
     }
 
@@ -106,20 +109,21 @@ impl Outgoing<'_, '_> {
     /// not counted as dropped then.
     #[inline]
     pub fn send_or_drop(self) -> Result<bool, ProduceError> {
-        let core = self.producer.core();
-        core.push_or_drop(self.kind, 0, self.bytes)
-            .map_err(|refused| explain(refused, core, self.bytes.len(), 1))
+        let Self { core, bytes, kind, .. } = self;
+        core.push_or_drop(kind, 0, bytes).map_err(|refused| explain(refused, core, bytes.len(), 1))
     }
+}
 
-    /// Publishes a message of up to 240 bytes times the [number of slots](Producer::capacity), over as many
-    /// slots as it needs. All of them are published together, or none; nothing comes between them. One that
-    /// fills the ring waits until the consumer has released everything.
-    ///
-    /// [`Consumer::large`](crate::Consumer::large) puts it together again.
-    ///
-    /// # Errors
-    /// [`ProduceError`]; nothing is published then.
-    pub fn send_large(self) -> Result<(), ProduceError> {
-        self.producer.send_large(self.kind, self.bytes, self.wait)
-    }
+/// Sends a message that was refused at first.
+#[cold]
+fn send_slowly(
+    refused: Refused,
+    core: &mut Core,
+    waiting: &mut Waiting,
+    kind: u16,
+    bytes: &[u8],
+    wait: Wait,
+) -> Result<(), ProduceError> {
+    waiting.wait_after(refused, core, wait)?;
+    core.push(kind, 0, bytes).map_err(|refused| explain(refused, core, bytes.len(), 1))
 }

@@ -3,29 +3,27 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
-use std::time::Duration;
 
 use bytemuck::NoUninit;
 use perdix_core::{PAYLOAD_SIZE, Producer as Core, RecordLayout};
 
-use super::{Producer, wait_for_slots};
+use super::{Producer, Waiting};
 use crate::error::ProduceError;
 use crate::records::PushAllError;
-use crate::shared::Shared;
+use crate::wait::Wait;
 
 impl Producer<'_> {
     /// Sends records of type `T` as messages of this kind, as many to a slot as fit 240 bytes: see [`RecordProducer`].
     ///
     /// A type of more than 240 bytes, of none, or with an alignment above 16 does not compile.
     pub fn records<T: NoUninit>(&mut self, kind: u16) -> RecordProducer<'_, T> {
-        let shared: &Shared = &self.shared;
-        // SAFETY: this is the one producer half, borrowed mutably for as long as the reference lives.
-        let core = unsafe { shared.producer() };
+        let Self { core, waiting, .. } = self;
         core.abandon();
         RecordProducer {
             core,
-            shared,
+            waiting,
             kind,
+            wait: Wait::Forever,
             filled: 0,
             last: 0,
             gathered: Payload::new(),
@@ -65,8 +63,9 @@ impl Producer<'_> {
 #[must_use = "it sends nothing by itself"]
 pub struct RecordProducer<'p, T: NoUninit> {
     core: &'p mut Core,
-    shared: &'p Shared,
+    waiting: &'p mut Waiting,
     kind: u16,
+    wait: Wait,
     /// Records gathered for the open slot.
     filled: usize,
     /// The index of the slot's last record; 0 while no slot is open, so that one comparison tells whether a record can just be
@@ -92,47 +91,36 @@ impl<T: NoUninit> RecordProducer<'_, T> {
     /// Records in a full slot.
     pub const PER_SLOT: usize = RecordLayout::<T>::PER_SLOT;
 
-    /// Appends a record, waiting while the ring is full.
+    /// Waiting this long for a free slot, with every call; until there is one, unless said.
+    ///
+    /// ```
+    /// use perdix_host::{ProduceError, Wait};
+    /// let mut buffer = perdix_host::Buffer::new(1)?;
+    /// let (mut producer, _consumer) = buffer.split_mut();
+    /// let mut bytes = producer.records::<u8>(0).wait(Wait::No);
+    /// bytes.push_all(0..240)?;
+    /// assert!(matches!(bytes.push(240), Err(ProduceError::Full { .. })));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn wait(mut self, wait: impl Into<Wait>) -> Self {
+        self.wait = wait.into();
+        self
+    }
+
+    /// Appends a record.
     ///
     /// # Errors
-    /// [`ProduceError::ConsumerGone`] or [`ProduceError::Corrupt`]; the record was not taken, those before it stay.
+    /// [`ProduceError`]; the record was not taken, those before it stay.
     #[inline(always)]
     pub fn push(&mut self, record: T) -> Result<(), ProduceError> {
         if self.filled < self.last {
             self.put(record);
             return Ok(());
         }
-        self.push_at_edge(record, None)
+        self.push_at_edge(record)
     }
 
-    /// [`push`](Self::push) without waiting.
-    ///
-    /// # Errors
-    /// As [`push`](Self::push), and [`ProduceError::Full`].
-    #[inline(always)]
-    pub fn try_push(&mut self, record: T) -> Result<(), ProduceError> {
-        if self.filled < self.last {
-            self.put(record);
-            return Ok(());
-        }
-        self.push_at_edge(record, Some(Duration::ZERO)).map_err(|error| match error {
-            ProduceError::TimedOut { .. } => {
-                ProduceError::Full { needed: 1, capacity: self.core.ring().capacity() }
-            }
-            other => other,
-        })
-    }
-
-    /// [`push`](Self::push), waiting no longer than `limit`.
-    ///
-    /// # Errors
-    /// As [`push`](Self::push), and [`ProduceError::TimedOut`].
-    #[inline]
-    pub fn push_timeout(&mut self, record: T, limit: Duration) -> Result<(), ProduceError> {
-        self.push_at_edge(record, Some(limit))
-    }
-
-    /// Appends every record of an iterator, waiting while the ring is full, and says how many. The last slot stays open for more.
+    /// Appends every record of an iterator, and says how many. The last slot stays open for more.
     ///
     /// # Errors
     /// [`PushAllError`] says how many were taken before the one that was not.
@@ -155,7 +143,7 @@ impl<T: NoUninit> RecordProducer<'_, T> {
         while !left.is_empty() {
             if self.filled == 0 {
                 let pushed = (records.len() - left.len()) as u64;
-                self.open(None).map_err(|source| PushAllError { pushed, source })?;
+                self.open().map_err(|source| PushAllError { pushed, source })?;
             }
             if self.filled == 0 && left.len() >= Self::PER_SLOT {
                 let (slot, later) = left.split_at(Self::PER_SLOT);
@@ -190,9 +178,9 @@ impl<T: NoUninit> RecordProducer<'_, T> {
 
     /// The first record of a slot, or the last.
     #[inline(never)]
-    fn push_at_edge(&mut self, record: T, limit: Option<Duration>) -> Result<(), ProduceError> {
+    fn push_at_edge(&mut self, record: T) -> Result<(), ProduceError> {
         if self.filled == 0 {
-            self.open(limit)?;
+            self.open()?;
         }
         self.put(record);
         if self.filled == Self::PER_SLOT {
@@ -203,9 +191,9 @@ impl<T: NoUninit> RecordProducer<'_, T> {
 
     /// Makes sure of a free slot.
     #[inline(always)]
-    fn open(&mut self, limit: Option<Duration>) -> Result<(), ProduceError> {
+    fn open(&mut self) -> Result<(), ProduceError> {
         if self.core.credit() == 0 {
-            wait_for_slots(self.core, self.shared, 1, limit)?;
+            self.waiting.wait_for(self.core, 1, self.wait)?;
         }
         self.last = Self::PER_SLOT - 1;
         Ok(())

@@ -1,12 +1,13 @@
 //! The producer as a `Sink`, and room in its ring as a future.
 
+use std::fmt;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use futures_sink::Sink;
-use perdix_core::Refused;
 
 use super::{PUBLISH_EVERY, Producer, explain};
 use crate::error::ProduceError;
@@ -19,13 +20,22 @@ use crate::poller::{Registration, Watch};
 /// it took before.
 ///
 /// Messages are of kind 0. The example is at [`MessageStream`](crate::MessageStream).
-#[derive(Debug)]
+///
+/// A sink takes items of one type. `poll_flush` and `poll_close` look whether the consumer is still there: what nobody will read
+/// is no success.
 #[must_use = "sinks do nothing unless polled"]
-pub struct MessageSink<'a> {
+pub struct MessageSink<'a, T = Vec<u8>> {
     /// Dropped first.
     registration: Registration,
     /// `None` after it was closed.
     producer: Option<Producer<'a>>,
+    item: PhantomData<fn(T)>,
+}
+
+impl<T> fmt::Debug for MessageSink<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessageSink").field("producer", &self.producer).finish_non_exhaustive()
+    }
 }
 
 /// Why a [`MessageSink`] did not take an item, which is lost then.
@@ -50,20 +60,34 @@ pub struct Room<'p, 'a> {
 }
 
 impl<'a> Producer<'a> {
-    /// The producer as a `Sink`. (Feature `futures`.)
-    pub fn into_sink(self) -> MessageSink<'a> {
-        MessageSink { registration: Registration::default(), producer: Some(self) }
+    /// The producer as a `Sink` of items of one type, anything that is bytes. (Feature `futures`.)
+    ///
+    /// ```
+    /// use futures_util::SinkExt;
+    /// let (producer, mut consumer) = perdix_host::Buffer::new(8)?.split();
+    /// futures_executor::block_on(async {
+    ///     let mut sink = producer.into_sink();
+    ///     sink.feed("one").await?;
+    ///     sink.feed("two").await?;
+    ///     sink.flush().await?;
+    ///     sink.close().await
+    /// })?;
+    /// assert_eq!(consumer.messages().count(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn into_sink<T: AsRef<[u8]>>(self) -> MessageSink<'a, T> {
+        MessageSink { registration: Registration::default(), producer: Some(self), item: PhantomData }
     }
 
-    /// Waits until `slots` slots are free, for [`try_reserve`](Self::try_reserve), [`try_batch`](Self::try_batch) or any other call to fill. May be dropped at any
-    /// time. (Feature `futures`.)
+    /// Waits until `slots` slots are free, for [`reserve`](Self::reserve), [`batch`](Self::batch) or any other
+    /// call to fill. May be dropped at any time. (Feature `futures`.)
     ///
     /// ```
     /// let mut buffer = perdix_host::Buffer::new(8)?;
     /// let (mut producer, mut consumer) = buffer.split_mut();
     /// futures_executor::block_on(async {
     ///     producer.room(1).await?;
-    ///     let mut grant = producer.try_reserve(3)?;
+    ///     let mut grant = producer.reserve(3, perdix_host::Wait::No)?;
     ///     grant.copy_from_slice(b"abc");
     ///     grant.commit();
     ///     Ok::<_, perdix_host::ProduceError>(())
@@ -73,7 +97,8 @@ impl<'a> Producer<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`ProduceError::ConsumerGone`] or [`ProduceError::Corrupt`]; [`ProduceError::Full`] if the ring has fewer slots.
+    /// [`ProduceError::ConsumerGone`], [`ProduceError::ConsumerLost`] or [`ProduceError::Corrupt`]; [`ProduceError::Full`] if the ring has
+    /// fewer slots.
     pub fn room(&mut self, slots: usize) -> Room<'_, 'a> {
         self.core().abandon();
         Room { registration: Registration::default(), producer: self, slots: slots as u64 }
@@ -86,23 +111,34 @@ impl<'a> Producer<'a> {
         registration: &mut Registration,
         cx: &Context<'_>,
     ) -> Poll<Result<(), ProduceError>> {
-        let core = self.core();
-        let mut found = core.ensure(core.staged().saturating_add(slots));
-        if found == Err(Refused::Full) && core.staged() != 0 {
+        let Self { core, waiting, shared, .. } = self;
+        let staged = core.staged();
+        let mut found =
+            core.ensure(staged.saturating_add(slots)).map_err(|refused| explain(refused, core, 0, slots));
+        if let Err(ProduceError::Full { .. }) = found {
             core.publish();
-            found = core.ensure(slots);
+            found = waiting.room(core, slots, registration.is_waiting());
         }
         match found {
-            Err(Refused::Full) if slots <= core.ring().capacity() => {
-                let head = core.head();
-                registration.wait(cx, vec![Watch::room(Arc::clone(&self.shared), head, slots)]);
+            Err(ProduceError::Full { .. }) if slots <= core.ring().capacity() => {
+                let may_vanish = waiting.may_be_in_vain();
+                let watch = Watch::room(Arc::clone(shared), core.head(), slots, may_vanish);
+                registration.wait(cx, vec![watch]);
                 Poll::Pending
             }
             other => {
                 registration.end();
-                Poll::Ready(other.map_err(|refused| explain(refused, self.core(), 0, slots)))
+                Poll::Ready(other)
             }
         }
+    }
+
+    /// Whether somebody may still read.
+    fn check_consumer(&self) -> Result<(), ProduceError> {
+        if self.core.consumer_gone() {
+            return Err(ProduceError::ConsumerGone);
+        }
+        self.waiting.lost().map_or(Ok(()), |_| Err(ProduceError::ConsumerLost))
     }
 }
 
@@ -115,7 +151,7 @@ impl Future for Room<'_, '_> {
     }
 }
 
-impl<'a> MessageSink<'a> {
+impl<'a, T> MessageSink<'a, T> {
     /// The producer, with all that was taken published; `None` if the sink was closed.
     pub fn into_inner(mut self) -> Option<Producer<'a>> {
         self.publish();
@@ -127,13 +163,19 @@ impl<'a> MessageSink<'a> {
             producer.core().publish();
         }
     }
+
+    /// Publishes what was taken, and looks whether anybody will read it. (A sink that is closed has nothing left.)
+    fn flush_now(&mut self) -> Result<(), SinkError> {
+        self.publish();
+        self.producer.as_ref().map_or(Ok(()), |producer| Ok(producer.check_consumer()?))
+    }
 }
 
-impl<T: AsRef<[u8]>> Sink<T> for MessageSink<'_> {
+impl<T: AsRef<[u8]>> Sink<T> for MessageSink<'_, T> {
     type Error = SinkError;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), SinkError>> {
-        let Self { registration, producer } = self.get_mut();
+        let Self { registration, producer, .. } = self.get_mut();
         let Some(producer) = producer else { return Poll::Ready(Err(SinkError::Closed)) };
         Poll::Ready(Ok(ready!(producer.poll_room(1, registration, cx))?))
     }
@@ -149,19 +191,18 @@ impl<T: AsRef<[u8]>> Sink<T> for MessageSink<'_> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), SinkError>> {
-        self.get_mut().publish();
-        Poll::Ready(Ok(()))
+        Poll::Ready(self.get_mut().flush_now())
     }
 
     fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Result<(), SinkError>> {
         let this = self.get_mut();
-        this.publish();
+        let flushed = this.flush_now();
         this.producer = None;
-        Poll::Ready(Ok(()))
+        Poll::Ready(flushed)
     }
 }
 
-impl Drop for MessageSink<'_> {
+impl<T> Drop for MessageSink<'_, T> {
     fn drop(&mut self) {
         self.registration.end();
         self.publish();

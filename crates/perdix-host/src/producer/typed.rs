@@ -3,86 +3,15 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
-use std::time::Duration;
 
-use bytemuck::{AnyBitPattern, bytes_of};
+use bytemuck::AnyBitPattern;
 use perdix_core::{MessageLayout, Typed};
 
-use super::{Grant, Producer, explain};
+use super::{Grant, Producer};
 use crate::error::ProduceError;
 use crate::wait::Wait;
 
-/// Values of a type as messages of its kind. A type that does not fit a slot does not compile.
 impl Producer<'_> {
-    /// Publishes a value, waiting while the ring is full.
-    ///
-    /// # Errors
-    /// [`ProduceError::ConsumerGone`] or [`ProduceError::Corrupt`].
-    #[inline]
-    pub fn send<T: Typed>(&mut self, value: &T) -> Result<(), ProduceError> {
-        match self.core().push(kind_of::<T>(), 0, bytes_of(value)) {
-            Ok(()) => Ok(()),
-            Err(refused) => self.produce_slowly(refused, T::KIND, bytes_of(value), None),
-        }
-    }
-
-    /// Publishes a value if a slot is free.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send), and [`ProduceError::Full`].
-    #[inline]
-    pub fn try_send<T: Typed>(&mut self, value: &T) -> Result<(), ProduceError> {
-        let core = self.core();
-        core.push(kind_of::<T>(), 0, bytes_of(value))
-            .map_err(|refused| explain(refused, core, size_of::<T>(), 1))
-    }
-
-    /// Publishes a value, waiting no longer than `limit`.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send), and [`ProduceError::TimedOut`].
-    pub fn send_timeout<T: Typed>(&mut self, value: &T, limit: Duration) -> Result<(), ProduceError> {
-        let (kind, bytes) = (kind_of::<T>(), bytes_of(value));
-        match self.core().push(kind, 0, bytes) {
-            Ok(()) => Ok(()),
-            Err(refused) => self.produce_slowly(refused, kind, bytes, Some(limit)),
-        }
-    }
-
-    /// Publishes a value if a slot is free; if the ring is full, drops and counts it as
-    /// [`produce_or_drop`](Self::produce_or_drop) does. Whether it was published.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    pub fn send_or_drop<T: Typed>(&mut self, value: &T) -> Result<bool, ProduceError> {
-        self.produce_or_drop_kind(kind_of::<T>(), bytes_of(value))
-    }
-
-    /// Reserves the next slot for a value that is made in place, waiting while the ring is full.
-    ///
-    /// ```
-    /// # #[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
-    /// # #[repr(C)]
-    /// # struct Row([f32; 60]);
-    /// # impl perdix_host::Typed for Row {
-    /// #     const KIND: u16 = 3;
-    /// # }
-    /// let mut buffer = perdix_host::Buffer::new(8)?;
-    /// let (mut producer, mut consumer) = buffer.split_mut();
-    /// let mut row = producer.reserve_as::<Row>()?;
-    /// row.0.fill(0.5);
-    /// row.commit();
-    /// assert_eq!(consumer.receive::<Row>()?.0[59], 0.5);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Errors
-    /// As [`send`](Self::send).
-    #[inline]
-    pub fn reserve_as<T: Typed + AnyBitPattern>(&mut self) -> Result<TypedGrant<'_, T>, ProduceError> {
-        Ok(TypedGrant::new(self.reserve(MessageLayout::<T>::SIZE)?))
-    }
-
     /// Reserves the next slot for a value that is made in place.
     ///
     /// ```
@@ -112,15 +41,6 @@ impl Producer<'_> {
         let len = MessageLayout::<T>::SIZE;
         self.room_for(len, wait.into())?;
         Ok(TypedGrant::new(Grant::new(self.core(), len)))
-    }
-
-    /// [`reserve_as`](Self::reserve_as), if a slot is free.
-    ///
-    /// # Errors
-    /// As [`try_send`](Self::try_send).
-    #[inline]
-    pub fn try_reserve_as<T: Typed + AnyBitPattern>(&mut self) -> Result<TypedGrant<'_, T>, ProduceError> {
-        Ok(TypedGrant::new(self.try_reserve(MessageLayout::<T>::SIZE)?))
     }
 }
 

@@ -3,12 +3,12 @@
 use std::borrow::BorrowMut;
 use std::io::{self, Write};
 use std::marker::PhantomData;
-use std::time::Duration;
 
 use perdix_core::PAYLOAD_SIZE;
 
 use super::{PUBLISH_EVERY, Producer};
 use crate::error::ProduceError;
+use crate::wait::Wait;
 
 /// A stream of bytes, cut into messages of 240 bytes. Made by [`Producer::writer`] and [`Producer::into_writer`].
 ///
@@ -20,7 +20,7 @@ use crate::error::ProduceError;
 /// of kind 0.
 ///
 /// Errors: `BrokenPipe` once the consumer is gone (seen when the producer next looks at its tail, and by every `flush`),
-/// `TimedOut` if a limit was set, `InvalidData` if the ring's memory is corrupt. The [`ProduceError`] is the `io::Error`'s inner error. Nothing of
+/// `TimedOut` or `WouldBlock` as [`wait`](Self::wait) says, `InvalidData` if the ring's memory is corrupt. The [`ProduceError`] is the `io::Error`'s inner error. Nothing of
 /// a `write` that fails was taken.
 ///
 /// ```
@@ -44,7 +44,7 @@ use crate::error::ProduceError;
 #[derive(Debug)]
 pub struct Writer<'a, P: BorrowMut<Producer<'a>> = Producer<'a>> {
     producer: P,
-    limit: Option<Duration>,
+    wait: Wait,
     /// Bytes gathered; a slot is free for them. A consumer that waits looks at the slot all the time, so they are stored there at once.
     filled: usize,
     gathered: [u8; PAYLOAD_SIZE],
@@ -63,8 +63,8 @@ impl<'a> Producer<'a> {
     }
 
     /// Publishes full slots of `bytes` (at least one), as many as are free after waiting for one, and says how many bytes that were.
-    fn write_slots(&mut self, bytes: &[u8], limit: Option<Duration>) -> Result<usize, ProduceError> {
-        self.reserve_within(0, limit)?;
+    fn write_slots(&mut self, bytes: &[u8], wait: Wait) -> Result<usize, ProduceError> {
+        self.room_for(0, wait)?;
         let core = self.core();
         let want = PUBLISH_EVERY.min((bytes.len() / PAYLOAD_SIZE) as u64);
         if core.credit() < want {
@@ -82,13 +82,14 @@ impl<'a> Producer<'a> {
 
 impl<'a, P: BorrowMut<Producer<'a>>> Writer<'a, P> {
     fn new(producer: P) -> Self {
-        Self { producer, limit: None, filled: 0, gathered: [0; PAYLOAD_SIZE], ring: PhantomData }
+        Self { producer, wait: Wait::Forever, filled: 0, gathered: [0; PAYLOAD_SIZE], ring: PhantomData }
     }
 
-    /// The same writer, failing with [`io::ErrorKind::TimedOut`] when the ring stays full for that long.
+    /// Waiting this long while the ring is full; for ever, unless said. Then the error is
+    /// [`io::ErrorKind::TimedOut`], or with [`Wait::No`] [`io::ErrorKind::WouldBlock`].
     #[must_use]
-    pub fn with_timeout(mut self, limit: Duration) -> Self {
-        self.limit = Some(limit);
+    pub fn wait(mut self, wait: impl Into<Wait>) -> Self {
+        self.wait = wait.into();
         self
     }
 
@@ -126,9 +127,9 @@ impl<'a, P: BorrowMut<Producer<'a>>> Write for Writer<'a, P> {
         if self.filled == 0 {
             let producer = self.producer.borrow_mut();
             if bytes.len() >= PAYLOAD_SIZE {
-                return Ok(producer.write_slots(bytes, self.limit)?);
+                return Ok(producer.write_slots(bytes, self.wait)?);
             }
-            producer.reserve_within(0, self.limit)?;
+            producer.room_for(0, self.wait)?;
         }
         let room = self.gathered.get_mut(self.filled..).unwrap_or_default();
         let count = room.len().min(bytes.len());
@@ -142,9 +143,7 @@ impl<'a, P: BorrowMut<Producer<'a>>> Write for Writer<'a, P> {
 
     /// Publishes what is gathered. Never waits.
     fn flush(&mut self) -> io::Result<()> {
-        if self.producer.borrow_mut().is_consumer_gone() {
-            return Err(ProduceError::ConsumerGone.into());
-        }
+        self.producer.borrow_mut().status().map_err(ProduceError::from)?;
         Ok(self.publish()?)
     }
 }

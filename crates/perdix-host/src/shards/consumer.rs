@@ -8,7 +8,7 @@ use perdix_core::Meta;
 use super::{ShardCounters, ShardError};
 use crate::consumer::{Consumer, Message, MessageBatch, MessageRef};
 use crate::error::ConsumeError;
-use crate::wait::{WaitStrategy, Waiter};
+use crate::wait::{Wait, WaitStrategy, Waiter};
 
 /// Messages that `for_each` takes from one ring before it turns to the next.
 const TURN: usize = 32;
@@ -35,11 +35,11 @@ const LOOKS_PER_QUESTION: u32 = 8192;
 /// # Ok::<(), perdix_host::CreateError>(())
 /// ```
 ///
-/// Calls that begin with `try_` never wait; the others wait while all rings are empty. Dropping it tells the producers of all
+/// Dropping it tells the producers of all
 /// rings that nobody reads any more.
 ///
 /// ```
-/// use perdix_host::{ShardError, ShardedConsumer, Shards};
+/// use perdix_host::{ShardError, ShardedConsumer, Shards, Wait};
 /// let mut shards = Shards::new(3, 8)?;
 /// let (mut producers, consumers) = shards.split_mut();
 /// let mut consumer = ShardedConsumer::new(consumers);
@@ -48,7 +48,7 @@ const LOOKS_PER_QUESTION: u32 = 8192;
 /// drop(producers);
 /// let mut turns = Vec::new();
 /// loop {
-///     match consumer.consume_batch(2) {
+///     match consumer.batch(2, Wait::Forever) {
 ///         Ok((ring, batch)) => turns.push((ring, batch.len())),
 ///         Err(ShardError::EndOfStream) => break,
 ///         Err(error) => return Err(error.into()),
@@ -136,77 +136,68 @@ impl<'a> ShardedConsumer<'a> {
         ShardCounters::new(self.rings.iter().map(|ring| ring.consumer.counters()).collect())
     }
 
-    /// The next message and its ring's index, if one is there.
+    /// The next message and its ring's index if one is there; if not, the error says why not.
     ///
     /// # Errors
-    /// [`ShardError::EndOfStream`], [`ShardError::Ring`].
+    /// As [`next`](Self::next), with [`ShardError::Empty`].
     #[inline]
-    pub fn try_consume(&mut self) -> Result<Option<(usize, Message<'_>)>, ShardError> {
-        Ok(self.pick(false)?.map(|(place, meta)| self.message(place, meta)))
+    pub fn try_next(&mut self) -> Result<(usize, Message<'_>), ShardError> {
+        self.next(Wait::No)
     }
 
     /// The next message and its ring's index, waiting for it.
     ///
     /// # Errors
-    /// As [`try_consume`](Self::try_consume).
+    /// [`ShardError::EndOfStream`], [`ShardError::Ring`].
     #[inline]
     pub fn consume(&mut self) -> Result<(usize, Message<'_>), ShardError> {
-        self.message_within(None)
+        self.next(Wait::Forever)
     }
 
-    /// [`consume`](Self::consume), waiting no longer than `limit`.
+    /// The next message and its ring's index, waiting for it as `wait` says.
     ///
     /// # Errors
-    /// As [`try_consume`](Self::try_consume), and [`ShardError::TimedOut`].
+    /// [`ShardError::EndOfStream`], [`ShardError::Ring`]; [`ShardError::Empty`] with [`Wait::No`],
+    /// [`ShardError::TimedOut`] with a time limit.
     #[inline]
-    pub fn consume_timeout(&mut self, limit: Duration) -> Result<(usize, Message<'_>), ShardError> {
-        self.message_within(Some(limit))
+    pub fn next(&mut self, wait: impl Into<Wait>) -> Result<(usize, Message<'_>), ShardError> {
+        let (place, meta) = self.find(wait.into())?;
+        Ok(self.message(place, meta))
     }
 
-    /// The messages that are there on the next ring that has some, up to `most`, as one guard, and the ring's index; `None` if no ring
-    /// has any (or `most` is 0).
+    /// The messages that are there on the next ring that has some, up to `most`, as one guard, and the ring's
+    /// index; if no ring has any, waits for the first as `wait` says. With `most` 0 the batch is empty.
     ///
     /// # Errors
-    /// As [`try_consume`](Self::try_consume).
+    /// As [`next`](Self::next).
     #[inline]
-    pub fn try_consume_batch(
+    pub fn batch(
         &mut self,
         most: usize,
-    ) -> Result<Option<(usize, MessageBatch<'_>)>, ShardError> {
-        let Some((place, _)) = self.pick(false)? else { return Ok(None) };
-        if most == 0 { Ok(None) } else { Ok(Some(self.batch(place, most))) }
-    }
-
-    /// [`try_consume_batch`](Self::try_consume_batch), waiting until some ring has a message.
-    ///
-    /// # Errors
-    /// As [`try_consume`](Self::try_consume). With `most` 0 the batch is empty.
-    #[inline]
-    pub fn consume_batch(&mut self, most: usize) -> Result<(usize, MessageBatch<'_>), ShardError> {
-        self.batch_within(most, None)
-    }
-
-    /// [`consume_batch`](Self::consume_batch), waiting no longer than `limit`.
-    ///
-    /// # Errors
-    /// As [`try_consume`](Self::try_consume), and [`ShardError::TimedOut`].
-    #[inline]
-    pub fn consume_batch_timeout(
-        &mut self,
-        most: usize,
-        limit: Duration,
+        wait: impl Into<Wait>,
     ) -> Result<(usize, MessageBatch<'_>), ShardError> {
-        self.batch_within(most, Some(limit))
+        let (place, _) = self.find(wait.into())?;
+        Ok(self.take_batch(place, most))
     }
 
-    /// Calls `each` with every message that is there now and its ring's index, at most a ring full of each ring, and says how many
-    /// there were. It looks at no errors and no ends; the other calls do.
-    pub fn drain(&mut self, mut each: impl FnMut(usize, MessageRef<'_>)) -> usize {
-        let mut count = 0;
+    /// Calls `each` with every message that is there now and its ring's index, at most a ring full of each
+    /// ring, and says how many there were.
+    ///
+    /// # Errors
+    /// [`ShardError::EndOfStream`] when all rings have ended; [`ShardError::Ring`] when a ring has a gap or
+    /// breaks off: what it and the rings before it had was delivered. Call it again to go on.
+    pub fn drain(&mut self, mut each: impl FnMut(usize, MessageRef<'_>)) -> Result<usize, ShardError> {
+        let (mut count, mut open) = (0, false);
         for ring in self.rings.iter_mut().filter(|ring| !ring.over) {
-            count += ring.consumer.drain(|message| each(ring.index, message));
+            match ring.consumer.drain(|message| each(ring.index, message)) {
+                Ok(here) => {
+                    count += here;
+                    open = true;
+                }
+                Err(error) => ring.end(error)?,
+            }
         }
-        count
+        if open { Ok(count) } else { Err(ShardError::EndOfStream) }
     }
 
     /// Calls `each` with every message and its ring's index until all rings have ended, waiting for them, and says how many there
@@ -217,7 +208,7 @@ impl<'a> ShardedConsumer<'a> {
     pub fn for_each(&mut self, mut each: impl FnMut(usize, MessageRef<'_>)) -> Result<u64, ShardError> {
         let mut count = 0;
         loop {
-            match self.consume_batch(TURN) {
+            match self.batch(TURN, Wait::Forever) {
                 Ok((ring, batch)) => {
                     batch.iter().for_each(|message| each(ring, message));
                     count += batch.len() as u64;
@@ -230,22 +221,6 @@ impl<'a> ShardedConsumer<'a> {
 }
 
 impl ShardedConsumer<'_> {
-    #[inline]
-    fn message_within(&mut self, limit: Option<Duration>) -> Result<(usize, Message<'_>), ShardError> {
-        let (place, meta) = self.wait(limit)?;
-        Ok(self.message(place, meta))
-    }
-
-    #[inline]
-    fn batch_within(
-        &mut self,
-        most: usize,
-        limit: Option<Duration>,
-    ) -> Result<(usize, MessageBatch<'_>), ShardError> {
-        let (place, _) = self.wait(limit)?;
-        Ok(self.batch(place, most))
-    }
-
     /// Takes the message that `pick` found.
     #[inline]
     pub(super) fn message(&mut self, place: usize, meta: Meta) -> (usize, Message<'_>) {
@@ -255,16 +230,17 @@ impl ShardedConsumer<'_> {
 
     /// Takes up to `most` messages of the ring that `pick` found to have some.
     #[inline]
-    fn batch(&mut self, place: usize, most: usize) -> (usize, MessageBatch<'_>) {
+    fn take_batch(&mut self, place: usize, most: usize) -> (usize, MessageBatch<'_>) {
         let ring = &mut self.rings[place];
         (ring.index, ring.consumer.take_batch(most))
     }
 
     #[inline]
-    fn wait(&mut self, limit: Option<Duration>) -> Result<(usize, Meta), ShardError> {
+    fn find(&mut self, wait: Wait) -> Result<(usize, Meta), ShardError> {
         match self.pick(false)? {
             Some(found) => Ok(found),
-            None => self.wait_long(limit),
+            None if wait == Wait::No => Err(ShardError::Empty),
+            None => self.wait_long(wait.limit()),
         }
     }
 

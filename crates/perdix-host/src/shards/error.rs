@@ -11,6 +11,9 @@ pub enum ShardError {
     /// Every ring's stream has ended (or failed, which was reported), and everything published has been consumed.
     #[error("the streams of all rings have ended")]
     EndOfStream,
+    /// No message is there now on any ring; one may still come. Only for a call that does not wait.
+    #[error("all rings are empty: no message is there now; try again, or use a call that waits")]
+    Empty,
     /// The time limit passed with no message on any ring.
     #[error("no message on any ring within {waited:?}")]
     TimedOut {

@@ -3,7 +3,8 @@
 use std::thread;
 
 use perdix_host::{
-    Batch, Buffer, Consumer, Counters, CreateError, Grant, MemoryKind, Message, Mode, Producer, WaitStrategy,
+    Batch, Buffer, Consumer, Counters, CreateError, Grant, MemoryKind, Message, Mode, Producer, Wait,
+    WaitStrategy,
 };
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 
@@ -70,11 +71,13 @@ fn release_every_is_clamped_and_kept() {
 fn an_idle_consumer_releases_at_once() {
     for idle in [
         |consumer: &mut Consumer<'_>| assert!(consumer.try_consume().is_none()),
-        |consumer: &mut Consumer<'_>| assert!(consumer.try_consume_batch(9).is_none()),
+        |consumer: &mut Consumer<'_>| assert!(consumer.batch(9, Wait::No).is_err()),
         |consumer: &mut Consumer<'_>| assert_eq!(consumer.status(), Ok(())),
-        |consumer: &mut Consumer<'_>| assert_eq!(consumer.drain(|_| ()), 0),
-        |consumer: &mut Consumer<'_>| assert_eq!(consumer.try_consume_large(&mut Vec::new()), Ok(None)),
-        |consumer: &mut Consumer<'_>| assert!(consumer.consume_timeout(std::time::Duration::ZERO).is_err()),
+        |consumer: &mut Consumer<'_>| assert_eq!(consumer.drain(|_| ()), Ok(0)),
+        |consumer: &mut Consumer<'_>| {
+            assert_eq!(consumer.large(&mut Vec::new(), Wait::No), Err(perdix_host::ConsumeError::Empty));
+        },
+        |consumer: &mut Consumer<'_>| assert!(consumer.next(std::time::Duration::ZERO).is_err()),
     ] {
         let mut buffer = Buffer::builder().slots(8).release_every(8).build().unwrap();
         let (mut producer, mut consumer) = buffer.split_mut();
@@ -97,8 +100,8 @@ fn counters_count_exactly() {
         for _ in 0..3 {
             producer.try_produce(b"no room").unwrap_err();
         }
-        assert_eq!(producer.produce_or_drop(b"no room"), Ok(false));
-        assert_eq!(producer.produce_or_drop(b"no room"), Ok(false));
+        assert_eq!(producer.message(b"no room").send_or_drop(), Ok(false));
+        assert_eq!(producer.message(b"no room").send_or_drop(), Ok(false));
         let now = producer.counters().read();
         assert_eq!((now.sent, now.sent_bytes, now.full, now.dropped, now.highest_fill), (4, 6, 1, 2, 4));
         assert_eq!((now.received, now.received_bytes), (0, 0));
@@ -106,11 +109,11 @@ fn counters_count_exactly() {
         let now = consumer.counters().read();
         assert_eq!((now.received, now.received_bytes), (1, 3));
         // One slot is free: the notice of the gap would take it.
-        assert_eq!(producer.produce_or_drop(b"no room"), Ok(false));
-        assert_eq!(consumer.drain(|_| ()), 3);
-        assert_eq!(producer.produce_or_drop(b"goes"), Ok(true));
-        assert_eq!(consumer.take_gap(), Some(3));
-        assert_eq!(consumer.drain(|_| ()), 1);
+        assert_eq!(producer.message(b"no room").send_or_drop(), Ok(false));
+        assert_eq!(consumer.drain(|_| ()), Ok(3));
+        assert_eq!(producer.message(b"goes").send_or_drop(), Ok(true));
+        assert_eq!(crate::gap(&mut consumer), Some(3));
+        assert_eq!(consumer.drain(|_| ()), Ok(1));
         let now = counters.clone().read();
         assert_eq!((now.sent, now.sent_bytes, now.received, now.received_bytes), (5, 10, 5, 10));
         assert_eq!((now.full, now.dropped, now.highest_fill), (1, 3, 4), "{mode:?}");
@@ -124,12 +127,12 @@ fn looking_for_room_is_not_finding_the_ring_full() {
     let (mut producer, _consumer) = buffer.split_mut();
     producer.try_produce(b"x").unwrap();
     assert_eq!(producer.free_slots(), 7);
-    let mut batch = producer.try_batch(8).unwrap();
+    let mut batch = producer.batch(8, Wait::No).unwrap();
     assert_eq!(batch.room(), 7);
     while batch.push(b"y").is_ok() {}
     assert_eq!(batch.commit(), 7);
     assert_eq!((producer.free_slots(), counters.read().full), (0, 0));
-    producer.try_batch(1).unwrap_err();
+    producer.batch(1, Wait::No).unwrap_err();
     assert_eq!(counters.read().full, 1);
 }
 
@@ -140,7 +143,7 @@ fn the_most_occupied_is_remembered() {
     let (mut producer, mut consumer) = buffer.split_mut();
     producer.produce_all([b"x"; 5]).unwrap();
     assert_eq!(producer.free_slots(), 3);
-    assert_eq!(consumer.drain(|_| ()), 5);
+    assert_eq!(consumer.drain(|_| ()), Ok(5));
     assert_eq!(producer.free_slots(), 8);
     assert_eq!(counters.read().highest_fill, 5);
 }

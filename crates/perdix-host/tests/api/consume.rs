@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use perdix_host::{Buffer, ConsumeError, WaitStrategy};
+use perdix_host::{Buffer, ConsumeError, Wait, WaitStrategy};
 
 use crate::{MODES, ring};
 
@@ -13,7 +13,7 @@ fn a_message_tells_all_about_itself() {
         let mut buffer = ring(4, mode);
         let (mut producer, mut consumer) = buffer.split_mut();
         assert!(consumer.try_consume().is_none());
-        producer.try_produce_kind(7, b"\0\"abcde").unwrap();
+        producer.message(b"\0\"abcde").kind(7).wait(Wait::No).send().unwrap();
         producer.try_produce(&0x0102_0304_0506_0708_u64.to_le_bytes()).unwrap();
         let message = consumer.try_consume().unwrap();
         assert_eq!((message.number(), message.kind(), message.has_more()), (0, 7, false));
@@ -40,7 +40,7 @@ fn every_payload_is_aligned_and_lies_where_it_was_written() {
         let mut buffer = ring(4, mode);
         let (mut producer, mut consumer) = buffer.split_mut();
         for round in 0..9u8 {
-            let mut grant = producer.try_reserve(16).unwrap();
+            let mut grant = producer.reserve(16, Wait::No).unwrap();
             grant.fill(round);
             let place = grant.as_ptr();
             grant.commit();
@@ -56,16 +56,16 @@ fn a_batch_holds_what_is_there() {
     for mode in MODES {
         let mut buffer = ring(8, mode);
         let (mut producer, mut consumer) = buffer.split_mut();
-        assert!(consumer.try_consume_batch(8).is_none());
+        assert!(consumer.batch(8, Wait::No).is_err());
         for i in 0..6u8 {
-            producer.try_produce_kind(u16::from(i), &[i]).unwrap();
+            producer.message(&[i]).kind(u16::from(i)).wait(Wait::No).send().unwrap();
         }
-        assert!(consumer.try_consume_batch(0).is_none());
-        let nothing = consumer.consume_batch(0).unwrap();
+        assert_eq!(consumer.batch(0, Wait::No).unwrap().len(), 0);
+        let nothing = consumer.batch(0, Wait::Forever).unwrap();
         assert_eq!((nothing.len(), nothing.is_empty(), nothing.get(0).is_none()), (0, true, true));
         drop(nothing);
         assert_eq!((consumer.available(), consumer.position()), (6, 0));
-        let batch = consumer.try_consume_batch(2).unwrap();
+        let batch = consumer.batch(2, Wait::No).unwrap();
         assert_eq!((batch.len(), batch.is_empty(), batch.iter().len()), (2, false, 2));
         let second = batch.get(1).unwrap();
         assert_eq!((second.number(), second.kind(), second.bytes(), &second[..]), (1, 1, &[1][..], &[1][..]));
@@ -76,7 +76,7 @@ fn a_batch_holds_what_is_there() {
         assert_eq!(producer.free_slots(), 2, "slots stay taken while the guard lives");
         assert_eq!(producer.produce_all([[6], [7]]), Ok(2));
         drop(batch);
-        let batch = consumer.consume_batch(usize::MAX).unwrap();
+        let batch = consumer.batch(usize::MAX, Wait::Forever).unwrap();
         let backwards: Vec<u8> = batch.iter().rev().map(|message| message[0]).collect();
         assert_eq!(backwards, [7, 6, 5, 4, 3, 2]);
         drop(batch);
@@ -113,12 +113,12 @@ fn drain_takes_what_is_there_and_no_more_than_a_ring_full() {
                 assert_eq!(message[0], next);
                 next = next.wrapping_add(1);
             });
-            assert_eq!(count, usize::from(most));
+            assert_eq!(count, Ok(usize::from(most)));
         }
         let mut refilled = 0;
         producer.try_produce(b"x").unwrap();
         let count = consumer.drain(|_| refilled += usize::from(producer.try_produce(b"x").is_ok()));
-        assert_eq!((count, refilled, consumer.available()), (128, 128, 1));
+        assert_eq!((count, refilled, consumer.available()), (Ok(128), 128, 1));
     }
 }
 
@@ -162,13 +162,16 @@ fn the_end_comes_after_the_last_message_on_every_call() {
         let end = Some(ConsumeError::EndOfStream);
         assert_eq!(consumer.status().err(), end);
         assert_eq!(consumer.consume().err(), end);
-        assert_eq!(consumer.consume_timeout(Duration::MAX).err(), end);
-        assert_eq!(consumer.consume_batch(4).err(), end);
-        assert_eq!(consumer.try_consume_large(&mut Vec::new()).err(), end);
-        assert_eq!(consumer.consume_large(&mut Vec::new()).err(), end);
-        assert_eq!(consumer.consume_large_timeout(&mut Vec::new(), Duration::MAX).err(), end);
-        assert!(consumer.try_consume().is_none() && consumer.try_consume_batch(4).is_none());
-        assert_eq!((consumer.drain(|_| ()), consumer.available(), consumer.position()), (0, 0, 1));
+        assert_eq!(consumer.next(Duration::MAX).err(), end);
+        assert_eq!(consumer.batch(4, Wait::Forever).err(), end);
+        assert_eq!(consumer.large(&mut Vec::new(), Wait::No).err(), end);
+        assert_eq!(consumer.large(&mut Vec::new(), Wait::Forever).err(), end);
+        assert_eq!(consumer.large(&mut Vec::new(), Duration::MAX).err(), end);
+        assert!(consumer.try_consume().is_none());
+        assert_eq!(consumer.try_next().err(), end);
+        assert_eq!(consumer.batch(4, Wait::No).err(), end);
+        assert_eq!(consumer.drain(|_| ()).err(), end);
+        assert_eq!((consumer.available(), consumer.position()), (0, 1));
         assert_eq!(ConsumeError::EndOfStream.to_string(), "end of stream");
     }
 }
@@ -182,9 +185,9 @@ fn waits_end_at_their_limit() {
             for large in [false, true] {
                 let start = Instant::now();
                 let outcome = if large {
-                    consumer.consume_large_timeout(&mut Vec::new(), limit).map(drop)
+                    consumer.large(&mut Vec::new(), limit).map(drop)
                 } else {
-                    consumer.consume_timeout(limit).map(drop)
+                    consumer.next(limit).map(drop)
                 };
                 let took = start.elapsed();
                 let Err(ConsumeError::TimedOut { waited }) = outcome else { panic!("{outcome:?}") };
@@ -192,7 +195,7 @@ fn waits_end_at_their_limit() {
             }
         }
         producer.try_produce(b"x").unwrap();
-        assert_eq!(&consumer.consume_timeout(Duration::ZERO).unwrap()[..], b"x");
+        assert_eq!(&consumer.next(Duration::ZERO).unwrap()[..], b"x");
     }
 }
 
@@ -209,12 +212,12 @@ fn a_wait_ends_with_a_message_and_with_the_end() {
             thread::sleep(Duration::from_millis(3));
         });
         assert_eq!(consumer.consume().unwrap()[0], 0);
-        assert_eq!(consumer.consume_timeout(Duration::MAX).unwrap()[0], 1);
-        assert_eq!(consumer.consume_batch(1).unwrap().get(0).unwrap()[0], 2);
+        assert_eq!(consumer.next(Duration::MAX).unwrap()[0], 1);
+        assert_eq!(consumer.batch(1, Wait::Forever).unwrap().get(0).unwrap()[0], 2);
         let mut bytes = Vec::new();
-        consumer.consume_large(&mut bytes).unwrap();
+        consumer.large(&mut bytes, Wait::Forever).unwrap();
         assert_eq!(bytes, [3]);
-        consumer.consume_large_timeout(&mut bytes, Duration::MAX).unwrap();
+        consumer.large(&mut bytes, Duration::MAX).unwrap();
         assert_eq!(bytes, [4]);
         assert_eq!(consumer.consume().err(), Some(ConsumeError::EndOfStream));
         writer.join().unwrap();

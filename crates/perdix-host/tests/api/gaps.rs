@@ -4,22 +4,23 @@ use std::time::Duration;
 
 use perdix_host::{
     Buffer, ConsumeError, ConsumeRecordsError, Consumer, ProduceError, Producer, ShardError, ShardedConsumer,
+    Wait,
 };
 
 use crate::common::MODES;
-use crate::ring;
+use crate::{gap, ring};
 
 /// A ring of 4 slots: two messages, a gap of 5, and one more message.
 fn with_gap<'b>(buffer: &'b mut Buffer) -> (Producer<'b>, Consumer<'b>) {
     let (mut producer, mut consumer) = buffer.split_mut();
     producer.produce_all([b"x", b"x", b"a", b"b"]).unwrap();
     for _ in 0..5 {
-        assert_eq!(producer.produce_or_drop(b"dropped"), Ok(false));
+        assert_eq!(producer.message(b"dropped").send_or_drop(), Ok(false));
     }
-    assert_eq!(producer.untold_drops(), 5);
-    drop(consumer.consume_batch(2).unwrap());
-    assert_eq!(producer.produce_or_drop(b"c"), Ok(true));
-    assert_eq!(producer.untold_drops(), 0);
+    assert_eq!(producer.unreported_drops(), 5);
+    drop(consumer.batch(2, Wait::Forever).unwrap());
+    assert_eq!(producer.message(b"c").send_or_drop(), Ok(true));
+    assert_eq!(producer.unreported_drops(), 0);
     (producer, consumer)
 }
 
@@ -31,37 +32,42 @@ fn buffer(mode: perdix_host::Mode) -> Buffer {
 
 const GAP: ConsumeError = ConsumeError::Gap { dropped: 5, position: 5 };
 
+fn stream(result: Result<(), ConsumeRecordsError>) -> ConsumeError {
+    match result {
+        Err(ConsumeRecordsError::Stream(error)) => error,
+        other => panic!("{other:?}"),
+    }
+}
+
 #[test]
 fn every_call_stops_at_the_gap_and_goes_on_behind_it() {
     type Call = fn(&mut Consumer<'_>) -> ConsumeError;
-    let calls: [(&str, Call); 9] = [
+    let calls: [(&str, Call); 13] = [
         ("consume", |consumer| consumer.consume().unwrap_err()),
-        ("consume_timeout", |consumer| consumer.consume_timeout(Duration::ZERO).unwrap_err()),
-        ("consume_batch", |consumer| consumer.consume_batch(9).unwrap_err()),
-        ("consume_batch_timeout", |consumer| consumer.consume_batch_timeout(9, Duration::ZERO).unwrap_err()),
+        ("next", |consumer| consumer.next(Duration::ZERO).unwrap_err()),
+        ("batch", |consumer| consumer.batch(9, Wait::Forever).unwrap_err()),
+        ("batch with a limit", |consumer| consumer.batch(9, Duration::ZERO).unwrap_err()),
         ("for_each", |consumer| {
             consumer.for_each(|message| panic!("{message:?} before the gap")).unwrap_err()
         }),
         ("messages", |consumer| consumer.messages().next().unwrap().unwrap_err()),
         ("status", |consumer| {
-            assert!(consumer.try_consume().is_none() && consumer.try_consume_batch(9).is_none());
-            assert_eq!((consumer.drain(|_| ()), consumer.available()), (0, 0));
+            assert!(consumer.try_consume().is_none());
+            assert_eq!(consumer.available(), 0);
             consumer.status().unwrap_err()
         }),
-        ("try_consume_large", |consumer| consumer.try_consume_large(&mut Vec::new()).unwrap_err()),
-        ("records", |consumer| {
-            assert!(consumer.try_records::<u8>(0).unwrap().is_none());
-            match consumer.records::<u8>(0) {
-                Err(ConsumeRecordsError::Stream(error)) => error,
-                other => panic!("{other:?}"),
-            }
-        }),
+        ("try_next", |consumer| consumer.try_next().unwrap_err()),
+        ("batch now", |consumer| consumer.batch(9, Wait::No).unwrap_err()),
+        ("drain", |consumer| consumer.drain(|message| panic!("{message:?} before the gap")).unwrap_err()),
+        ("large", |consumer| consumer.large(&mut Vec::new(), Wait::No).unwrap_err()),
+        ("records", |consumer| stream(consumer.records::<u8>(0, Wait::Forever).map(drop))),
+        ("records now", |consumer| stream(consumer.records::<u8>(0, Wait::No).map(drop))),
     ];
     for mode in MODES {
         for (name, call) in calls {
             let mut buffer = buffer(mode);
             let (producer, mut consumer) = with_gap(&mut buffer);
-            assert_eq!(consumer.drain(|_| ()), 2, "{name}");
+            assert_eq!(consumer.drain(|_| ()), Ok(2), "{name}");
             assert_eq!(call(&mut consumer), GAP, "{name}");
             let message = consumer.consume().unwrap();
             assert_eq!((&message[..], message.number()), (&b"c"[..], 5), "{name}");
@@ -88,17 +94,17 @@ fn what_is_dropped_last_is_told_at_the_end() {
         let mut buffer = ring(2, mode);
         let (mut producer, mut consumer) = buffer.split_mut();
         for i in 0..7 {
-            assert_eq!(producer.produce_or_drop(&[i]), Ok(i < 2));
+            assert_eq!(producer.message(&[i]).send_or_drop(), Ok(i < 2));
         }
         producer.finish();
-        assert_eq!(consumer.drain(|_| ()), 2);
+        assert_eq!(consumer.drain(|_| ()), Ok(2));
         assert_eq!(consumer.status(), Err(ConsumeError::Gap { dropped: 5, position: 2 }));
         assert_eq!(consumer.status(), Err(ConsumeError::EndOfStream));
         // Neither told again nor forgotten when the stream goes on.
         drop(consumer);
         let (mut producer, mut consumer) = buffer.split_mut();
-        assert_eq!((producer.untold_drops(), producer.produce_or_drop(b"x")), (0, Ok(true)));
-        assert_eq!(consumer.drain(|_| ()), 1);
+        assert_eq!((producer.unreported_drops(), producer.message(b"x").send_or_drop()), (0, Ok(true)));
+        assert_eq!(consumer.drain(|_| ()), Ok(1));
         assert_eq!(consumer.status(), Ok(()));
     }
 }
@@ -109,12 +115,12 @@ fn halves_that_are_made_anew_tell_what_was_not_told() {
         let mut buffer = ring(2, mode);
         let (mut producer, consumer) = buffer.split_mut();
         for i in 0..4 {
-            producer.produce_or_drop(&[i]).unwrap();
+            producer.message(&[i]).send_or_drop().unwrap();
         }
         drop((producer, consumer));
         let (mut producer, mut consumer) = buffer.split_mut();
-        assert_eq!(producer.untold_drops(), 2);
-        assert_eq!(consumer.drain(|_| ()), 2);
+        assert_eq!(producer.unreported_drops(), 2);
+        assert_eq!(consumer.drain(|_| ()), Ok(2));
         assert_eq!(producer.try_produce(b"x"), Ok(()));
         assert_eq!(consumer.consume().err(), Some(ConsumeError::Gap { dropped: 2, position: 3 }));
         assert_eq!(&consumer.consume().unwrap()[..], b"x");
@@ -130,11 +136,11 @@ fn at_least_every_second_slot_carries_a_message() {
             let (mut producer, mut consumer) = buffer.split_mut();
             let (mut received, mut gaps, mut missing) = (0, 0, 0);
             for i in 0..1000_u64 {
-                producer.produce_or_drop(&i.to_le_bytes()).unwrap();
+                producer.message(&i.to_le_bytes()).send_or_drop().unwrap();
                 if i % 3 != 2 {
                     continue;
                 }
-                if let Some(dropped) = consumer.take_gap() {
+                if let Some(dropped) = gap(&mut consumer) {
                     missing += dropped;
                     gaps += 1;
                 } else {
@@ -163,13 +169,13 @@ fn a_ring_of_one_slot_tells_and_goes_on() {
         let mut buffer = ring(1, mode);
         let (mut producer, mut consumer) = buffer.split_mut();
         for (i, goes) in [true, false, false].into_iter().enumerate() {
-            assert_eq!(producer.produce_or_drop(&[i as u8]), Ok(goes));
+            assert_eq!(producer.message(&[i as u8]).send_or_drop(), Ok(goes));
         }
-        assert_eq!(consumer.drain(|_| ()), 1);
-        assert_eq!(producer.produce_or_drop(b"goes with the notice"), Ok(false));
-        assert_eq!((producer.untold_drops(), consumer.take_gap()), (0, Some(3)));
-        assert_eq!(producer.produce_or_drop(b"goes"), Ok(true));
-        assert_eq!(consumer.drain(|_| ()), 1);
+        assert_eq!(consumer.drain(|_| ()), Ok(1));
+        assert_eq!(producer.message(b"goes with the notice").send_or_drop(), Ok(false));
+        assert_eq!((producer.unreported_drops(), gap(&mut consumer)), (0, Some(3)));
+        assert_eq!(producer.message(b"goes").send_or_drop(), Ok(true));
+        assert_eq!(consumer.drain(|_| ()), Ok(1));
     }
 }
 
@@ -179,25 +185,25 @@ fn other_calls_tell_first_and_lose_nothing() {
     let calls: [(&str, Call); 6] = [
         ("try_produce", |producer| producer.try_produce(b"x")),
         ("produce", |producer| producer.produce(b"x")),
-        ("reserve", |producer| producer.reserve(1).map(|grant| grant.commit())),
+        ("reserve", |producer| producer.reserve(1, Wait::Forever).map(|grant| grant.commit())),
         ("batch", |producer| {
-            let mut batch = producer.batch(4)?;
+            let mut batch = producer.batch(4, Wait::Forever)?;
             batch.push(b"x")?;
             batch.commit();
             Ok(())
         }),
         ("produce_all", |producer| producer.produce_all([b"x"]).map(drop).map_err(|error| error.source)),
-        ("produce_large", |producer| producer.produce_large(0, b"x")),
+        ("produce_large", |producer| producer.message(b"x").send_large()),
     ];
     for mode in MODES {
         for (name, call) in calls {
             let mut buffer = ring(4, mode);
             let (mut producer, mut consumer) = buffer.split_mut();
             producer.produce_all([b"a"; 4]).unwrap();
-            assert_eq!(producer.produce_or_drop(b"dropped"), Ok(false));
-            assert_eq!(consumer.drain(|_| ()), 4);
+            assert_eq!(producer.message(b"dropped").send_or_drop(), Ok(false));
+            assert_eq!(consumer.drain(|_| ()), Ok(4));
             call(&mut producer).unwrap();
-            assert_eq!((producer.untold_drops(), consumer.take_gap()), (0, Some(1)), "{name}");
+            assert_eq!((producer.unreported_drops(), gap(&mut consumer)), (0, Some(1)), "{name}");
             assert_eq!(consumer.available(), 1, "{name}");
         }
     }
@@ -210,10 +216,10 @@ fn what_cannot_be_sent_is_not_counted_as_dropped() {
         let (mut producer, consumer) = buffer.split_mut();
         producer.produce(b"a").unwrap();
         let too_long = ProduceError::TooLong { len: 241, limit: 240 };
-        assert_eq!(producer.produce_or_drop(&[0; 241]), Err(too_long));
+        assert_eq!(producer.message(&[0; 241]).send_or_drop(), Err(too_long));
         drop(consumer);
-        assert_eq!(producer.produce_or_drop_kind(1, b"b"), Err(ProduceError::ConsumerGone));
-        assert_eq!((producer.counters().read().dropped, producer.untold_drops()), (0, 0));
+        assert_eq!(producer.message(b"b").kind(1).send_or_drop(), Err(ProduceError::ConsumerGone));
+        assert_eq!((producer.counters().read().dropped, producer.unreported_drops()), (0, 0));
     }
 }
 

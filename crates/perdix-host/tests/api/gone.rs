@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use perdix_host::{Buffer, ProduceError, Producer};
+use perdix_host::{Buffer, ProduceError, Producer, Wait};
 
 use crate::{MODES, ring};
 
@@ -12,25 +12,27 @@ type Call = fn(&mut Producer<'_>) -> Result<(), ProduceError>;
 /// The calls that return at once.
 const TRYING: [(&str, Call); 6] = [
     ("try_produce", |producer| producer.try_produce(b"x")),
-    ("try_produce_kind", |producer| producer.try_produce_kind(1, b"x")),
-    ("produce_or_drop", |producer| producer.produce_or_drop(b"x").map(drop)),
-    ("try_reserve", |producer| producer.try_reserve(1).map(|grant| grant.commit())),
-    ("try_batch", |producer| producer.try_batch(1).and_then(|mut batch| batch.push(b"x"))),
-    ("try_produce_large", |producer| producer.try_produce_large(1, &[0; 300])),
+    ("try_produce_kind", |producer| producer.message(b"x").kind(1).wait(Wait::No).send()),
+    ("produce_or_drop", |producer| producer.message(b"x").send_or_drop().map(drop)),
+    ("try_reserve", |producer| producer.reserve(1, Wait::No).map(|grant| grant.commit())),
+    ("try_batch", |producer| producer.batch(1, Wait::No).and_then(|mut batch| batch.push(b"x"))),
+    ("try_produce_large", |producer| producer.message(&[0; 300]).kind(1).wait(Wait::No).send_large()),
 ];
 
 /// The calls that wait.
 const WAITING: [(&str, Call); 10] = [
     ("produce", |producer| producer.produce(b"x")),
-    ("produce_kind", |producer| producer.produce_kind(1, b"x")),
-    ("produce_timeout", |producer| producer.produce_timeout(b"x", Duration::from_secs(60))),
-    ("produce_timeout MAX", |producer| producer.produce_timeout(b"x", Duration::MAX)),
+    ("produce_kind", |producer| producer.message(b"x").kind(1).send()),
+    ("produce_timeout", |producer| producer.message(b"x").wait(Duration::from_secs(60)).send()),
+    ("produce_timeout MAX", |producer| producer.message(b"x").wait(Duration::MAX).send()),
     ("produce_all", |producer| producer.produce_all([b"x"]).map(drop).map_err(|error| error.source)),
-    ("reserve", |producer| producer.reserve(1).map(|grant| grant.commit())),
-    ("reserve_timeout", |producer| producer.reserve_timeout(1, Duration::MAX).map(|grant| grant.commit())),
-    ("batch", |producer| producer.batch(1).and_then(|mut batch| batch.push(b"x"))),
-    ("produce_large", |producer| producer.produce_large(1, &[0; 300])),
-    ("produce_large_timeout", |producer| producer.produce_large_timeout(1, &[0; 300], Duration::MAX)),
+    ("reserve", |producer| producer.reserve(1, Wait::Forever).map(|grant| grant.commit())),
+    ("reserve_timeout", |producer| producer.reserve(1, Duration::MAX).map(|grant| grant.commit())),
+    ("batch", |producer| producer.batch(1, Wait::Forever).and_then(|mut batch| batch.push(b"x"))),
+    ("produce_large", |producer| producer.message(&[0; 300]).kind(1).send_large()),
+    ("produce_large_timeout", |producer| {
+        producer.message(&[0; 300]).kind(1).wait(Duration::MAX).send_large()
+    }),
 ];
 
 #[test]
@@ -40,9 +42,9 @@ fn every_call_says_that_the_consumer_is_gone() {
             let mut buffer = ring(2, mode);
             let (mut producer, consumer) = buffer.split_mut();
             producer.produce_all([b"a", b"b"]).unwrap();
-            assert!(!producer.is_consumer_gone());
+            assert!(producer.status().is_ok());
             drop(consumer);
-            assert!(producer.is_consumer_gone());
+            assert!(producer.status().is_err());
             for _ in 0..3 {
                 assert_eq!(call(&mut producer), Err(ProduceError::ConsumerGone), "{name}, {mode:?}");
             }

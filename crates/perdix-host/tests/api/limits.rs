@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use perdix_host::{Buffer, PAYLOAD_SIZE, ProduceError, WaitStrategy};
+use perdix_host::{Buffer, PAYLOAD_SIZE, ProduceError, Wait, WaitStrategy};
 
 use crate::{MODES, ring};
 
@@ -16,24 +16,24 @@ fn too_long_is_refused_by_every_call() {
             let (mut producer, mut consumer) = buffer.split_mut();
             let error = ProduceError::TooLong { len: 241, limit: PAYLOAD_SIZE };
             assert_eq!(producer.try_produce(&LONG), Err(error.clone()));
-            assert_eq!(producer.try_produce_kind(1, &LONG), Err(error.clone()));
+            assert_eq!(producer.message(&LONG).kind(1).wait(Wait::No).send(), Err(error.clone()));
             assert_eq!(producer.produce(&LONG), Err(error.clone()));
-            assert_eq!(producer.produce_kind(1, &LONG), Err(error.clone()));
-            assert_eq!(producer.produce_timeout(&LONG, Duration::MAX), Err(error.clone()));
-            assert_eq!(producer.produce_or_drop(&LONG), Err(error.clone()));
-            assert_eq!(producer.try_batch(1).unwrap().push(&LONG), Err(error.clone()));
-            assert_eq!(producer.batch(1).unwrap().push_kind(1, &LONG), Err(error));
+            assert_eq!(producer.message(&LONG).kind(1).send(), Err(error.clone()));
+            assert_eq!(producer.message(&LONG).wait(Duration::MAX).send(), Err(error.clone()));
+            assert_eq!(producer.message(&LONG).send_or_drop(), Err(error.clone()));
+            assert_eq!(producer.batch(1, Wait::No).unwrap().push(&LONG), Err(error.clone()));
+            assert_eq!(producer.batch(1, Wait::Forever).unwrap().set_kind(1).push(&LONG), Err(error));
             for len in [241, 4096, 1 << 63, usize::MAX] {
                 let error = ProduceError::TooLong { len, limit: PAYLOAD_SIZE };
-                assert_eq!(producer.try_reserve(len).err(), Some(error.clone()));
-                assert_eq!(producer.reserve(len).err(), Some(error.clone()));
-                assert_eq!(producer.reserve_timeout(len, Duration::MAX).err(), Some(error.clone()));
-                let mut batch = producer.batch(1).unwrap();
-                assert_eq!(batch.write(len, 0, |_| panic!("called")), Err(error));
+                assert_eq!(producer.reserve(len, Wait::No).err(), Some(error.clone()));
+                assert_eq!(producer.reserve(len, Wait::Forever).err(), Some(error.clone()));
+                assert_eq!(producer.reserve(len, Duration::MAX).err(), Some(error.clone()));
+                let mut batch = producer.batch(1, Wait::Forever).unwrap();
+                assert_eq!(batch.write(len, |_| panic!("called")), Err(error));
                 assert!(batch.is_empty());
             }
             let text = producer.produce(&LONG).unwrap_err().to_string();
-            assert!(text.contains("241") && text.contains("240") && text.contains("produce_large"), "{text}");
+            assert!(text.contains("241") && text.contains("240") && text.contains("send_large"), "{text}");
             assert_eq!((consumer.available(), producer.free_slots()), (0, slots));
             let now = producer.counters().read();
             assert_eq!((now.sent, now.dropped, now.full), (0, 0, 0));
@@ -45,7 +45,7 @@ fn too_long_is_refused_by_every_call() {
 fn what_a_batch_had_before_an_error_stays() {
     let mut buffer = Buffer::new(4).unwrap();
     let (mut producer, mut consumer) = buffer.split_mut();
-    let mut batch = producer.batch(4).unwrap();
+    let mut batch = producer.batch(4, Wait::Forever).unwrap();
     batch.push(b"a").unwrap();
     batch.push(&LONG).unwrap_err();
     batch.push(b"b").unwrap();
@@ -63,11 +63,11 @@ fn produce_all_says_how_far_it_came() {
         assert_eq!(error.source, ProduceError::TooLong { len: 241, limit: 240 });
         assert_eq!(error.sent, 2);
         assert!(error.to_string().starts_with("stopped after 2 messages: "), "{error}");
-        assert_eq!(consumer.drain(|_| ()), 2);
+        assert_eq!(consumer.drain(|_| ()), Ok(2));
         // Over the number that is published at once, too.
         let many = (0..40).map(|_| &b"x"[..]).chain([&LONG[..]]);
         assert_eq!(producer.produce_all(many).unwrap_err().sent, 40);
-        assert_eq!(consumer.drain(|_| ()), 40);
+        assert_eq!(consumer.drain(|_| ()), Ok(40));
     }
 }
 
@@ -80,11 +80,11 @@ fn a_full_ring_is_refused_and_unchanged() {
         let full = ProduceError::Full { needed: 1, capacity: 2 };
         for _ in 0..3 {
             assert_eq!(producer.try_produce(b"c"), Err(full.clone()));
-            assert_eq!(producer.try_produce_kind(1, b"c"), Err(full.clone()));
-            assert_eq!(producer.try_reserve(1).err(), Some(full.clone()));
-            assert_eq!(producer.try_batch(1).err(), Some(full.clone()));
-            assert_eq!(producer.try_produce_large(0, b"c"), Err(full.clone()));
-            assert_eq!(producer.produce_or_drop(b"c"), Ok(false));
+            assert_eq!(producer.message(b"c").kind(1).wait(Wait::No).send(), Err(full.clone()));
+            assert_eq!(producer.reserve(1, Wait::No).err(), Some(full.clone()));
+            assert_eq!(producer.batch(1, Wait::No).err(), Some(full.clone()));
+            assert_eq!(producer.message(b"c").wait(Wait::No).send_large(), Err(full.clone()));
+            assert_eq!(producer.message(b"c").send_or_drop(), Ok(false));
         }
         assert!(full.to_string().contains("2 slots"), "{full}");
         assert_eq!(producer.counters().read().full, 1, "one wait counts once");
@@ -95,12 +95,16 @@ fn a_full_ring_is_refused_and_unchanged() {
 }
 
 #[test]
-fn a_batch_of_nothing_is_refused() {
+fn a_batch_of_nothing_has_no_room() {
     let mut buffer = Buffer::new(2).unwrap();
     let (mut producer, _consumer) = buffer.split_mut();
-    assert!(matches!(producer.try_batch(0), Err(ProduceError::Full { .. })));
-    assert!(matches!(producer.batch(0), Err(ProduceError::Full { .. })));
-    assert_eq!(producer.try_batch(1).unwrap().room(), 1);
+    for wait in [Wait::No, Wait::Forever] {
+        let mut batch = producer.batch(0, wait).unwrap();
+        assert_eq!(batch.room(), 0);
+        assert!(matches!(batch.push(b"x"), Err(ProduceError::Full { .. })));
+        assert_eq!(batch.commit(), 0);
+    }
+    assert_eq!(producer.batch(1, Wait::No).unwrap().room(), 1);
 }
 
 #[test]
@@ -111,9 +115,9 @@ fn waits_end_at_their_limit() {
         producer.try_produce(b"x").unwrap();
         for limit in [Duration::ZERO, Duration::from_millis(5)] {
             let outcomes = [
-                time(|| producer.produce_timeout(b"y", limit)),
-                time(|| producer.reserve_timeout(1, limit).map(|grant| grant.commit())),
-                time(|| producer.produce_large_timeout(0, b"y", limit)),
+                time(|| producer.message(b"y").wait(limit).send()),
+                time(|| producer.reserve(1, limit).map(|grant| grant.commit())),
+                time(|| producer.message(b"y").wait(limit).send_large()),
             ];
             for (outcome, took) in outcomes {
                 let Err(ProduceError::TimedOut { waited }) = outcome else { panic!("{outcome:?}") };
@@ -138,13 +142,13 @@ fn a_wait_ends_when_there_is_room() {
             }
             all
         });
-        producer.produce_timeout(b"1", limit).unwrap();
+        producer.message(b"1").wait(limit).send().unwrap();
         producer.produce(b"2").unwrap();
-        let mut grant = producer.reserve_timeout(1, limit).unwrap();
+        let mut grant = producer.reserve(1, limit).unwrap();
         grant[0] = b'3';
         grant.commit();
-        producer.produce_large_timeout(0, b"4", limit).unwrap();
-        let mut batch = producer.batch(9).unwrap();
+        producer.message(b"4").wait(limit).send_large().unwrap();
+        let mut batch = producer.batch(9, Wait::Forever).unwrap();
         batch.push(b"5").unwrap();
         assert_eq!(batch.commit(), 1);
         assert_eq!(producer.produce_all([b"6"]), Ok(1));

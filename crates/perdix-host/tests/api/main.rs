@@ -14,11 +14,19 @@ mod produce;
 mod resplit;
 
 use common::MODES;
-use perdix_host::{Buffer, Consumer, Mode};
+use perdix_host::{Buffer, ConsumeError, Consumer, Mode};
 
 fn ring(slots: usize, mode: Mode) -> Buffer {
     common::watch_process();
     Buffer::builder().slots(slots).mode(mode).build().unwrap()
+}
+
+/// How many messages are missing before the next one.
+fn gap(consumer: &mut Consumer<'_>) -> Option<u64> {
+    match consumer.status() {
+        Err(ConsumeError::Gap { dropped, .. }) => Some(dropped),
+        _ => None,
+    }
 }
 
 /// Everything that is there now, as kind and text.

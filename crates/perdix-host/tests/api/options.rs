@@ -165,7 +165,7 @@ fn a_loop_that_polls_learns_that_the_producer_is_lost() {
 #[test]
 fn the_producer_can_ask_whether_somebody_reads() {
     let mut buffer = ring(2, perdix_host::Mode::Fenced);
-    let (mut producer, consumer) = buffer.split_mut();
+    let (producer, consumer) = buffer.split_mut();
     assert_eq!(producer.status(), Ok(()));
     drop(consumer);
     assert_eq!(producer.status(), Err(Disconnected::Gone));

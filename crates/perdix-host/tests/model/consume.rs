@@ -3,7 +3,7 @@
 use std::mem::forget;
 use std::time::Duration;
 
-use perdix_host::{ConsumeError, Consumer, Message, MessageBatch, Producer};
+use perdix_host::{ConsumeError, Consumer, Message, MessageBatch, Producer, Wait};
 
 use super::ops::{Fate, Make, Take};
 use super::produce;
@@ -20,7 +20,7 @@ pub(crate) fn run(producer: &mut Producer<'_>, consumer: &mut Consumer<'_>, queu
         }
         Take::Timeout => {
             queue.look();
-            match consumer.consume_timeout(Duration::ZERO) {
+            match consumer.next(Duration::ZERO) {
                 Ok(message) => one(producer, queue, message, Vec::new(), Fate::Drop),
                 Err(ConsumeError::Gap { dropped, position }) => queue.take_gap(dropped, position),
                 Err(error) => {
@@ -31,9 +31,10 @@ pub(crate) fn run(producer: &mut Producer<'_>, consumer: &mut Consumer<'_>, queu
         Take::Batch { most, during, fate } => {
             queue.look();
             let there = queue.run();
-            match consumer.try_consume_batch(most) {
-                None => assert_eq!(most.min(there), 0),
-                Some(batch) => {
+            match consumer.batch(most, Wait::No) {
+                Err(ConsumeError::Gap { dropped, position }) => queue.take_gap(dropped, position),
+                Err(error) => assert_eq!((error, there), (ConsumeError::Empty, 0)),
+                Ok(batch) => {
                     assert_eq!(batch.len(), most.min(there));
                     several(producer, queue, batch, during, fate);
                 }
@@ -42,9 +43,12 @@ pub(crate) fn run(producer: &mut Producer<'_>, consumer: &mut Consumer<'_>, queu
         Take::Drain => {
             let there = queue.run();
             let count = consumer.drain(|got| queue.take(got.number(), got.kind(), got.has_more(), &got));
-            assert_eq!(count, there);
             queue.settle();
             queue.look();
+            match count {
+                Err(ConsumeError::Gap { dropped, position }) => queue.take_gap(dropped, position),
+                count => assert_eq!(count, Ok(there)),
+            }
         }
         Take::Status => {
             queue.look();
@@ -56,11 +60,13 @@ pub(crate) fn run(producer: &mut Producer<'_>, consumer: &mut Consumer<'_>, queu
         Take::Large => {
             queue.look();
             let mut bytes = b"rubbish".to_vec();
-            let large = match consumer.try_consume_large(&mut bytes) {
+            let large = match consumer.large(&mut bytes, Wait::No) {
                 Err(ConsumeError::Gap { dropped, position }) => return queue.take_gap(dropped, position),
-                large => large.unwrap(),
+                large => large,
             };
-            let Some((kind, slots, want)) = queue.whole() else { return assert_eq!(large, None) };
+            let Some((kind, slots, want)) = queue.whole() else {
+                return assert_eq!(large, Err(ConsumeError::Empty));
+            };
             let large = large.unwrap();
             assert_eq!((large.kind, large.number, large.slots), (kind, queue.next, slots));
             assert_eq!(bytes, want);

@@ -3,18 +3,18 @@
 use std::mem::forget;
 use std::time::Duration;
 
-use perdix_host::{PAYLOAD_SIZE, ProduceError, Producer};
+use perdix_host::{PAYLOAD_SIZE, ProduceError, Producer, Wait};
 
 use super::ops::{Fate, Item, Make};
 use super::queue::{Queue, Room};
 
 pub(crate) fn run(producer: &mut Producer<'_>, queue: &mut Queue, make: Make) {
-    let untold = producer.untold_drops();
+    let untold = producer.unreported_drops();
     assert!(untold <= queue.dropped);
     if untold != 0 && !matches!(make, Make::OrDrop(_)) {
         // A look at the free slots tells of the dropped messages, if there are any.
         let _ = producer.free_slots();
-        match producer.untold_drops() {
+        match producer.unreported_drops() {
             0 => queue.publish_gap(untold),
             left => {
                 assert_eq!(left, untold);
@@ -24,21 +24,21 @@ pub(crate) fn run(producer: &mut Producer<'_>, queue: &mut Queue, make: Make) {
     }
     match make {
         Make::Try(Item { kind, bytes }) => {
-            let outcome = producer.try_produce_kind(kind, &bytes);
+            let outcome = producer.message(&bytes).kind(kind).wait(Wait::No).send();
             if allowed(queue, 1, bytes.len(), PAYLOAD_SIZE, &outcome) {
                 queue.publish(kind, false, &bytes);
             }
         }
         Make::Timeout(Item { bytes, .. }) => {
-            let outcome = producer.produce_timeout(&bytes, Duration::ZERO);
+            let outcome = producer.message(&bytes).wait(Duration::ZERO).send();
             if allowed(queue, 1, bytes.len(), PAYLOAD_SIZE, &outcome) {
                 queue.publish(0, false, &bytes);
             }
         }
-        Make::OrDrop(Item { bytes, .. }) => match producer.produce_or_drop(&bytes) {
+        Make::OrDrop(Item { bytes, .. }) => match producer.message(&bytes).send_or_drop() {
             Ok(false) => {
                 assert!(!queue.gone && bytes.len() <= PAYLOAD_SIZE);
-                match producer.untold_drops() {
+                match producer.unreported_drops() {
                     // A ring of one slot.
                     0 => queue.publish_gap(untold + 1),
                     left => assert_eq!(left, untold + 1),
@@ -58,7 +58,7 @@ pub(crate) fn run(producer: &mut Producer<'_>, queue: &mut Queue, make: Make) {
         },
         Make::Grant { item: Item { kind, bytes }, more, commit, fate } => {
             let len = (bytes.len() + more).min(PAYLOAD_SIZE);
-            let outcome = producer.try_reserve(len);
+            let outcome = producer.reserve(len, Wait::No);
             let fits = allowed(queue, 1, len, PAYLOAD_SIZE, &outcome);
             let Ok(mut grant) = outcome else { return assert!(!fits) };
             grant.fill(0xaa);
@@ -87,12 +87,12 @@ pub(crate) fn run(producer: &mut Producer<'_>, queue: &mut Queue, make: Make) {
         }
         Make::Large { item: Item { kind, bytes }, timed } => {
             let outcome = if timed {
-                producer.produce_large_timeout(kind, &bytes, Duration::ZERO)
+                producer.message(&bytes).kind(kind).wait(Duration::ZERO).send_large()
             } else {
-                producer.try_produce_large(kind, &bytes)
+                producer.message(&bytes).kind(kind).wait(Wait::No).send_large()
             };
             let slots = bytes.len().div_ceil(PAYLOAD_SIZE).max(1) as u64;
-            if allowed(queue, slots, bytes.len(), producer.large_limit(), &outcome) {
+            if allowed(queue, slots, bytes.len(), producer.capacity() * PAYLOAD_SIZE, &outcome) {
                 let parts: Vec<&[u8]> = bytes.chunks(PAYLOAD_SIZE).collect();
                 match parts.split_last() {
                     None => queue.publish(kind, false, &[]),
@@ -118,9 +118,9 @@ fn batch(
     commit: bool,
     fate: Fate,
 ) {
-    let outcome = producer.try_batch(most);
+    let outcome = producer.batch(most, Wait::No);
     if most == 0 {
-        return assert!(matches!(outcome, Err(ProduceError::Full { .. } | ProduceError::ConsumerGone)));
+        return assert_eq!(outcome.map(|batch| batch.room()), Ok(0));
     }
     let fits = allowed(queue, 1, 0, PAYLOAD_SIZE, &outcome);
     let Ok(mut batch) = outcome else { return assert!(!fits) };
@@ -132,9 +132,9 @@ fn batch(
     for (i, item) in items.into_iter().enumerate() {
         let (kind, bytes) = (item.kind, &item.bytes);
         let outcome = if i % 2 == 0 {
-            batch.push_kind(kind, bytes)
+            batch.set_kind(kind).push(bytes)
         } else {
-            batch.write(bytes.len(), kind, |slot| slot.copy_from_slice(bytes))
+            batch.set_kind(kind).write(bytes.len(), |slot| slot.copy_from_slice(bytes))
         };
         match outcome {
             Ok(()) => added.push(item),

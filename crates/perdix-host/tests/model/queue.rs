@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 /// One published slot: a part of a message, or the notice that so many were dropped.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Entry {
     Part { kind: u16, more: bool, bytes: Vec<u8> },
     Gap(u64),
@@ -21,6 +21,10 @@ pub(crate) struct Queue {
     pub(crate) there: VecDeque<Entry>,
     /// The number of the next message to take.
     pub(crate) next: u64,
+    /// The last that were taken, at most a ring full: they may come again.
+    taken: VecDeque<Entry>,
+    /// Whether a consumer was forgotten: how much was received is not known exactly then.
+    pub(crate) forgot: bool,
     /// Slots taken and not handed back, because a guard lives or was forgotten.
     guarded: u64,
     /// Slots handed back of which the producer may not know yet.
@@ -51,6 +55,8 @@ impl Queue {
             held_back: every as u64 - 1,
             there: VecDeque::new(),
             next: start,
+            taken: VecDeque::new(),
+            forgot: false,
             guarded: 0,
             unknown: 0,
             gone: false,
@@ -66,6 +72,23 @@ impl Queue {
         self.gone = false;
         self.guarded = 0;
         self.unknown = 0;
+    }
+
+    /// New halves behind a consumer that was forgotten: the new one is at `position`. What was not handed back, or of which
+    /// the producer may not know, comes again.
+    pub(crate) fn split_again(&mut self, position: u64) {
+        let again = self.next.wrapping_sub(position);
+        assert!(again <= self.guarded + self.held_back, "{again} messages come again");
+        for _ in 0..again {
+            let entry = self.taken.pop_back().unwrap();
+            if let Entry::Gap(dropped) = entry {
+                self.told -= dropped;
+            }
+            self.there.push_front(entry);
+        }
+        self.next = position;
+        self.forgot = true;
+        self.split();
     }
 
     /// A guard is dropped: everything taken is handed back, but perhaps not told.
@@ -135,13 +158,12 @@ impl Queue {
 
     /// The next message was taken and looked like this.
     pub(crate) fn take(&mut self, number: u64, kind: u16, more: bool, bytes: &[u8]) {
-        let Some(Entry::Part { kind: want, more: goes_on, bytes: content }) = self.there.pop_front() else {
+        let Some(Entry::Part { kind: want, more: goes_on, bytes: content }) = self.there.front() else {
             panic!("message {number} comes from nowhere: {bytes:x?}")
         };
-        assert_eq!((number, kind, more), (self.next, want, goes_on));
+        assert_eq!((number, kind, more), (self.next, *want, *goes_on));
         assert_eq!(bytes, content, "message {number}");
-        self.next = self.next.wrapping_add(1);
-        self.guarded += 1;
+        self.take_whole(1);
     }
 
     /// Messages that are there before the next gap.
@@ -167,7 +189,9 @@ impl Queue {
 
     /// The next `slots` messages were taken together.
     pub(crate) fn take_whole(&mut self, slots: u64) {
-        self.there.drain(..slots as usize);
+        self.taken.extend(self.there.drain(..slots as usize));
+        let most = self.slots as usize;
+        self.taken.drain(..self.taken.len().saturating_sub(most));
         self.next = self.next.wrapping_add(slots);
         self.guarded += slots;
     }

@@ -121,7 +121,7 @@ fn child_process() {
         [directory, name, "drop", count] => {
             let mut producer = open(directory, name).into_producer().unwrap();
             for number in 0..count.parse().unwrap() {
-                producer.produce_or_drop(&payload(number)).unwrap();
+                producer.message(&payload(number)).send_or_drop().unwrap();
             }
             say("dropped");
             hang();
@@ -198,6 +198,7 @@ fn child_process() {
                 say(directory.path().display());
             }
         }
+        ["refused"] => say(Directory::all_of_user().unwrap_err()),
         // Makes a ring, or opens one, wherever this user's rings are.
         ["make", name] => {
             // SAFETY: nobody else has a ring of this name.
@@ -224,7 +225,7 @@ fn produce(ring: SharedRing, count: u64, then: &str) {
     let mut producer = ring.into_producer().unwrap();
     say("producing");
     for number in 0..count {
-        producer.produce_kind(kind_of(number), &message(number, 240)).unwrap();
+        producer.message(&message(number, 240)).kind(kind_of(number)).send().unwrap();
     }
     say(count);
     match then {
@@ -238,7 +239,7 @@ fn produce(ring: SharedRing, count: u64, then: &str) {
 pub(crate) fn consume_all(consumer: &mut Consumer<'_>, first: u64) -> (u64, String) {
     let mut number = first;
     loop {
-        match consumer.consume_timeout(PATIENCE) {
+        match consumer.next(PATIENCE) {
             Ok(message) => {
                 let right = message.kind() == kind_of(number)
                     && message.len() == len_of(number, 240)

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use perdix_host::process::RoleError;
-use perdix_host::{ConsumeError, Mode, ProduceError, Producer, WaitStrategy};
+use perdix_host::{ConsumeError, Mode, ProduceError, Producer, Wait, WaitStrategy};
 
 use crate::child::{Child, payload};
 use crate::common::{MODES, Random};
@@ -18,8 +18,8 @@ fn producers_are_told() {
         ("produce", |producer| producer.produce(b"x")),
         ("try_produce", |producer| producer.try_produce(b"x")),
         ("produce_all", |producer| producer.produce_all([b"x"]).map(drop).map_err(|error| error.source)),
-        ("batch", |producer| producer.batch(1).map(drop)),
-        ("reserve", |producer| producer.reserve(1).map(drop)),
+        ("batch", |producer| producer.batch(1, Wait::Forever).map(drop)),
+        ("reserve", |producer| producer.reserve(1, Wait::Forever).map(drop)),
     ];
     for mode in MODES {
         for (name, call) in calls {
@@ -31,7 +31,7 @@ fn producers_are_told() {
                 let mut child = Child::start(place.directory.path(), "ring", "hold 1 1");
                 assert_eq!(child.line(), "0");
                 while producer.try_produce(b"x").is_ok() {}
-                assert!(!producer.is_consumer_gone());
+                assert!(producer.status().is_ok());
                 let killer = std::thread::spawn(move || {
                     std::thread::sleep(Duration::from_millis(20));
                     child.kill();
@@ -69,7 +69,7 @@ fn what_comes_again() {
             let again = if mode == Mode::Fenced { again_in_fenced_mode } else { 1 };
             assert_eq!(consumer.position(), taken - again, "{taken} taken, {mode}");
             for number in taken - again..32 {
-                assert_eq!(consumer.consume_timeout(PATIENCE).unwrap().to_vec(), payload(number));
+                assert_eq!(consumer.next(PATIENCE).unwrap().to_vec(), payload(number));
             }
         }
     }
@@ -121,7 +121,7 @@ fn killed_in_the_middle() {
             let mut consumer = crate::open(&directory, "ring").unwrap().into_consumer().unwrap();
             let mut number = consumer.position();
             loop {
-                match consumer.consume_timeout(PATIENCE) {
+                match consumer.next(PATIENCE) {
                     Ok(message) => {
                         assert_eq!((message.number(), message.to_vec()), (number, payload(number)));
                     }
@@ -148,11 +148,11 @@ fn a_successor_in_time() {
     }
     child.kill();
     std::thread::sleep(Duration::from_millis(100));
-    assert!(!producer.is_consumer_gone());
-    let waiting = std::thread::spawn(move || producer.produce_timeout(&payload(4), PATIENCE));
+    assert!(producer.status().is_ok());
+    let waiting = std::thread::spawn(move || producer.message(&payload(4)).wait(PATIENCE).send());
     let mut consumer = place.open("ring").unwrap().into_consumer().unwrap();
     for number in 0..5 {
-        assert_eq!(consumer.consume_timeout(PATIENCE).unwrap().to_vec(), payload(number));
+        assert_eq!(consumer.next(PATIENCE).unwrap().to_vec(), payload(number));
     }
     waiting.join().unwrap().unwrap();
 }
@@ -163,13 +163,13 @@ fn one_that_never_came_is_not_gone() {
     let place = Place::new();
     let mut producer = place.create("ring", builder(1, MODES[0])).unwrap().into_producer().unwrap();
     producer.produce(b"x").unwrap();
-    let result = producer.produce_timeout(b"y", Duration::from_millis(100));
+    let result = producer.message(b"y").wait(Duration::from_millis(100)).send();
     assert!(matches!(result, Err(ProduceError::TimedOut { .. })), "{result:?}");
     // Nor is one that only has the ring open.
     let mut child = Child::start(place.directory.path(), "ring", "open");
     child.line();
     child.kill();
-    let result = producer.produce_timeout(b"y", Duration::from_millis(100));
+    let result = producer.message(b"y").wait(Duration::from_millis(100)).send();
     assert!(matches!(result, Err(ProduceError::TimedOut { .. })), "{result:?}");
 }
 

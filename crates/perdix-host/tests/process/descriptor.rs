@@ -37,7 +37,7 @@ fn by_inheritance() {
         let child = Child::start_with(ring.to_fd().unwrap().into(), "stdin");
         let mut producer = trust(ring).into_producer().unwrap();
         for number in 0..1000 {
-            producer.produce_kind(kind_of(number), &message(number, 240)).unwrap();
+            producer.message(&message(number, 240)).kind(kind_of(number)).send().unwrap();
         }
         producer.finish();
         assert_eq!(child.lines(), ["1000 end"]);

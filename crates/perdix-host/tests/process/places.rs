@@ -3,11 +3,11 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use nix::unistd::geteuid;
 
-use crate::child::Child;
+use crate::child::{self, Child};
 use crate::common;
 
 fn fallback() -> PathBuf {
@@ -76,4 +76,40 @@ fn both_processes_agree() {
         Child::start_in(variables, Stdio::null(), &format!("make {name}")).lines();
     }
     assert!(asked.join(&name).is_file() && !session.join("perdix").join(&name).exists());
+}
+
+#[test]
+fn a_relative_path_is_refused() {
+    let mut child = Child::start_in(&[("PERDIX_DIR", Path::new("rings"))], Stdio::null(), "refused");
+    let refused = "rings cannot hold rings: PERDIX_DIR is not an absolute path; name another with PERDIX_DIR";
+    assert_eq!(child.line(), refused);
+}
+
+/// A ring goes where there is room, and is found there. (Where this process may not mount anything,
+/// nothing is tested.)
+#[test]
+fn a_full_place_is_passed_over() {
+    common::watch_process();
+    let outer = tempfile::tempdir_in("/dev/shm").unwrap();
+    let session = outer.path().join("session");
+    fs::create_dir(&session).unwrap();
+    let within = |script: &str| {
+        let mount = format!("mount -t tmpfs -o size=4k tmpfs {}", session.display());
+        let fill = format!("head -c 4096 /dev/zero > {}/full", session.display());
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--propagation", "private", "sh", "-c"]);
+        command.arg(format!("{mount} && {fill} && {script}")).env("XDG_RUNTIME_DIR", &session);
+        command.env_remove("PERDIX_DIR").stdin(Stdio::null()).output()
+    };
+    if !within("true").is_ok_and(|output| output.status.success()) {
+        return;
+    }
+    let name = format!("full-{}", std::process::id());
+    let here = std::env::current_exe().unwrap();
+    let task = format!("env {}='make {name}' {} --exact child::child_process", child::TASK, here.display());
+    let output = within(&task).unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(fallback().join(&name).is_file());
+    let found = Child::start_in(&[("XDG_RUNTIME_DIR", &session)], Stdio::null(), &format!("find {name}"));
+    assert_eq!(found.lines(), ["5 end"]);
 }

@@ -103,7 +103,7 @@ fn a_forgotten_producer_is_lost_too() {
     assert!(child.end().success());
     let mut consumer = ring.into_consumer().unwrap();
     assert_eq!(consume_all(&mut consumer, 0).0, 5);
-    assert_eq!(lost(consumer.consume_timeout(PATIENCE)), 5);
+    assert_eq!(lost(consumer.next(PATIENCE)), 5);
 }
 
 /// A ring carries one stream.
@@ -136,7 +136,7 @@ fn dropped_messages_are_told() {
         child.kill();
         let mut consumer = ring.into_consumer().unwrap();
         for number in 0..8 {
-            assert_eq!(consumer.consume_timeout(PATIENCE).unwrap().to_vec(), payload(number));
+            assert_eq!(consumer.next(PATIENCE).unwrap().to_vec(), payload(number));
         }
         assert_eq!(consumer.consume().unwrap_err(), ConsumeError::Gap { dropped: 12, position: 8 });
         assert_eq!(lost(consumer.consume()), 8);

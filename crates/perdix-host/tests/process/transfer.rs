@@ -1,6 +1,6 @@
 //! Streams between processes.
 
-use perdix_host::MemoryKind;
+use perdix_host::{MemoryKind, Wait};
 
 use crate::child::{Child, consume_all, payload};
 use crate::common::{MODES, kind_of, len_of, message};
@@ -35,7 +35,7 @@ fn a_child_consumes() {
         let child = Child::start(place.directory.path(), "ring", "consume");
         let mut producer = ring.into_producer().unwrap();
         for number in 0..COUNT {
-            producer.produce_kind(kind_of(number), &message(number, 240)).unwrap();
+            producer.message(&message(number, 240)).kind(kind_of(number)).send().unwrap();
         }
         let counters = producer.counters();
         producer.finish();
@@ -55,17 +55,17 @@ fn every_kind_of_message() {
         let thread = std::thread::spawn(move || {
             let large: Vec<u8> = (0..5000).map(|at| at as u8).collect();
             let mut received = Vec::new();
-            consumer.consume_large(&mut received).unwrap();
+            consumer.large(&mut received, Wait::Forever).unwrap();
             assert_eq!(received, large);
-            let batch = consumer.consume_batch(10).unwrap();
+            let batch = consumer.batch(10, Wait::Forever).unwrap();
             assert_eq!(batch.len(), 3);
             drop(batch);
             let mut sum = 0;
             let count = consumer.for_each_record(7, |record: &u64| sum += record).unwrap();
             assert_eq!((count, sum), (1000, 499_500));
         });
-        producer.produce_large(1, &(0..5000).map(|at| at as u8).collect::<Vec<_>>()).unwrap();
-        let mut batch = producer.batch(3).unwrap();
+        producer.message(&(0..5000).map(|at| at as u8).collect::<Vec<_>>()).kind(1).send_large().unwrap();
+        let mut batch = producer.batch(3, Wait::Forever).unwrap();
         for text in ["a", "b", "c"] {
             batch.push(text.as_bytes()).unwrap();
         }
@@ -89,7 +89,7 @@ fn a_stream_waits_for_its_consumer() {
         let place = Place::new();
         let mut producer = place.create("ring", builder(1024, mode)).unwrap().into_producer().unwrap();
         for number in 0..1000 {
-            producer.produce_kind(kind_of(number), &payload(number)).unwrap();
+            producer.message(&payload(number)).kind(kind_of(number)).send().unwrap();
         }
         producer.finish();
         assert_eq!(place.names(), ["ring"]);
@@ -104,12 +104,12 @@ fn a_consumer_can_come_first() {
     let place = Place::new();
     let ring = place.create("ring", builder(8, MODES[0])).unwrap();
     let mut consumer = ring.into_consumer().unwrap();
-    let none = consumer.consume_timeout(std::time::Duration::from_millis(50));
+    let none = consumer.next(std::time::Duration::from_millis(50));
     assert!(none.is_err_and(|error| error.to_string().contains("no message within")));
     assert_eq!(consumer.status(), Ok(()));
     let mut producer = place.open("ring").unwrap().into_producer().unwrap();
     producer.produce(b"late").unwrap();
-    assert_eq!(&consumer.consume_timeout(PATIENCE).unwrap()[..], b"late");
+    assert_eq!(&consumer.next(PATIENCE).unwrap()[..], b"late");
 }
 
 /// A consumer that leaves is succeeded by another exactly where it stopped.

@@ -20,7 +20,7 @@ fn busy_rings_take_turns() {
         }
         // One by one as well.
         for round in 0..9 {
-            let (ring, message) = consumer.try_consume().unwrap().unwrap();
+            let (ring, message) = consumer.try_next().unwrap();
             assert_eq!((ring, &message[..]), (round % 3, &b"x"[..]));
         }
     }
@@ -73,6 +73,7 @@ fn drain_takes_what_is_there_and_no_more_than_a_ring_full_of_each() {
             // Refilling from within does not make it endless.
             let _ = producers[0].try_produce(b"z");
         });
+        let count = count.unwrap();
         let of = |ring| seen.iter().filter(|seen| **seen == ring).count();
         assert_eq!((count, of(1), of(2)), (seen.len(), 0, 2));
         assert!((4..=8).contains(&count), "{count}");

@@ -4,7 +4,7 @@ use std::mem::forget;
 use std::thread;
 use std::time::Duration;
 
-use perdix_host::{Mode, ProduceError, ShardError, Shards};
+use perdix_host::{Mode, ProduceError, ShardError, Shards, Wait};
 
 use crate::common::MODES;
 use crate::{shards, split, turn};
@@ -24,12 +24,12 @@ fn forgotten_guards_lose_and_repeat_nothing() {
                 }
                 // An idle look releases what was forgotten; then there is nothing to take in this round.
                 if round % 2 == 0 {
-                    let Some((ring, message)) = consumer.try_consume().unwrap() else { continue };
+                    let Ok((ring, message)) = consumer.try_next() else { continue };
                     assert_eq!(message[0], seen[ring]);
                     seen[ring] = seen[ring].wrapping_add(1);
                     forget(message);
                 } else {
-                    let Some((ring, batch)) = consumer.try_consume_batch(3).unwrap() else { continue };
+                    let Ok((ring, batch)) = consumer.batch(3, Wait::No) else { continue };
                     for message in batch.iter() {
                         assert_eq!(message[0], seen[ring]);
                         seen[ring] = seen[ring].wrapping_add(1);
@@ -76,9 +76,9 @@ fn dropping_the_consumer_tells_all_producers() {
 fn parts_are_independent() {
     let (mut producers, consumers) = shards(4, 2, Mode::Fenced).split();
     let mut parts = perdix_host::ShardedConsumer::new(consumers).into_parts(2.try_into().unwrap());
-    assert!(producers.iter().all(|producer| !producer.is_consumer_gone()), "dealing out is not leaving");
+    assert!(producers.iter().all(|producer| producer.status().is_ok()), "dealing out is not leaving");
     drop(parts.remove(1));
-    let gone: Vec<bool> = producers.iter().map(|producer| producer.is_consumer_gone()).collect();
+    let gone: Vec<bool> = producers.iter().map(|producer| producer.status().is_err()).collect();
     assert_eq!(gone, [false, true, false, true]);
     producers[2].produce(b"x").unwrap();
     assert_eq!(turn(&mut parts[0], 1), Ok(Some((2, vec![b'x']))));
@@ -110,7 +110,7 @@ fn the_next_split_goes_on_where_the_last_stopped() {
                 }
             }
             let (mut producers, mut consumer) = split(&mut shards);
-            assert!(producers.iter().all(|producer| !producer.is_consumer_gone()));
+            assert!(producers.iter().all(|producer| producer.status().is_ok()));
             producers[1].produce(b"e").unwrap();
             assert_eq!(turn(&mut consumer, 8), Ok(Some((0, vec![b'c']))));
             assert_eq!(turn(&mut consumer, 8), Ok(Some((1, vec![b'd', b'e']))));
@@ -131,7 +131,7 @@ fn halves_outlive_the_set_in_any_order() {
             assert_eq!(consumer.for_each(|_, message| assert_eq!(&message[..], b"x")), Ok(3));
         } else {
             drop(consumer);
-            assert!(producers.iter().all(|producer| producer.is_consumer_gone()));
+            assert!(producers.iter().all(|producer| producer.status().is_err()));
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use perdix_host::{
-    Buffer, CreateError, Mode, ShardCounters, ShardError, ShardedConsumer, Shards, WaitStrategy,
+    Buffer, CreateError, Mode, ShardCounters, ShardError, ShardedConsumer, Shards, Wait, WaitStrategy,
 };
 use static_assertions::{assert_impl_all, assert_not_impl_any};
 
@@ -85,9 +85,9 @@ fn the_end_is_when_all_rings_have_ended() {
 fn of_no_rings_the_stream_has_ended() {
     let mut none = ShardedConsumer::new(Vec::new());
     assert!(none.is_empty());
-    assert_eq!(none.try_consume().err(), Some(ShardError::EndOfStream));
-    assert_eq!(none.consume_timeout(Duration::MAX).err(), Some(ShardError::EndOfStream));
-    assert_eq!((none.for_each(|_, _| ()), none.drain(|_, _| ())), (Ok(0), 0));
+    assert_eq!(none.try_next().err(), Some(ShardError::EndOfStream));
+    assert_eq!(none.next(Duration::MAX).err(), Some(ShardError::EndOfStream));
+    assert_eq!((none.for_each(|_, _| ()), none.drain(|_, _| ())), (Ok(0), Err(ShardError::EndOfStream)));
     assert!(none.into_parts(std::num::NonZeroUsize::MAX).is_empty());
 }
 
@@ -99,9 +99,7 @@ fn a_time_limit_ends_the_wait() {
         let mut consumer = consumer.with_wait(strategy);
         for limit in [Duration::ZERO, Duration::from_millis(5)] {
             let begun = Instant::now();
-            for error in
-                [consumer.consume_timeout(limit).err(), consumer.consume_batch_timeout(3, limit).err()]
-            {
+            for error in [consumer.next(limit).err(), consumer.batch(3, limit).err()] {
                 assert!(
                     matches!(error, Some(ShardError::TimedOut { waited }) if waited >= limit),
                     "{error:?}"
@@ -117,8 +115,8 @@ fn a_batch_of_none_takes_none() {
     let mut shards = shards(2, 4, Mode::Fenced);
     let (mut producers, mut consumer) = split(&mut shards);
     producers[1].produce(b"x").unwrap();
-    assert_eq!(turn(&mut consumer, 0), Ok(None));
-    let (ring, batch) = consumer.consume_batch(0).unwrap();
+    assert_eq!(turn(&mut consumer, 0), Ok(Some((1, vec![]))));
+    let (ring, batch) = consumer.batch(0, Wait::Forever).unwrap();
     assert_eq!((ring, batch.len()), (1, 0));
     drop(batch);
     assert_eq!(turn(&mut consumer, usize::MAX), Ok(Some((1, vec![b'x']))));
@@ -132,8 +130,8 @@ fn counters_are_kept_for_each_ring_and_summed() {
         let (mut producers, mut consumer) = split(&mut shards);
         producers[0].produce_all(["abc", "de"]).unwrap();
         producers[2].produce_all(["f", "g", "h", ""]).unwrap();
-        assert_eq!(producers[2].produce_or_drop(b"no room"), Ok(false));
-        assert_eq!(consumer.drain(|_, _| ()), 6);
+        assert_eq!(producers[2].message(b"no room").send_or_drop(), Ok(false));
+        assert_eq!(consumer.drain(|_, _| ()), Ok(6));
         let sent: Vec<u64> = counters.rings().iter().map(|ring| ring.read().sent).collect();
         assert_eq!(sent, [2, 0, 4]);
         let all = counters.read();

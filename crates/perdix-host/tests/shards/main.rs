@@ -10,7 +10,7 @@ mod limits;
 mod threads;
 mod trouble;
 
-use perdix_host::{Buffer, Mode, Producer, ShardError, ShardedConsumer, Shards};
+use perdix_host::{Buffer, Mode, Producer, ShardError, ShardedConsumer, Shards, Wait};
 
 fn shards(count: usize, slots: usize, mode: Mode) -> Shards {
     common::watch_process();
@@ -25,6 +25,9 @@ fn split(shards: &mut Shards) -> (Vec<Producer<'_>>, ShardedConsumer<'_>) {
 
 /// The next turn of at most `most` messages: the ring, and the first byte of each message.
 fn turn(consumer: &mut ShardedConsumer<'_>, most: usize) -> Result<Option<(usize, Vec<u8>)>, ShardError> {
-    let taken = consumer.try_consume_batch(most)?;
-    Ok(taken.map(|(ring, batch)| (ring, batch.iter().map(|message| message[0]).collect())))
+    match consumer.batch(most, Wait::No) {
+        Ok((ring, batch)) => Ok(Some((ring, batch.iter().map(|message| message[0]).collect()))),
+        Err(ShardError::Empty) => Ok(None),
+        Err(error) => Err(error),
+    }
 }

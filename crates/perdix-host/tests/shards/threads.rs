@@ -70,21 +70,14 @@ fn any_mix_of_calls_keeps_the_order() {
         for turn in 0.. {
             let result = match turn % 4 {
                 0 => consumer.consume().map(|(ring, message)| check(&mut next, ring, &message)),
-                1 => consumer.try_consume().map(|found| {
-                    found.into_iter().for_each(|(ring, message)| check(&mut next, ring, &message));
+                1 => consumer.try_next().map(|(ring, message)| check(&mut next, ring, &message)),
+                2 => consumer.batch(turn % 40, Duration::from_secs(60)).map(|(ring, batch)| {
+                    batch.iter().for_each(|message| check(&mut next, ring, &message));
                 }),
-                2 => {
-                    consumer.consume_batch_timeout(turn % 40, Duration::from_secs(60)).map(|(ring, batch)| {
-                        batch.iter().for_each(|message| check(&mut next, ring, &message));
-                    })
-                }
-                _ => {
-                    consumer.drain(|ring, message| check(&mut next, ring, &message));
-                    Ok(())
-                }
+                _ => consumer.drain(|ring, message| check(&mut next, ring, &message)).map(drop),
             };
             match result {
-                Ok(()) => {}
+                Ok(()) | Err(ShardError::Empty) => {}
                 Err(ShardError::EndOfStream) => break,
                 Err(error) => panic!("{error}"),
             }
@@ -127,7 +120,7 @@ fn a_message_on_any_ring_ends_the_wait() {
                 producers[ring].produce(b"late").unwrap();
                 producers
             });
-            let (from, message) = consumer.consume_timeout(Duration::from_secs(60)).unwrap();
+            let (from, message) = consumer.next(Duration::from_secs(60)).unwrap();
             assert_eq!((from, &message[..]), (ring, &b"late"[..]));
             drop(message);
             assert!(begun.elapsed() >= Duration::from_millis(10));

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use perdix_host::{ConsumeError, Corruption, Fault, ProduceError, Producer, ShardError};
+use perdix_host::{ConsumeError, Corruption, Fault, ProduceError, Producer, ShardError, Wait};
 
 use crate::common::MODES;
 use crate::{shards, split, turn};
@@ -14,7 +14,7 @@ const META: isize = 8;
 
 /// Overwrites a word of an empty ring's memory, as a stray pointer would.
 fn overwrite(producer: &mut Producer<'_>, offset: isize, word: u64) {
-    let mut grant = producer.try_reserve(8).unwrap();
+    let mut grant = producer.reserve(8, Wait::No).unwrap();
     let slot = grant.as_mut_ptr().wrapping_sub(16);
     let place = slot.wrapping_offset(offset).cast::<u64>();
     // SAFETY: the grant is of slot 0, so the word lies in the ring's memory, aligned; all its words are atomics.
@@ -44,11 +44,11 @@ fn expect(mode: perdix_host::Mode, lost: usize, error: &ConsumeError, spoil: imp
     assert_eq!(errors, [ShardError::Ring { ring: 1, source: error.clone() }]);
     assert_eq!(errors[0].to_string(), format!("ring 1: {error}"));
     assert_eq!((from_it, consumer.open()), (lost, 2));
-    assert!(producers[1].is_consumer_gone(), "whoever still produces into it is to stop");
+    assert!(producers[1].status().is_err(), "whoever still produces into it is to stop");
     // Waiting calls go on as well, and the end comes without ring 1.
     producers[0].produce(&[5]).unwrap();
     producers[2].produce(&[105]).unwrap();
-    assert!(producers.iter_mut().step_by(2).all(|producer| !producer.is_consumer_gone()));
+    assert!(producers.iter_mut().step_by(2).all(|producer| producer.status().is_ok()));
     drop(producers);
     let rest = consumer.for_each(|ring, message| seen[ring].push(message[0]));
     assert_eq!(rest, Ok(2));
@@ -69,7 +69,7 @@ fn a_corrupt_message_behind_good_ones() {
     for mode in MODES {
         let mut shards = shards(2, 4, mode);
         let (mut producers, mut consumer) = split(&mut shards);
-        let mut grant = producers[0].try_reserve(8).unwrap();
+        let mut grant = producers[0].reserve(8, Wait::No).unwrap();
         let meta = grant.as_mut_ptr().wrapping_sub(16).wrapping_offset(META).cast::<u64>();
         grant.commit();
         producers[0].produce_all([b"b", b"c"]).unwrap();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_executor::{ThreadPool, block_on};
 use futures_util::future::join_all;
 use futures_util::{FutureExt, SinkExt, StreamExt, stream};
-use perdix_host::{Consumer, MessageSink, MessageStream, Producer};
+use perdix_host::{Consumer, MessageSink, MessageStream, Producer, Wait};
 
 use crate::{MODES_AND_SLOTS, common, ring};
 
@@ -18,7 +18,7 @@ async fn send(mut sink: MessageSink<'static>) {
     }
     let mut others = stream::iter((500..MESSAGES).map(|index| Ok(common::message(index, 240))));
     sink.send_all(&mut others).await.unwrap();
-    SinkExt::<Vec<u8>>::close(&mut sink).await.unwrap();
+    sink.close().await.unwrap();
     assert!(sink.into_inner().is_none());
 }
 
@@ -39,7 +39,7 @@ async fn send_in_place(mut producer: Producer<'static>) {
     for index in 0..MESSAGES {
         producer.room(1).await.unwrap();
         let message = common::message(index, 240);
-        let mut grant = producer.try_reserve(message.len()).unwrap();
+        let mut grant = producer.reserve(message.len(), Wait::No).unwrap();
         grant.copy_from_slice(&message);
         grant.commit();
     }

@@ -49,32 +49,32 @@ fn a_full_ring_holds_the_sink_back() {
         let count = Arc::new(Count::default());
         let waker = Waker::from(Arc::clone(&count));
         let mut cx = Context::from_waker(&waker);
-        let ready = |sink: &mut perdix_host::MessageSink<'static>, cx: &mut Context<'_>| {
-            Sink::<[u8; 1]>::poll_ready(Pin::new(sink), cx)
+        let ready = |sink: &mut perdix_host::MessageSink<'static, Vec<u8>>, cx: &mut Context<'_>| {
+            Pin::new(sink).poll_ready(cx)
         };
         for byte in 0..4 {
             assert_eq!(ready(&mut sink, &mut cx), Poll::Ready(Ok(())));
-            sink.start_send_unpin([byte]).unwrap();
+            sink.start_send_unpin(vec![byte]).unwrap();
         }
         assert_eq!(consumer.available(), 0, "published together");
         assert!(ready(&mut sink, &mut cx).is_pending());
         assert_eq!(consumer.available(), 4, "a full ring must not keep its messages to itself");
         let full = SinkError::Produce(ProduceError::Full { needed: 1, capacity: 4 });
-        assert_eq!(sink.start_send_unpin([4]), Err(full));
+        assert_eq!(sink.start_send_unpin(vec![4]), Err(full));
         assert!(count.stays_asleep());
         assert_eq!(consumer.try_consume().as_deref(), Some(&[0][..]));
         count.wait(1);
         assert_eq!(ready(&mut sink, &mut cx), Poll::Ready(Ok(())));
         let long = SinkError::Produce(ProduceError::TooLong { len: 241, limit: 240 });
-        assert_eq!(sink.start_send_unpin(&[0; 241][..]), Err(long));
-        sink.start_send_unpin([4]).unwrap();
+        assert_eq!(sink.start_send_unpin(vec![0; 241]), Err(long));
+        sink.start_send_unpin(vec![4]).unwrap();
         let producer = sink.into_inner().unwrap();
         assert_eq!(consumer.available(), 4, "what was taken is published");
         let mut sink = producer.into_sink();
-        assert_eq!(SinkExt::<[u8; 1]>::flush(&mut sink).now_or_never(), Some(Ok(())));
-        assert_eq!(SinkExt::<[u8; 1]>::close(&mut sink).now_or_never(), Some(Ok(())));
+        assert_eq!(sink.flush().now_or_never(), Some(Ok(())));
+        assert_eq!(sink.close().now_or_never(), Some(Ok(())));
         assert_eq!(sink.send([5]).now_or_never(), Some(Err(SinkError::Closed)));
-        assert_eq!(consumer.drain(|_| ()), 4);
+        assert_eq!(consumer.drain(|_| ()), Ok(4));
         assert_eq!(consumer.status(), Err(ConsumeError::EndOfStream));
     }
 }
@@ -136,12 +136,12 @@ fn a_gap_is_an_item_and_not_the_end() {
     let (mut producer, consumer) = ring(2, Mode::Fenced).split();
     let mut messages = consumer.into_stream();
     for byte in 0..5 {
-        producer.produce_or_drop(&[byte]).unwrap();
+        producer.message(&[byte]).send_or_drop().unwrap();
     }
     let mut next = || messages.next().now_or_never();
     assert!(matches!((next(), next()), (Some(Some(Ok(_))), Some(Some(Ok(_))))));
     assert!(next().is_none());
-    producer.produce_or_drop(&[5]).unwrap();
+    producer.message(&[5]).send_or_drop().unwrap();
     assert_eq!(next().unwrap().unwrap().err(), Some(ConsumeError::Gap { dropped: 3, position: 3 }));
     assert_eq!(next().unwrap().unwrap().unwrap()[..], [5]);
     drop(producer);

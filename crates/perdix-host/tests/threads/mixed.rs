@@ -4,7 +4,7 @@ use std::mem::forget;
 use std::thread;
 use std::time::Duration;
 
-use perdix_host::{ConsumeError, Consumer, ProduceError, Producer};
+use perdix_host::{ConsumeError, Consumer, ProduceError, Producer, Wait};
 
 use crate::common::{Random, fill, holds, kind_of, len_of};
 
@@ -51,19 +51,19 @@ pub(crate) fn produce_mixed(
         let mut sent = 1;
         match random.below(12) {
             choice if len > 240 => match choice {
-                0..=3 => producer.produce_large_timeout(kind, bytes, PATIENCE).unwrap(),
-                4..=7 => until_room(|| producer.try_produce_large(kind, bytes)),
-                _ => producer.produce_large(kind, bytes).unwrap(),
+                0..=3 => producer.message(bytes).kind(kind).wait(PATIENCE).send_large().unwrap(),
+                4..=7 => until_room(|| producer.message(bytes).kind(kind).wait(Wait::No).send_large()),
+                _ => producer.message(bytes).kind(kind).send_large().unwrap(),
             },
-            0 => until_room(|| producer.try_produce_kind(kind, bytes)),
+            0 => until_room(|| producer.message(bytes).kind(kind).wait(Wait::No).send()),
             1 => {
-                let mut grant = producer.reserve_timeout(len, PATIENCE).unwrap();
+                let mut grant = producer.reserve(len, PATIENCE).unwrap();
                 grant.set_kind(kind);
                 grant.copy_from_slice(bytes);
                 grant.commit();
             }
             2 => {
-                let mut grant = producer.reserve(240).unwrap();
+                let mut grant = producer.reserve(240, Wait::Forever).unwrap();
                 grant.set_kind(kind);
                 grant[..len].copy_from_slice(bytes);
                 grant.commit_len(len);
@@ -76,7 +76,7 @@ pub(crate) fn produce_mixed(
                 sent = 0;
             }
             6 if kind == 0 => producer.produce(bytes).unwrap(),
-            7 if kind == 0 => producer.produce_timeout(bytes, PATIENCE).unwrap(),
+            7 if kind == 0 => producer.message(bytes).wait(PATIENCE).send().unwrap(),
             8 if kind == 0 => {
                 let one_slot = |i: &u64| *i < count && kind_of(*i) == 0 && len_of(*i, longest) <= 240;
                 let run: Vec<Vec<u8>> = (index..)
@@ -90,8 +90,8 @@ pub(crate) fn produce_mixed(
                 sent = producer.produce_all(&run).unwrap();
                 assert_eq!(sent, run.len() as u64);
             }
-            9 => producer.produce_large(kind, bytes).unwrap(),
-            _ => producer.produce_kind(kind, bytes).unwrap(),
+            9 => producer.message(bytes).kind(kind).send_large().unwrap(),
+            _ => producer.message(bytes).kind(kind).send().unwrap(),
         }
         for index in index..index + sent {
             let len = len_of(index, longest);
@@ -116,18 +116,18 @@ fn until_room(mut call: impl FnMut() -> Result<(), ProduceError>) {
 
 /// Sends the messages from `index` on that fit one batch, and says how many those are.
 fn in_batch(producer: &mut Producer<'_>, index: u64, count: u64, longest: usize, most: usize) -> u64 {
-    let mut batch = producer.batch(most).unwrap();
+    let mut batch = producer.batch(most, Wait::Forever).unwrap();
     for index in index..count {
         let (len, kind) = (len_of(index, longest), kind_of(index));
         if batch.room() == 0 || len > 240 {
             break;
         }
         if index % 2 == 0 {
-            batch.write(len, kind, |slot| fill(index, 0, slot)).unwrap();
+            batch.set_kind(kind).write(len, |slot| fill(index, 0, slot)).unwrap();
         } else {
             let mut bytes = [0; 240];
             fill(index, 0, &mut bytes[..len]);
-            batch.push_kind(kind, &bytes[..len]).unwrap();
+            batch.set_kind(kind).push(&bytes[..len]).unwrap();
         }
     }
     batch.commit() as u64
@@ -135,15 +135,15 @@ fn in_batch(producer: &mut Producer<'_>, index: u64, count: u64, longest: usize,
 
 /// Writes what must never be seen.
 fn give_up(producer: &mut Producer<'_>, forgetting: bool) {
-    let mut grant = producer.reserve(240).unwrap();
+    let mut grant = producer.reserve(240, Wait::Forever).unwrap();
     grant.fill(0xbb);
     if forgetting {
         forget(grant);
     } else {
         drop(grant);
     }
-    let Ok(mut batch) = producer.try_batch(3) else { return };
-    while batch.push_kind(0xbbbb, &[0xbb; 240]).is_ok() {}
+    let Ok(mut batch) = producer.batch(3, Wait::No) else { return };
+    while batch.set_kind(0xbbbb).push(&[0xbb; 240]).is_ok() {}
     if forgetting { forget(batch) } else { drop(batch) }
 }
 
@@ -180,7 +180,7 @@ pub(crate) fn consume_mixed(consumer: &mut Consumer<'_>, longest: usize, seed: u
         let forgetting = random.below(8) == 0;
         let most = random.below(100) as usize + 1;
         let outcome = match random.below(10) {
-            0 | 1 => consumer.consume_timeout(PATIENCE).map(|message| {
+            0 | 1 => consumer.next(PATIENCE).map(|message| {
                 checker.part(&message, message.kind(), message.has_more());
                 if forgetting { forget(message) } else { drop(message) }
             }),
@@ -192,20 +192,17 @@ pub(crate) fn consume_mixed(consumer: &mut Consumer<'_>, longest: usize, seed: u
                 }
                 consumer.status()
             }
-            3 => consumer.consume_batch(most).map(|batch| {
+            3 => consumer.batch(most, Wait::Forever).map(|batch| {
                 batch.iter().for_each(|part| checker.part(&part, part.kind(), part.has_more()));
                 if forgetting { forget(batch) } else { drop(batch) }
             }),
             4 => {
-                if let Some(batch) = consumer.try_consume_batch(most) {
+                if let Ok(batch) = consumer.batch(most, Wait::No) {
                     batch.iter().for_each(|part| checker.part(&part, part.kind(), part.has_more()));
                 }
                 consumer.status()
             }
-            5 => {
-                consumer.drain(|part| checker.part(&part, part.kind(), part.has_more()));
-                consumer.status()
-            }
+            5 => consumer.drain(|part| checker.part(&part, part.kind(), part.has_more())).map(drop),
             6 => consumer
                 .messages()
                 .take(most)
@@ -218,14 +215,15 @@ pub(crate) fn consume_mixed(consumer: &mut Consumer<'_>, longest: usize, seed: u
                 }
                 consumer.status()
             }
-            8 => consumer.try_consume_large(&mut bytes).map(|large| {
-                if let Some(large) = large {
+            8 => match consumer.large(&mut bytes, Wait::No) {
+                Ok(large) => {
                     checker.part(&bytes, large.kind, false);
+                    Ok(())
                 }
-            }),
-            _ => consumer
-                .consume_large_timeout(&mut bytes, PATIENCE)
-                .map(|large| checker.part(&bytes, large.kind, false)),
+                Err(ConsumeError::Empty) => Ok(()),
+                Err(error) => Err(error),
+            },
+            _ => consumer.large(&mut bytes, PATIENCE).map(|large| checker.part(&bytes, large.kind, false)),
         };
         match outcome {
             Ok(()) => {}

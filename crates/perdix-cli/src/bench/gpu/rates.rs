@@ -135,17 +135,11 @@ fn receive(mut consumer: Consumer<'_>) -> Result<(u64, Duration), Error> {
     let mut received = 0;
     let mut first = None;
     loop {
-        if let Some(batch) = consumer.try_consume_batch(BATCH) {
-            first.get_or_insert_with(Instant::now);
-            batch.iter().for_each(|message| read(message.bytes()));
-            received += batch.len() as u64;
-            continue;
-        }
-        match consumer.consume_timeout(PATIENCE) {
-            Ok(message) => {
+        match consumer.batch(BATCH, PATIENCE) {
+            Ok(batch) => {
                 first.get_or_insert_with(Instant::now);
-                read(&message);
-                received += 1;
+                batch.iter().for_each(|message| read(message.bytes()));
+                received += batch.len() as u64;
             }
             Err(ConsumeError::EndOfStream) => break,
             Err(error) => return Err(error.into()),

@@ -40,7 +40,7 @@ fn too_long(rig: &Rig, mut buffer: Buffer) -> Result<(), Error> {
     let launch = rig.launch("send_too_long")?.block(32).arg(&producer).arg(refused.address());
     // SAFETY: these are the kernel's parameters; it is one warp, and the word stays until it has ended.
     unsafe { launch.start() }?;
-    let outcome = consumer.consume_timeout(PATIENCE).map(|message| (message.kind(), message.len()));
+    let outcome = consumer.next(PATIENCE).map(|message| (message.kind(), message.len()));
     drop(consumer);
     if let Err(error) = producer.wait(2 * PATIENCE) {
         refused.leak();

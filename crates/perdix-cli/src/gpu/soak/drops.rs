@@ -99,15 +99,15 @@ impl Reader {
             let limit = Duration::from_micros(self.rng.u64(0..2000));
             let (name, outcome) = match self.rng.u8(0..3) {
                 0 => (
-                    "consume_timeout",
-                    match consumer.consume_timeout(limit) {
+                    "next",
+                    match consumer.next(limit) {
                         Ok(message) => self.check(message.kind(), &message).map(Ok)?,
                         Err(error) => Err(error),
                     },
                 ),
                 1 => (
-                    "consume_batch_timeout",
-                    match consumer.consume_batch_timeout(most, limit) {
+                    "batch with a limit",
+                    match consumer.batch(most, limit) {
                         Ok(batch) => batch
                             .iter()
                             .try_for_each(|message| self.check(message.kind(), &message))
@@ -117,12 +117,12 @@ impl Reader {
                 ),
                 _ => {
                     let mut wrong = Ok(());
-                    consumer.drain(|message| {
+                    let end = consumer.drain(|message| {
                         if wrong.is_ok() {
                             wrong = self.check(message.kind(), &message);
                         }
                     });
-                    ("drain", wrong.map(|()| consumer.status())?)
+                    ("drain", wrong.map(|()| end.map(drop))?)
                 }
             };
             bump(&mut self.by, name, self.slots - before);

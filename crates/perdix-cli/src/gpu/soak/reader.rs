@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use fastrand::Rng;
-use perdix_host::{ConsumeError, Consumer};
+use perdix_host::{ConsumeError, Consumer, Wait};
 
 use super::checker::KernelChecker;
 use crate::soak::{Counts, Plan, Rhythm, Violation, bump};
@@ -51,6 +51,7 @@ impl Reader {
                 match outcome {
                     Ok(()) if checker.slots >= until => return Ok(Stopped::Early),
                     Ok(()) | Err(ConsumeError::TimedOut { .. }) => {}
+                    Err(ConsumeError::Empty) => thread::yield_now(),
                     Err(end) => return Ok(Stopped::AtEnd(end)),
                 }
             }
@@ -68,15 +69,9 @@ impl Reader {
         let (most, limit) = (self.rng.usize(1..200), Duration::from_micros(self.rng.u64(0..2000)));
         let forgets = self.rng.u8(0..64) == 0;
         let (name, message) = match call {
-            0 => {
-                if let Some(message) = consumer.try_consume() {
-                    checker.slot(message.kind(), message.has_more(), &message)?;
-                    return Ok(("try_consume", Ok(())));
-                }
-                return Ok(("try_consume", nothing(consumer)));
-            }
+            0 => ("try_next", consumer.try_next()),
             1 => ("consume", consumer.consume()),
-            2 => ("consume_timeout", consumer.consume_timeout(limit)),
+            2 => ("next", consumer.next(limit)),
             _ => return self.take_many(consumer, checker, call, most, limit),
         };
         match message {
@@ -101,8 +96,8 @@ impl Reader {
         limit: Duration,
     ) -> Result<(&'static str, Result<(), ConsumeError>), Violation> {
         let (name, batch) = match call {
-            3 => ("consume_batch", consumer.consume_batch(most)),
-            4 => ("consume_batch_timeout", consumer.consume_batch_timeout(most, limit)),
+            3 => ("batch", consumer.batch(most, Wait::Forever)),
+            4 => ("batch with a limit", consumer.batch(most, limit)),
             _ => {
                 let mut wrong = Ok(());
                 let count = consumer.drain(|message| {
@@ -111,7 +106,7 @@ impl Reader {
                     }
                 });
                 wrong?;
-                return Ok(("drain", if count == 0 { nothing(consumer) } else { Ok(()) }));
+                return Ok(("drain", count.map(drop)));
             }
         };
         match batch {
@@ -128,11 +123,4 @@ impl Reader {
             Err(error) => Ok((name, Err(error))),
         }
     }
-}
-
-/// A call found nothing: is there something to wait for?
-fn nothing(consumer: &mut Consumer<'_>) -> Result<(), ConsumeError> {
-    consumer.status()?;
-    thread::yield_now();
-    Ok(())
 }

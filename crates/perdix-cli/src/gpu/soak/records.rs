@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use fastrand::Rng;
-use perdix_host::{ConsumeError, ConsumeRecordsError, Consumer};
+use perdix_host::{ConsumeError, ConsumeRecordsError, Consumer, Wait};
 use perdix_kernels::RECORD_KIND;
 
 use super::super::rig::Rig;
@@ -79,13 +79,14 @@ impl Reader {
         loop {
             let before = consumer.position();
             let call = self.rng.u8(0..4);
-            let name = ["records", "records_timeout", "try_records", "consume"][usize::from(call)];
+            let name = ["records", "records with a limit", "records now", "consume"][usize::from(call)];
             let outcome = self.take(consumer, call)?;
             let moved = consumer.position().wrapping_sub(before);
             bump(&mut self.by, name, moved);
             self.rhythm.moved(moved, &mut self.rng);
             match outcome {
-                Ok(()) | Err(ConsumeRecordsError::Stream(ConsumeError::TimedOut { .. })) => {}
+                Ok(()) => {}
+                Err(ConsumeRecordsError::Stream(ConsumeError::Empty | ConsumeError::TimedOut { .. })) => {}
                 Err(ConsumeRecordsError::Stream(ConsumeError::EndOfStream)) => return Ok(()),
                 Err(other) => return Err(Violation::unexpected(name, &other)),
             }
@@ -99,16 +100,9 @@ impl Reader {
     ) -> Result<Result<(), ConsumeRecordsError>, Violation> {
         let limit = Duration::from_micros(self.rng.u64(0..2000));
         let batch = match call {
-            0 => consumer.records::<Record>(RECORD_KIND),
-            1 => consumer.records_timeout(RECORD_KIND, limit),
-            2 => {
-                match consumer.try_records::<Record>(RECORD_KIND) {
-                    Ok(Some(batch)) => return batch.slices().try_for_each(|slot| self.check(slot)).map(Ok),
-                    Ok(None) => {}
-                    Err(error) => return Ok(Err(error.into())),
-                }
-                return Ok(consumer.status().map_err(ConsumeRecordsError::from));
-            }
+            0 => consumer.records::<Record>(RECORD_KIND, Wait::Forever),
+            1 => consumer.records(RECORD_KIND, limit),
+            2 => consumer.records(RECORD_KIND, Wait::No),
             _ => {
                 return match consumer.consume() {
                     Ok(message) => match message.records::<Record>() {

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use fastrand::Rng;
-use perdix_host::{ShardError, ShardedConsumer, Shards};
+use perdix_host::{ShardError, ShardedConsumer, Shards, Wait};
 
 use super::super::rig::Rig;
 use super::checker::{KernelChecker, all_came};
@@ -120,6 +120,7 @@ impl<'c> Reader<'c> {
             self.rhythm.moved(moved, &mut self.rng);
             match outcome {
                 Ok(()) | Err(ShardError::TimedOut { .. }) => {}
+                Err(ShardError::Empty) => thread::yield_now(),
                 Err(ShardError::EndOfStream) => ended = true,
                 Err(other) => return Err(Violation::unexpected(name, &other)),
             }
@@ -141,24 +142,23 @@ impl<'c> Reader<'c> {
             },
             1 => {
                 let mut wrong = Ok(());
-                consumer.drain(|_, message| {
+                let end = consumer.drain(|_, message| {
                     if wrong.is_ok() {
                         wrong = checker.slot(message.kind(), message.has_more(), &message);
                     }
                 });
-                return wrong.map(|()| ("sharded drain", Ok(())));
+                return wrong.map(|()| ("sharded drain", end.map(drop)));
             }
-            2 => ("sharded try_consume_batch", consumer.try_consume_batch(most)),
-            3 => ("sharded consume_batch", consumer.consume_batch(most).map(Some)),
-            _ => ("sharded consume_batch_timeout", consumer.consume_batch_timeout(most, limit).map(Some)),
+            2 => ("sharded batch now", consumer.batch(most, Wait::No)),
+            3 => ("sharded batch", consumer.batch(most, Wait::Forever)),
+            _ => ("sharded batch with a limit", consumer.batch(most, limit)),
         };
         match batch {
-            Ok(Some((_, batch))) => {
+            Ok((_, batch)) => {
                 for message in batch.iter() {
                     checker.slot(message.kind(), message.has_more(), &message)?;
                 }
             }
-            Ok(None) => thread::yield_now(),
             Err(error) => return Ok((name, Err(error))),
         }
         Ok((name, Ok(())))
