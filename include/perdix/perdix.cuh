@@ -36,7 +36,7 @@ enum class Error : std::uint32_t {
 };
 
 // 16 bytes of payload.
-struct Piece {
+struct Chunk {
     std::uint64_t low, high;
 };
 
@@ -110,12 +110,12 @@ struct Link {
             known.newest(state_load_acquire(&state->tail));
             if (known.covers(end)) return Waited{known.tail, full, Error::None};
             // One looks for all, unless the caller wants an answer at once: reads across the link queue up.
-            const bool is_looker = state_claim(&state->looking, 1);
+            const bool is_looker = state_claim(&state->refreshing, 1);
             if (is_looker || limit_ns == 0) {
                 // pairs with the consumer's Release store of tail
                 const policy::Refused refused = known.renew(load_acquire(word(offset::TAIL)), end);
                 if (refused == policy::Refused::None) state_store_release(&state->tail, known.tail);
-                if (is_looker) state_store(&state->looking, 0);
+                if (is_looker) state_store(&state->refreshing, 0);
                 if (refused == policy::Refused::ConsumerGone) return Waited{known.tail, full, Error::ConsumerGone};
                 if (refused != policy::Refused::None) return Waited{known.tail, full, Error::Corrupt};
                 if (known.covers(end)) return Waited{known.tail, full, Error::None};
@@ -205,7 +205,7 @@ struct Link {
         store_relaxed(slot + 1, GAP_LENGTH | (is_sentinel ? 1ull << META_MASK_SHIFT : 0));
         // pairs with the consumer's Acquire load of seq
         store_release(slot, policy::published(number));
-        state_store(&ring.state->gap, 0);
+        state_store(&ring.state->unreported, 0);
     }
 };
 
@@ -219,7 +219,7 @@ PERDIX_INLINE std::uint64_t interleave(unsigned low, unsigned high) {
 }
 
 // Writes and publishes messages `first` to `first + count` (at most 32), which are messages `index` onwards of `source`, half a warp a
-// slot, 16 bytes a lane: lane l writes the header of a message if l % 16 is 0, else its piece l % 16 - 1. Their slots are free. Converged.
+// slot, 16 bytes a lane: lane l writes the header of a message if l % 16 is 0, else its chunk l % 16 - 1. Their slots are free. Converged.
 template <class Source>
 PERDIX_INLINE void publish_warp(Link &link, std::uint64_t first, unsigned count, const Source &source, std::uint64_t index) {
     const unsigned lane = lane_id(), half = lane / LANES_PER_SLOT, part = lane % LANES_PER_SLOT;
@@ -238,10 +238,10 @@ PERDIX_INLINE void publish_warp(Link &link, std::uint64_t first, unsigned count,
                          ? policy::head_header(link.ring.capacity, number, len, source.kind(item), count)
                          : policy::header(number, len, source.kind(item));
         }
-        Piece words = {header.seq, header.meta};
+        Chunk words = {header.seq, header.meta};
         if (part != 0) {
-            words = Piece{0, 0};
-            if (is_mine) words = source.piece(item, part - 1);
+            words = Chunk{0, 0};
+            if (is_mine) words = source.chunk(item, part - 1);
         }
         if (!fenced) {
             const bool low = part != 0 && words.low == SENTINEL, high = part != 0 && words.high == SENTINEL;
@@ -284,7 +284,7 @@ template <class Make> struct One {
     const Make &make;
     PERDIX_INLINE std::uint32_t len(std::uint64_t) const { return length; }
     PERDIX_INLINE std::uint16_t kind(std::uint64_t) const { return tag; }
-    PERDIX_INLINE Piece piece(std::uint64_t, unsigned piece) const { return make(piece); }
+    PERDIX_INLINE Chunk chunk(std::uint64_t, unsigned chunk) const { return make(chunk); }
 };
 
 } // namespace detail
@@ -300,7 +300,7 @@ public:
     PERDIX_INLINE explicit ThreadProducer(const DeviceRing &ring) : begun_(link_.begin(ring)) {
         if (begun_ == Error::None) {
             head_ = detail::state_load(&ring.state->head);
-            if (detail::state_load(&ring.state->gap) != 0) link_.forget_credit(head_);
+            if (detail::state_load(&ring.state->unreported) != 0) link_.forget_credit(head_);
         }
     }
 
@@ -314,46 +314,46 @@ public:
     }
     PERDIX_INLINE Error produce_within(std::uint16_t kind, const void *message, std::size_t len, std::uint64_t limit_ns) {
         const unsigned char *bytes = static_cast<const unsigned char *>(message);
-        return produce_made(
+        return produce_with(
             kind, len,
-            [=](unsigned piece) {
+            [=](unsigned chunk) {
                 std::uint64_t words[2] = {0, 0};
-                for (std::size_t i = 16 * piece; i < len && i < 16 * piece + 16; ++i) {
+                for (std::size_t i = 16 * chunk; i < len && i < 16 * chunk + 16; ++i) {
                     words[i / 8 % 2] |= static_cast<std::uint64_t>(bytes[i]) << (8 * (i % 8));
                 }
-                return Piece{words[0], words[1]};
+                return Chunk{words[0], words[1]};
             },
             limit_ns);
     }
 
-    // Sends `len` bytes that never lie in memory: make(piece) gives bytes 16 * piece to 16 * piece + 16.
-    template <class Make> PERDIX_INLINE Error produce_made(std::uint16_t kind, std::size_t len, Make make) {
-        return produce_made(kind, len, make, link_.ring.limit_ns);
+    // Sends `len` bytes that never lie in memory: make(chunk) gives bytes 16 * chunk to 16 * chunk + 16.
+    template <class Make> PERDIX_INLINE Error produce_with(std::uint16_t kind, std::size_t len, Make make) {
+        return produce_with(kind, len, make, link_.ring.limit_ns);
     }
     template <class Make>
-    PERDIX_INLINE Error produce_made(std::uint16_t kind, std::size_t len, Make make, std::uint64_t limit_ns) {
+    PERDIX_INLINE Error produce_with(std::uint16_t kind, std::size_t len, Make make, std::uint64_t limit_ns) {
         if (begun_ != Error::None) return begun_;
         if (len > PAYLOAD_SIZE) return Error::TooLong;
         const Error error = wait(limit_ns);
         if (error != Error::None) return error;
         std::uint64_t *slot = link_.slot(head_), header = policy::meta(len, kind);
         const bool fenced = link_.is_fenced();
-        for (unsigned piece = 0; 16 * piece < len; ++piece) {
-            Piece words = make(piece);
+        for (unsigned chunk = 0; 16 * chunk < len; ++chunk) {
+            Chunk words = make(chunk);
             if (!fenced) {
                 if (words.low == SENTINEL) {
                     words.low = ~SENTINEL;
-                    header |= 1ull << (META_MASK_SHIFT + 2 * piece);
+                    header |= 1ull << (META_MASK_SHIFT + 2 * chunk);
                 }
                 if (words.high == SENTINEL) {
                     words.high = ~SENTINEL;
-                    header |= 1ull << (META_MASK_SHIFT + 2 * piece + 1);
+                    header |= 1ull << (META_MASK_SHIFT + 2 * chunk + 1);
                 }
             }
             if (fenced) {
-                detail::write_pair(slot + 2 + 2 * piece, words.low, words.high);
+                detail::write_pair(slot + 2 + 2 * chunk, words.low, words.high);
             } else {
-                detail::store_pair(slot + 2 + 2 * piece, words.low, words.high);
+                detail::store_pair(slot + 2 + 2 * chunk, words.low, words.high);
             }
         }
         if (fenced) {
@@ -389,7 +389,7 @@ private:
     PERDIX_INLINE Error wait(std::uint64_t limit_ns) {
         if (link_.credit().covers(head_ + 1)) return Error::None;
         // While a gap is unreported, no credit is known.
-        const std::uint64_t gap = detail::state_load(&link_.ring.state->gap);
+        const std::uint64_t gap = detail::state_load(&link_.ring.state->unreported);
         if (gap != 0) {
             const Error error = link_.wait_thread(head_ + 1, limit_ns);
             if (error != Error::None) return error;
@@ -418,14 +418,14 @@ public:
         if (begun_ == Error::None) {
             link_.tail = detail::shuffle(link_.tail, 0);
             head_ = detail::state_load(&ring.state->head);
-            const std::uint64_t gap = detail::state_load(&ring.state->gap);
+            const std::uint64_t gap = detail::state_load(&ring.state->unreported);
             detail::sync_warp();
             if (gap != 0) link_.forget_credit(head_);
         }
     }
 
-    // Sends one message of `len` bytes (up to 240), waiting up to the ring's time limit: the lane that stores bytes 16 * piece to
-    // 16 * piece + 16 calls make(piece) for them, which must not be a collective operation.
+    // Sends one message of `len` bytes (up to 240), waiting up to the ring's time limit: the lane that stores bytes 16 * chunk to
+    // 16 * chunk + 16 calls make(chunk) for them, which must not be a collective operation.
     template <class Make> PERDIX_INLINE Error produce(std::uint16_t kind, std::uint32_t len, const Make &make) {
         return produce_batch(1, detail::One<Make>{len, kind, make}).error;
     }
@@ -434,7 +434,7 @@ public:
     }
 
     // Sends the first `count` messages of `source`, up to 32 under one fence. A source has len(index), kind(index) and
-    // piece(index, piece), which are called by many lanes, in any order, more than once.
+    // chunk(index, chunk), which are called by many lanes, in any order, more than once.
     template <class Source> PERDIX_INLINE Sent produce_batch(std::uint64_t count, const Source &source) {
         return produce_batch_within(count, source, link_.ring.limit_ns);
     }
@@ -472,7 +472,7 @@ public:
 private:
     PERDIX_INLINE Error wait(std::uint64_t count, std::uint64_t limit_ns) {
         if (link_.credit().covers(head_ + count)) return Error::None;
-        const std::uint64_t gap = detail::shuffle(detail::state_load(&link_.ring.state->gap), 0);
+        const std::uint64_t gap = detail::shuffle(detail::state_load(&link_.ring.state->unreported), 0);
         if (gap != 0) {
             const Error error = link_.wait_warp(head_ + 1, limit_ns);
             if (error != Error::None) return error;
@@ -505,7 +505,7 @@ public:
         if (begun_ == Error::None) {
             link_.tail = detail::shuffle(link_.tail, 0);
             head_ = detail::state_load(&ring.state->head);
-            gap_ = detail::state_load(&ring.state->gap);
+            gap_ = detail::state_load(&ring.state->unreported);
             detail::sync_threads();
         }
     }
@@ -566,7 +566,7 @@ private:
         detail::sync_threads();
         if (detail::thread_rank() == 0) {
             detail::state_store(&link_.ring.state->head, head_);
-            detail::state_store(&link_.ring.state->gap, gap_);
+            detail::state_store(&link_.ring.state->unreported, gap_);
         }
         detail::sync_threads();
         return true;

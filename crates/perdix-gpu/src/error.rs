@@ -102,17 +102,17 @@ impl core::error::Error for Error {}
 
 /// A batch that was not sent whole: its first `sent` messages were.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Partial {
+pub struct BatchError {
     /// Messages of the batch that were sent.
     pub sent: u64,
     /// Why the next one was not.
     pub error: Error,
 }
 
-impl fmt::Display for Partial {
+impl fmt::Display for BatchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} messages sent, then: {}", self.sent, self.error)
     }
 }
 
-impl core::error::Error for Partial {}
+impl core::error::Error for BatchError {}

@@ -36,7 +36,7 @@
 //!         // SAFETY: the host launches one warp on this ring.
 //!         let Ok(mut producer) = (unsafe { WarpProducer::new(ring) }) else { return };
 //!         for i in 0..100 {
-//!             if producer.produce(0, 16, |_piece| [i, i * i]).is_err() {
+//!             if producer.produce(0, 16, |_chunk| [i, i * i]).is_err() {
 //!                 break;
 //!             }
 //!         }
@@ -78,7 +78,7 @@ mod write;
 pub mod emulation;
 
 pub use consumers::{BlockConsumer, ConsumeError, Received, ThreadConsumer, WarpConsumer, WarpMessage};
-pub use error::{Error, Partial};
+pub use error::{BatchError, Error};
 pub use intrinsics::{Block, Warp};
 pub use packer::{PackError, PackInto, RecordPacker};
 pub use perdix_core::{
@@ -91,5 +91,5 @@ pub use producers::{
 pub use records::Records;
 pub use service::{ServeError, WarpService};
 pub use shards::{Shard, finish_unused};
-pub use source::{Bytes, Made, Source};
+pub use source::{Bytes, FromFn, Source};
 pub use typed::Values;

@@ -7,7 +7,7 @@ use core::mem::MaybeUninit;
 use bytemuck::NoUninit;
 use perdix_core::RecordLayout;
 
-use crate::error::{Error, Partial};
+use crate::error::{BatchError, Error};
 use crate::intrinsics::{WARP_SIZE, Warp, lane_id};
 use crate::records::{read_word, unit};
 use crate::source::Source;
@@ -31,8 +31,8 @@ pub trait PackInto {
     /// Sends the first `count` messages of `source`, as `produce_batch` of the producer.
     ///
     /// # Errors
-    /// [`Partial`] says how many were sent.
-    fn send(&mut self, count: u64, source: &impl Source) -> Result<(), Partial>;
+    /// [`BatchError`] says how many were sent.
+    fn send(&mut self, count: u64, source: &impl Source) -> Result<(), BatchError>;
 }
 
 /// Gathers records that the lanes of a warp may have, each for itself, into full messages.
@@ -142,11 +142,11 @@ impl<T: NoUninit> RecordPacker<T> {
         let source = Gathered {
             len: records as usize * RecordLayout::<T>::SIZE,
             kind: self.kind,
-            pieces: self.gather(producer.warp(), slots),
+            chunks: self.gather(producer.warp(), slots),
         };
         let (gone, result) = match producer.send(u64::from(slots), &source) {
             Ok(()) => (slots, Ok(())),
-            Err(Partial { sent, error }) => (sent as u32, Err(error)),
+            Err(BatchError { sent, error }) => (sent as u32, Err(error)),
         };
         let gone = gone * records;
         self.first = Shape::<T>::wrap(self.first + gone);
@@ -180,19 +180,19 @@ impl<T: NoUninit> RecordPacker<T> {
         self.count += active.count_ones();
     }
 
-    /// Brings to each lane the pieces that it stores of the next `slots` messages, at most [`GROUP`].
+    /// Brings to each lane the chunks that it stores of the next `slots` messages, at most [`GROUP`].
     #[inline(always)]
     fn gather(&self, warp: &mut Warp, slots: u32) -> [[u64; 2]; GROUP / 2] {
         [
-            self.gather_piece(warp, 0, slots),
-            self.gather_piece(warp, 1, slots),
-            self.gather_piece(warp, 2, slots),
+            self.gather_chunk(warp, 0, slots),
+            self.gather_chunk(warp, 1, slots),
+            self.gather_chunk(warp, 2, slots),
         ]
     }
 
-    /// The piece that this lane stores of the messages `2 * pair` and `2 * pair + 1`, if there are as many.
+    /// The chunk that this lane stores of the messages `2 * pair` and `2 * pair + 1`, if there are as many.
     #[inline(always)]
-    fn gather_piece(&self, warp: &mut Warp, pair: u32, slots: u32) -> [u64; 2] {
+    fn gather_chunk(&self, warp: &mut Warp, pair: u32, slots: u32) -> [u64; 2] {
         if pair as usize >= Shape::<T>::PAIRS || 2 * pair >= slots {
             return [0; 2];
         }
@@ -210,7 +210,7 @@ impl<T: NoUninit> RecordPacker<T> {
         [a | b << 32, c | d << 32]
     }
 
-    /// Word `word` of the piece at byte `at` of the message whose first record has the place `first`.
+    /// Word `word` of the chunk at byte `at` of the message whose first record has the place `first`.
     #[inline(always)]
     fn gather_word(&self, warp: &mut Warp, first: u32, at: u32, word: usize) -> u32 {
         let (size, unit) = (RecordLayout::<T>::SIZE as u32, const { unit::<T>(4) });
@@ -267,14 +267,14 @@ impl fmt::Display for PackError {
 
 impl core::error::Error for PackError {}
 
-/// Messages of one length whose pieces already lie in the lanes that store them.
+/// Messages of one length whose chunks already lie in the lanes that store them.
 struct Gathered {
     len: usize,
     kind: u16,
-    pieces: [[u64; 2]; GROUP / 2],
+    chunks: [[u64; 2]; GROUP / 2],
 }
 
-/// `piece` depends on who calls, against the rule for sources: it is right for the lane that stores the piece, and no other
+/// `chunk` depends on who calls, against the rule for sources: it is right for the lane that stores the chunk, and no other
 /// lane asks for it.
 impl Source for Gathered {
     #[inline(always)]
@@ -288,11 +288,11 @@ impl Source for Gathered {
     }
 
     #[inline(always)]
-    fn piece(&self, index: u64, _piece: usize) -> [u64; 2] {
-        self.pieces.iter().zip(0..).fold(
+    fn chunk(&self, index: u64, _chunk: usize) -> [u64; 2] {
+        self.chunks.iter().zip(0..).fold(
             [0; 2],
-            |found, (piece, pair)| {
-                if index / 2 == pair { *piece } else { found }
+            |found, (chunk, pair)| {
+                if index / 2 == pair { *chunk } else { found }
             },
         )
     }
@@ -312,7 +312,7 @@ impl<T> Shape<T> {
     };
     /// Words of 4 bytes that cover a record.
     const WORDS: usize = RecordLayout::<T>::SIZE.div_ceil(4);
-    /// Records of whole words: word `i` of a piece is found only in every so many words of a record, from `i % WORD_STEP` on.
+    /// Records of whole words: word `i` of a chunk is found only in every so many words of a record, from `i % WORD_STEP` on.
     const WORD_STEP: usize = if RecordLayout::<T>::SIZE % 4 == 0 { unit::<T>(16) / 4 } else { 1 };
 
     /// A place after up to one round of the circle.

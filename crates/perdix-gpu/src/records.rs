@@ -70,14 +70,14 @@ impl<T: NoUninit, F: Fn(u64) -> T + Sync> Source for Records<T, F> {
     }
 
     #[inline(always)]
-    fn piece(&self, index: u64, piece: usize) -> [u64; 2] {
+    fn chunk(&self, index: u64, chunk: usize) -> [u64; 2] {
         let first = index.wrapping_mul(RecordLayout::<T>::PER_SLOT as u64);
         let (size, unit) = (RecordLayout::<T>::SIZE as u32, const { unit::<T>(16) });
         let len = self.len(index) as u32;
         let mut value = [0; 2];
         for part in 0..16 / unit {
-            // A part of a piece lies in one record.
-            let at = (16_u32.wrapping_mul(piece as u32)).wrapping_add((part * unit) as u32);
+            // A part of a chunk lies in one record.
+            let at = (16_u32.wrapping_mul(chunk as u32)).wrapping_add((part * unit) as u32);
             if at < len {
                 let record = MaybeUninit::new((self.make)(first.wrapping_add(u64::from(at / size))));
                 put_part(&mut value, part * unit, read_at(&record, at % size, unit));
@@ -94,14 +94,14 @@ pub(crate) const fn unit<T>(most: usize) -> usize {
     if power < most { power } else { most }
 }
 
-/// Puts the low bytes of `part` at byte `at` of a piece.
+/// Puts the low bytes of `part` at byte `at` of a chunk.
 #[inline(always)]
-fn put_part(piece: &mut [u64; 2], at: usize, part: [u64; 2]) {
+fn put_part(chunk: &mut [u64; 2], at: usize, part: [u64; 2]) {
     if at == 0 {
-        piece[0] |= part[0];
-        piece[1] |= part[1];
+        chunk[0] |= part[0];
+        chunk[1] |= part[1];
     } else {
-        piece[at / 8] |= part[0] << (8 * (at % 8));
+        chunk[at / 8] |= part[0] << (8 * (at % 8));
     }
 }
 

@@ -22,7 +22,7 @@ use crate::producers::WarpProducer;
 ///         let Ok(mut service) = (unsafe { WarpService::new(service) }) else { return };
 ///         while let Ok(request) = service.next() {
 ///             let sum = request.word(service.warp(), 0).wrapping_add(request.word(service.warp(), 1));
-///             if service.respond(&request, 8, |_piece| [sum, 0]).is_err() {
+///             if service.respond(&request, 8, |_chunk| [sum, 0]).is_err() {
 ///                 break;
 ///             }
 ///         }
@@ -95,8 +95,8 @@ impl WarpService {
         self.requests.consume_within(limit_ns)
     }
 
-    /// Answers a request with `len` bytes (up to 240), of which the lane that stores bytes `16 * piece` to `16 * piece + 16` calls
-    /// `make(piece)`. Every request has to be answered, once; the order does not matter to the host.
+    /// Answers a request with `len` bytes (up to 240), of which the lane that stores bytes `16 * chunk` to `16 * chunk + 16` calls
+    /// `make(chunk)`. Every request has to be answered, once; the order does not matter to the host.
     ///
     /// # Errors
     /// As [`WarpProducer::produce`]. [`finish`](Self::finish) then tells the host.
@@ -116,13 +116,13 @@ impl WarpService {
     /// # Errors
     /// As [`respond`](Self::respond).
     #[inline(always)]
-    pub fn respond_pieces(
+    pub fn respond_chunks(
         &mut self,
         request: &WarpMessage,
         len: usize,
-        piece: [u64; 2],
+        chunk: [u64; 2],
     ) -> Result<(), Error> {
-        let result = self.responses.produce_pieces(id(request), len, piece);
+        let result = self.responses.produce_chunks(id(request), len, chunk);
         self.note(result)
     }
 

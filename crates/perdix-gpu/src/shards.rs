@@ -24,7 +24,7 @@ use crate::producers::ThreadProducer;
 ///         let Ok(shard) = (unsafe { Shard::of_block(rings) }) else { return };
 ///         // SAFETY: all warps of all blocks of the shard make such a producer.
 ///         let Ok(mut producer) = (unsafe { GridProducer::new_among(shard.ring(), shard.warps()) }) else { return };
-///         let _ = producer.produce(0, 16, |_piece| [shard.index(), shard.blocks()]);
+///         let _ = producer.produce(0, 16, |_chunk| [shard.index(), shard.blocks()]);
 ///         producer.finish();
 ///     }
 /// }

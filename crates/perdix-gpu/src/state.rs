@@ -67,13 +67,13 @@ impl State {
     /// Becomes the one that reads the tail across the link on behalf of all; whether nobody else is.
     #[inline(always)]
     pub(crate) fn begin_look(&self) -> bool {
-        self.words().looking.compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        self.words().refreshing.compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// Lets others read the tail.
     #[inline(always)]
     pub(crate) fn end_look(&self) {
-        self.words().looking.store(0, Ordering::Relaxed);
+        self.words().refreshing.store(0, Ordering::Relaxed);
     }
 
     /// Whether some producer has given up and said why: nothing after its message will be read.
@@ -98,14 +98,14 @@ impl State {
     /// Messages dropped that no gap marker has reported.
     #[inline(always)]
     pub(crate) fn unreported(&self) -> u64 {
-        self.words().gap.load(Ordering::Relaxed)
+        self.words().unreported.load(Ordering::Relaxed)
     }
 
     /// Takes the unreported messages, to report them.
     #[inline(always)]
     pub(crate) fn take_unreported(&self) -> u64 {
         // SAFETY: a word of the state, by the contract of `new`.
-        unsafe { device_take(&self.words().gap) }
+        unsafe { device_take(&self.words().unreported) }
     }
 
     /// Counts messages as dropped and not reported yet.
@@ -113,7 +113,7 @@ impl State {
     pub(crate) fn count_dropped(&self, messages: u64) {
         self.add_dropped(messages);
         // SAFETY: a word of the state, by the contract of `new`.
-        unsafe { device_add(&self.words().gap, messages) };
+        unsafe { device_add(&self.words().unreported, messages) };
     }
 
     /// Counts messages as dropped of which the caller's own count says that they are unreported.

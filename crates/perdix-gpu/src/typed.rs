@@ -8,7 +8,7 @@ use perdix_core::{MessageLayout, Typed};
 
 use crate::error::Error;
 use crate::producers::{BlockProducer, ThreadProducer};
-use crate::source::{Source, read_piece};
+use crate::source::{Source, read_chunk};
 
 /// Typed messages that a closure makes, one to a slot: a batch for any producer's `produce_batch`.
 ///
@@ -67,8 +67,8 @@ impl<T: Typed, F: Fn(u64) -> T + Sync> Source for Values<T, F> {
     }
 
     #[inline(always)]
-    fn piece(&self, index: u64, piece: usize) -> [u64; 2] {
-        chunk_of(&Value(&(self.make)(index)), piece)
+    fn chunk(&self, index: u64, chunk: usize) -> [u64; 2] {
+        chunk_of(&Value(&(self.make)(index)), chunk)
     }
 }
 
@@ -79,7 +79,7 @@ impl ThreadProducer {
     /// [`Error::TimedOut`], [`Error::ConsumerGone`] or [`Error::Corrupt`]; nothing was sent then.
     #[inline(always)]
     pub fn send<T: Typed>(&mut self, value: &T) -> Result<(), Error> {
-        self.produce_made(T::KIND, MessageLayout::<T>::SIZE, |piece| chunk_of(&Value(value), piece))
+        self.produce_with(T::KIND, MessageLayout::<T>::SIZE, |chunk| chunk_of(&Value(value), chunk))
     }
 
     /// Sends a value if a slot is free.
@@ -88,7 +88,7 @@ impl ThreadProducer {
     /// As [`send`](Self::send), with [`Error::Full`] instead of [`Error::TimedOut`].
     #[inline(always)]
     pub fn try_send<T: Typed>(&mut self, value: &T) -> Result<(), Error> {
-        self.produce_made_within(T::KIND, MessageLayout::<T>::SIZE, |piece| chunk_of(&Value(value), piece), 0)
+        self.produce_with_within(T::KIND, MessageLayout::<T>::SIZE, |chunk| chunk_of(&Value(value), chunk), 0)
     }
 
     /// Sends a value if a slot is free; if the ring is full, drops and counts it. Whether it was sent.
@@ -97,7 +97,7 @@ impl ThreadProducer {
     /// [`Error::ConsumerGone`] or [`Error::Corrupt`].
     #[inline(always)]
     pub fn send_or_drop<T: Typed>(&mut self, value: &T) -> Result<bool, Error> {
-        self.produce_made_or_drop(T::KIND, MessageLayout::<T>::SIZE, |piece| chunk_of(&Value(value), piece))
+        self.produce_with_or_drop(T::KIND, MessageLayout::<T>::SIZE, |chunk| chunk_of(&Value(value), chunk))
     }
 }
 
@@ -154,23 +154,23 @@ impl<T: Typed> Source for Value<'_, T> {
     }
 
     #[inline(always)]
-    fn piece(&self, _index: u64, piece: usize) -> [u64; 2] {
-        chunk_of(self, piece)
+    fn chunk(&self, _index: u64, chunk: usize) -> [u64; 2] {
+        chunk_of(self, chunk)
     }
 }
 
-/// Bytes `16 * piece` to `16 * piece + 16` of a value.
+/// Bytes `16 * chunk` to `16 * chunk + 16` of a value.
 #[inline(always)]
-pub(crate) fn chunk_of<T: NoUninit>(&Value(value): &Value<'_, T>, piece: usize) -> [u64; 2] {
+pub(crate) fn chunk_of<T: NoUninit>(&Value(value): &Value<'_, T>, chunk: usize) -> [u64; 2] {
     let size = size_of::<T>();
-    let (at, mut bytes) = (16_usize.wrapping_mul(piece), [0; 2]);
+    let (at, mut bytes) = (16_usize.wrapping_mul(chunk), [0; 2]);
     if at >= size {
         return bytes;
     }
     if size > IN_REGISTERS {
         let left = if size - at < 16 { size - at } else { 16 };
         // SAFETY: so many bytes of the value are left, all initialised (`NoUninit`).
-        return unsafe { read_piece(core::ptr::from_ref(value).cast::<u8>().wrapping_add(at), left) };
+        return unsafe { read_chunk(core::ptr::from_ref(value).cast::<u8>().wrapping_add(at), left) };
     }
     let start = core::ptr::from_ref(value).cast::<u8>();
     // All words with a selection: an address that is computed would force the value out of the registers.
@@ -184,7 +184,7 @@ pub(crate) fn chunk_of<T: NoUninit>(&Value(value): &Value<'_, T>, piece: usize) 
                 found | u32::from(unsafe { start.wrapping_add(byte).read() }) << (8 * (byte % 4))
             })
         };
-        if word / 4 == piece {
+        if word / 4 == chunk {
             bytes[word % 4 / 2] |= u64::from(found) << (32 * (word % 2));
         }
     }

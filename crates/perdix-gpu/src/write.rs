@@ -11,7 +11,7 @@ use crate::source::Source;
 use crate::stores::{store_chunk, store_last};
 
 /// Lanes that write one slot: one for the header, fifteen for the payload. Of every two messages, lane `l` writes message
-/// `l / 16`: its header if `l % 16` is 0, else piece `l % 16 - 1`. The record packer brings the pieces there beforehand.
+/// `l / 16`: its header if `l % 16` is 0, else chunk `l % 16 - 1`. The record packer brings the chunks there beforehand.
 pub(crate) const LANES_PER_SLOT: u32 = WARP_SIZE / 2;
 
 /// Writes and publishes messages `first` to `first + count` (at most 32), which are messages `index` onwards of `source`. Their
@@ -65,7 +65,7 @@ fn write_batch<S: Source>(ring: &Ring, first: u64, count: u32, source: &S, index
     let (half, part) = (lane / LANES_PER_SLOT, lane % LANES_PER_SLOT);
     let mut i = half;
     while i < count {
-        // Some pieces are made before the first of them is stored, so that loads from memory overlap.
+        // Some chunks are made before the first of them is stored, so that loads from memory overlap.
         let made = each(|ahead| {
             let i = i + 2 * ahead;
             let (number, item) = (first.wrapping_add(u64::from(i)), index + u64::from(i));
@@ -74,8 +74,8 @@ fn write_batch<S: Source>(ring: &Ring, first: u64, count: u32, source: &S, index
             }
             let len = length(source, item);
             if part != 0 {
-                let piece = part as usize - 1;
-                return (16 * piece < len, source.piece_within(item, piece, len));
+                let chunk = part as usize - 1;
+                return (16 * chunk < len, source.chunk_within(item, chunk, len));
             }
             let meta = Meta::new(len, 0, source.kind(item));
             let header = if i == 0 {
@@ -115,7 +115,7 @@ fn publish_batch(ring: &Ring, warp: &mut Warp, first: u64, acquire: bool) {
     }
 }
 
-/// Pieces that a lane makes ahead of their stores.
+/// Chunks that a lane makes ahead of their stores.
 const AHEAD: u32 = 4;
 
 #[inline(always)]
@@ -140,11 +140,11 @@ fn publish_fence_free<S: Source>(
         let (number, item) = (first.wrapping_add(u64::from(i)), index + u64::from(i));
         let len = if i < count { length(source, item) } else { 0 };
         let is_mine = i < count && 16 * (part as usize) < 16 + len;
-        let piece = if part == 0 { [0; 2] } else { source.piece_within(item, part as usize - 1, len) };
+        let chunk = if part == 0 { [0; 2] } else { source.chunk_within(item, part as usize - 1, len) };
         let header = batch::header(number, Meta::new(len, 0, source.kind(item)));
-        let mut values = if part == 0 { header } else { piece };
+        let mut values = if part == 0 { header } else { chunk };
         // Hardly any word equals the sentinel: one vote, on the lower halves of words, settles that.
-        let [low, high] = piece.map(|word| word as u32 == sentinel::SENTINEL as u32);
+        let [low, high] = chunk.map(|word| word as u32 == sentinel::SENTINEL as u32);
         if warp.ballot(low | high) != 0 {
             // SAFETY: the ballot has the same result for all lanes, which call this together.
             let (low, high) = unsafe { escape(values[0], values[1], half, part) };

@@ -12,10 +12,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
-use perdix_gpu::emulation::{self, EmulatedRing, EmulatedRings, Fate};
+use perdix_gpu::emulation::{self, EmulatedRing, EmulatedRings, StoreOutcome};
 use perdix_gpu::events::{Draft, EventSink, LaneEvents, Level, Value, keep};
 use perdix_gpu::intrinsics::{self, Warp};
-use perdix_gpu::{Error, Made, Mode, PackInto, Partial, RecordPacker, Records, Source, Typed, Values, event};
+use perdix_gpu::{
+    BatchError, Error, FromFn, Mode, PackInto, RecordPacker, Records, Source, Typed, Values, event,
+};
 
 /// Types of which safe code gets no value: each is made by an unsafe constructor, or by what was made so.
 const UNREACHABLE: [(&str, &str); 15] = [
@@ -107,12 +109,12 @@ impl PackInto for Liar<'_> {
         resume_unwind(Box::new("safe code has no token"))
     }
 
-    fn send(&mut self, count: u64, source: &impl Source) -> Result<(), Partial> {
+    fn send(&mut self, count: u64, source: &impl Source) -> Result<(), BatchError> {
         ask(source, self.0);
         if self.0.below(2) == 0 {
             return Ok(());
         }
-        Err(Partial { sent: count.min(self.0.any()), error: Error::Full })
+        Err(BatchError { sent: count.min(self.0.any()), error: Error::Full })
     }
 }
 
@@ -129,11 +131,11 @@ impl EventSink for Looks {
 /// Asks a source for what it may not have.
 fn ask(source: &impl Source, random: &mut Random) {
     for _ in 0..8 {
-        let (index, piece) = (random.any(), random.any() as usize);
+        let (index, chunk) = (random.any(), random.any() as usize);
         black_box(source.len(index));
         black_box(source.kind(index));
-        black_box(source.piece(index, piece));
-        black_box(source.piece_within(index, piece, random.any() as usize));
+        black_box(source.chunk(index, chunk));
+        black_box(source.chunk_within(index, chunk, random.any() as usize));
     }
 }
 
@@ -160,7 +162,8 @@ const CALLS: &[(&str, Call)] = &[
     }),
     ("EmulatedRing::state", |w| {
         let (state, order) = (w.ring.state(), Ordering::Relaxed);
-        for word in [&state.head, &state.tail, &state.unsent, &state.fault, &state.gap, &state.paused] {
+        for word in [&state.head, &state.tail, &state.unsent, &state.fault, &state.unreported, &state.paused]
+        {
             word.store(w.random.any(), order);
         }
     }),
@@ -196,7 +199,7 @@ const CALLS: &[(&str, Call)] = &[
         let whole = emulation::launch_with(
             1,
             threads,
-            |_| Fate::Lost,
+            |_| StoreOutcome::Lost,
             || {
                 if intrinsics::thread_rank() == trapped {
                     intrinsics::trap();
@@ -206,8 +209,8 @@ const CALLS: &[(&str, Call)] = &[
         );
         assert_eq!(whole, trapped >= threads);
     }),
-    ("Made::new", |w| {
-        let made = Made::new(w.random.any() as usize, 7, |index, piece| [index, piece as u64]);
+    ("FromFn::new", |w| {
+        let made = FromFn::new(w.random.any() as usize, 7, |index, chunk| [index, chunk as u64]);
         ask(&made, &mut w.random);
     }),
     ("Values::new", |w| {
@@ -249,17 +252,17 @@ const CALLS: &[(&str, Call)] = &[
         assert!(event!(Looks, TRACE, "{}", w.random.any()));
     }),
     ("keep", |_| keep(b"text")),
-    ("Source::len", |w| ask(&Made::new(0, 0, |_, _| [0; 2]), &mut w.random)),
+    ("Source::len", |w| ask(&FromFn::new(0, 0, |_, _| [0; 2]), &mut w.random)),
     ("Source::kind", |w| ask(&Records::new(0, 9, |_| 0_u8), &mut w.random)),
-    ("Source::piece", |w| ask(&Values::new(|_| Odd([1; 7])), &mut w.random)),
-    ("Source::piece_within", |w| ask(&Made::new(240, 0, |_, _| [0; 2]), &mut w.random)),
+    ("Source::chunk", |w| ask(&Values::new(|_| Odd([1; 7])), &mut w.random)),
+    ("Source::chunk_within", |w| ask(&FromFn::new(240, 0, |_, _| [0; 2]), &mut w.random)),
     ("PackInto::slots", |w| {
         black_box(Liar(&mut w.random).slots());
     }),
     ("PackInto::warp", |w| caught(|| _ = black_box(Liar(&mut w.random).warp()))),
     ("PackInto::send", |w| {
         let count = w.random.any();
-        _ = Liar(&mut w.random).send(count, &Made::new(1, 0, |_, _| [0; 2]));
+        _ = Liar(&mut w.random).send(count, &FromFn::new(1, 0, |_, _| [0; 2]));
     }),
     ("thread_idx", |_| assert_eq!(intrinsics::thread_idx(), [0; 3])),
     ("block_dim", |_| assert_eq!(intrinsics::block_dim(), [1; 3])),

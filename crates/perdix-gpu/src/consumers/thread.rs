@@ -151,7 +151,7 @@ impl ThreadConsumer {
     fn keep_place(&mut self) {
         self.input.next = self.core.next();
         (self.input.messages, self.input.bytes) = self.core.taken();
-        (self.input.dropped, self.input.told) = (self.core.dropped(), self.core.next_record());
+        (self.input.dropped, self.input.gap_record) = (self.core.dropped(), self.core.next_record());
         self.input.keep_place();
     }
 }

@@ -255,7 +255,7 @@ impl WarpConsumer {
             let is_missing = self.input.ring.mode() == Mode::FenceFree && word == SENTINEL;
             return if is_missing { Row::OnItsWay } else { Row::Other };
         };
-        let mut piece = words;
+        let mut chunk = words;
         match self.input.ring.mode() {
             Mode::Fenced => {}
             // An earlier consumer has looked at it, and put back what the mask names.
@@ -265,14 +265,14 @@ impl WarpConsumer {
                 if self.warp.ballot(is_used && (words[0] == SENTINEL || words[1] == SENTINEL)) != 0 {
                     return Row::OnItsWay;
                 }
-                for (i, word) in piece.iter_mut().enumerate() {
+                for (i, word) in chunk.iter_mut().enumerate() {
                     if lane < HEADER && meta.mask() >> (2 * lane + i as u32) & 1 != 0 {
                         *word = SENTINEL;
                     }
                 }
             }
         }
-        Row::Message(WarpMessage::new(Received::new(number, meta), piece))
+        Row::Message(WarpMessage::new(Received::new(number, meta), chunk))
     }
 
     /// Hands the slots of all that was taken back to the producer.

@@ -70,7 +70,7 @@ impl EmulatedRing {
 
     /// What a kernel gets that consumes. The ring's state is either a producer's or a consumer's.
     pub fn input(&self) -> DeviceInput {
-        DeviceInput { ring: self.handle(), whole_words: 0 }
+        DeviceInput { ring: self.handle(), single_store_words: 0 }
     }
 
     /// The ring.

@@ -31,7 +31,7 @@ pub fn grid_dim() -> [u32; 3] {
 /// # Safety
 /// All lanes of the warp call it together.
 pub(super) unsafe fn sync_warp() {
-    current(|lane| lane.warp.meet(lane.thread % 32, Call::Sync, 0, |_| ()));
+    current(|lane| lane.warp.arrive(lane.thread % 32, Call::Sync, 0, |_| ()));
 }
 
 /// The value that lane `lane` has.
@@ -40,7 +40,8 @@ pub(super) unsafe fn sync_warp() {
 /// All lanes of the warp call it together.
 pub(super) unsafe fn shuffle(value: u32, lane: u32) -> u32 {
     current(|own| {
-        own.warp.meet(own.thread % 32, Call::Shuffle, u64::from(value), |values| values.of(lane % 32) as u32)
+        own.warp
+            .arrive(own.thread % 32, Call::Shuffle, u64::from(value), |values| values.of(lane % 32) as u32)
     })
 }
 
@@ -50,7 +51,7 @@ pub(super) unsafe fn shuffle(value: u32, lane: u32) -> u32 {
 /// All lanes of the warp call it together.
 pub(super) unsafe fn ballot(yes: bool) -> u32 {
     let bits = |values: Values<'_>| values.all().zip(0..).fold(0, |bits, (yes, i)| bits | (yes as u32) << i);
-    current(|lane| lane.warp.meet(lane.thread % 32, Call::Vote, u64::from(yes), bits))
+    current(|lane| lane.warp.arrive(lane.thread % 32, Call::Vote, u64::from(yes), bits))
 }
 
 /// Waits for all threads of the block, and makes their earlier writes visible to each other.
@@ -58,7 +59,7 @@ pub(super) unsafe fn ballot(yes: bool) -> u32 {
 /// # Safety
 /// All threads of the block call it together.
 pub(super) unsafe fn sync_threads() {
-    current(|lane| lane.group.meet(lane.thread, Call::Sync, 0, |_| ()));
+    current(|lane| lane.group.arrive(lane.thread, Call::Sync, 0, |_| ()));
 }
 
 /// `sync_threads`, and whether all threads say yes.
@@ -67,7 +68,7 @@ pub(super) unsafe fn sync_threads() {
 /// All threads of the block call it together.
 pub(super) unsafe fn sync_threads_and(yes: bool) -> bool {
     let all = |values: Values<'_>| values.all().all(|yes| yes != 0);
-    current(|lane| lane.group.meet(lane.thread, Call::Vote, u64::from(yes), all))
+    current(|lane| lane.group.arrive(lane.thread, Call::Vote, u64::from(yes), all))
 }
 
 /// A clock in nanoseconds.

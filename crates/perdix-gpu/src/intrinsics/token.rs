@@ -88,9 +88,9 @@ impl Warp {
 /// All threads of a block, here together: what barriers of the block need. As [`Warp`].
 ///
 /// ```compile_fail,E0596
-/// # use perdix_gpu::{Block, BlockProducer, Made};
+/// # use perdix_gpu::{Block, BlockProducer, FromFn};
 /// fn divergent(producer: &mut BlockProducer, block: &mut Block) {
-///     let _ = producer.produce_batch(9, &Made::new(16, 0, |_, _| { block.sync(); [0, 0] }));
+///     let _ = producer.produce_batch(9, &FromFn::new(16, 0, |_, _| { block.sync(); [0, 0] }));
 /// }
 /// ```
 #[derive(Debug)]

@@ -76,20 +76,20 @@ impl BlockProducer {
         source: &impl Source,
         limit_ns: u64,
     ) -> Result<(), Error> {
-        let (chunk, warps) = (u64::from(batch_size(&self.link)), u64::from(warps_per_block()));
+        let (share, warps) = (u64::from(batch_size(&self.link)), u64::from(warps_per_block()));
         let (marker, unreported, dealt) = (self.head, self.unreported, self.dealt);
         // The whole batch and its gap marker count as claimed, sent or not: then all warps agree on the head, whichever gives up.
         self.head = marker.wrapping_add(marker_and(unreported, count));
-        self.dealt = dealt + count.div_ceil(chunk);
+        self.dealt = dealt + count.div_ceil(share);
         self.unreported = 0;
         if unreported != 0 {
             self.report(marker, unreported, limit_ns)?;
         }
         let first = self.head.wrapping_sub(count);
-        let mut index = (u64::from(warp_id()) + warps - dealt % warps) % warps * chunk;
+        let mut index = (u64::from(warp_id()) + warps - dealt % warps) % warps * share;
         while index < count {
             let left = count - index;
-            let asked = if left < chunk { left as u32 } else { chunk as u32 };
+            let asked = if left < share { left as u32 } else { share as u32 };
             let number = first.wrapping_add(index);
             let some = fitting(&mut self.warp, source, index, asked);
             let end = number.wrapping_add(u64::from(some));
@@ -100,7 +100,7 @@ impl BlockProducer {
             if some < asked {
                 return self.stop(number.wrapping_add(u64::from(some)), Error::TooLong);
             }
-            index += chunk * warps;
+            index += share * warps;
         }
         Ok(())
     }
@@ -246,7 +246,7 @@ impl BlockProducer {
         if thread_rank() == 0 {
             let state = self.link.state.words();
             state.head.store(self.head, Ordering::Relaxed);
-            state.gap.store(self.unreported, Ordering::Relaxed);
+            state.unreported.store(self.unreported, Ordering::Relaxed);
         }
         self.block.sync();
     }

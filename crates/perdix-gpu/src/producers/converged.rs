@@ -3,11 +3,11 @@
 use perdix_core::{MessageLayout, PAYLOAD_SIZE, Typed};
 
 use super::batch_size;
-use crate::error::{Error, Partial};
+use crate::error::{BatchError, Error};
 use crate::intrinsics::{WARP_SIZE, Warp, lane_id};
 use crate::link::Link;
 use crate::packer::PackInto;
-use crate::source::{Made, Source};
+use crate::source::{FromFn, Source};
 use crate::typed::{Value, chunk_of};
 use crate::write::{fitting, publish};
 
@@ -40,7 +40,7 @@ pub struct ConvergedProducer<C> {
 
 impl<C: Claim> ConvergedProducer<C> {
     /// Sends one message of `len` bytes (up to 240), waiting up to the ring's time limit; the lane that stores bytes
-    /// `16 * piece` to `16 * piece + 16` calls `make(piece)` for them, by itself.
+    /// `16 * chunk` to `16 * chunk + 16` calls `make(chunk)` for them, by itself.
     ///
     /// # Errors
     /// [`Error::TimedOut`], [`Error::ConsumerGone`], [`Error::TooLong`], [`Error::Corrupt`], or [`Error::Stopped`] when
@@ -68,7 +68,7 @@ impl<C: Claim> ConvergedProducer<C> {
     ) -> Result<(), Error> {
         check_len(len)?;
         let number = self.claim.now(&mut self.link, &mut self.warp)?;
-        self.publish(number, 1, &Made::new(len, kind, |_, piece| make(piece)), 0);
+        self.publish(number, 1, &FromFn::new(len, kind, |_, chunk| make(chunk)), 0);
         Ok(())
     }
 
@@ -89,7 +89,7 @@ impl<C: Claim> ConvergedProducer<C> {
     ) -> Result<bool, Error> {
         check_len(len)?;
         let Some(number) = self.claim.or_drop(&mut self.link, &mut self.warp)? else { return Ok(false) };
-        self.publish(number, 1, &Made::new(len, kind, |_, piece| make(piece)), 0);
+        self.publish(number, 1, &FromFn::new(len, kind, |_, chunk| make(chunk)), 0);
         Ok(true)
     }
 
@@ -99,20 +99,20 @@ impl<C: Claim> ConvergedProducer<C> {
     /// # Errors
     /// As [`produce`](Self::produce).
     #[inline(always)]
-    pub fn produce_pieces(&mut self, kind: u16, len: usize, piece: [u64; 2]) -> Result<(), Error> {
-        // The first lane stores the header, so that each piece is stored by the lane behind the one that has it.
+    pub fn produce_chunks(&mut self, kind: u16, len: usize, chunk: [u64; 2]) -> Result<(), Error> {
+        // The first lane stores the header, so that each chunk is stored by the lane behind the one that has it.
         let before = lane_id().wrapping_sub(1) % WARP_SIZE;
-        let piece = piece.map(|word| self.warp.shuffle_u64(word, before));
-        self.produce(kind, len, |_| piece)
+        let chunk = chunk.map(|word| self.warp.shuffle_u64(word, before));
+        self.produce(kind, len, |_| chunk)
     }
 
     /// Sends the first `count` messages of `source`, 32 (one claim, one fence) at a time, waiting up to the ring's time
     /// limit for each 32.
     ///
     /// # Errors
-    /// [`Partial`] says how many were sent; where the stream goes on, the next call does after them.
+    /// [`BatchError`] says how many were sent; where the stream goes on, the next call does after them.
     #[inline(always)]
-    pub fn produce_batch(&mut self, count: u64, source: &impl Source) -> Result<(), Partial> {
+    pub fn produce_batch(&mut self, count: u64, source: &impl Source) -> Result<(), BatchError> {
         self.produce_batch_until(count, source, self.link.limit_ns)
     }
 
@@ -123,7 +123,7 @@ impl<C: Claim> ConvergedProducer<C> {
     #[inline(always)]
     pub fn send<T: Typed>(&mut self, value: &T) -> Result<(), Error> {
         let value = Value(value);
-        self.produce(T::KIND, MessageLayout::<T>::SIZE, |piece| chunk_of(&value, piece))
+        self.produce(T::KIND, MessageLayout::<T>::SIZE, |chunk| chunk_of(&value, chunk))
     }
 
     /// Sends a value, the same in all lanes, if a slot is free.
@@ -133,7 +133,7 @@ impl<C: Claim> ConvergedProducer<C> {
     #[inline(always)]
     pub fn try_send<T: Typed>(&mut self, value: &T) -> Result<(), Error> {
         let value = Value(value);
-        self.try_produce(T::KIND, MessageLayout::<T>::SIZE, |piece| chunk_of(&value, piece))
+        self.try_produce(T::KIND, MessageLayout::<T>::SIZE, |chunk| chunk_of(&value, chunk))
     }
 
     /// Sends a value, the same in all lanes, if a slot is free; if the ring is full, drops and counts it. Whether it was
@@ -144,7 +144,7 @@ impl<C: Claim> ConvergedProducer<C> {
     #[inline(always)]
     pub fn send_or_drop<T: Typed>(&mut self, value: &T) -> Result<bool, Error> {
         let value = Value(value);
-        self.produce_or_drop(T::KIND, MessageLayout::<T>::SIZE, |piece| chunk_of(&value, piece))
+        self.produce_or_drop(T::KIND, MessageLayout::<T>::SIZE, |chunk| chunk_of(&value, chunk))
     }
 
     /// The warp's token, for operations of the kernel's own: all lanes are here, by the contract of the constructor.
@@ -163,7 +163,7 @@ impl<C: Claim> ConvergedProducer<C> {
     ) -> Result<(), Error> {
         check_len(len)?;
         let number = self.claim.wait(&mut self.link, &mut self.warp, 1, limit_ns)?;
-        self.publish(number, 1, &Made::new(len, kind, |_, piece| make(piece)), 0);
+        self.publish(number, 1, &FromFn::new(len, kind, |_, chunk| make(chunk)), 0);
         Ok(())
     }
 
@@ -173,7 +173,7 @@ impl<C: Claim> ConvergedProducer<C> {
         count: u64,
         source: &impl Source,
         limit_ns: u64,
-    ) -> Result<(), Partial> {
+    ) -> Result<(), BatchError> {
         let most = batch_size(&self.link);
         let mut sent = 0;
         while sent < count {
@@ -184,12 +184,12 @@ impl<C: Claim> ConvergedProducer<C> {
                 let number = self
                     .claim
                     .wait(&mut self.link, &mut self.warp, some, limit_ns)
-                    .map_err(|error| Partial { sent, error })?;
+                    .map_err(|error| BatchError { sent, error })?;
                 self.publish(number, some, source, sent);
             }
             sent += u64::from(some);
             if some < asked {
-                return Err(Partial { sent, error: Error::TooLong });
+                return Err(BatchError { sent, error: Error::TooLong });
             }
         }
         Ok(())
@@ -219,7 +219,7 @@ impl<C: Claim> PackInto for ConvergedProducer<C> {
     }
 
     #[inline(always)]
-    fn send(&mut self, count: u64, source: &impl Source) -> Result<(), Partial> {
+    fn send(&mut self, count: u64, source: &impl Source) -> Result<(), BatchError> {
         self.produce_batch(count, source)
     }
 }

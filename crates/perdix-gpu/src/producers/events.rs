@@ -137,7 +137,7 @@ impl Events {
     #[inline(always)]
     fn report(&mut self) -> Result<bool, Error> {
         let state = self.link.state;
-        let reporting = &state.words().telling;
+        let reporting = &state.words().reporting_gap;
         if reporting.compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed).is_err() {
             return Ok(false);
         }
@@ -162,11 +162,11 @@ impl Events {
         let meta = Meta::new(len, 0, EVENT_KIND);
         match self.link.ring.mode() {
             Mode::FenceFree => {
-                sentinel::publish_chunks(slot, number, meta, |piece| event.piece(head, piece));
+                sentinel::publish_chunks(slot, number, meta, |chunk| event.chunk(head, chunk));
             }
             Mode::Fenced => {
-                for piece in 0..len.div_ceil(16) {
-                    store_chunk(slot.chunk16(piece as u32 + 1), event.piece(head, piece));
+                for chunk in 0..len.div_ceil(16) {
+                    store_chunk(slot.chunk16(chunk as u32 + 1), event.chunk(head, chunk));
                 }
                 slot.meta.store(meta.word(), Ordering::Relaxed);
                 // pairs with the Acquire loads of seq in Consumer::learn_run and Consumer::ready

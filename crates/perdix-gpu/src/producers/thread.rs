@@ -7,7 +7,7 @@ use perdix_core::{DeviceRing, Mode, PAYLOAD_SIZE, Producer as Core, Refused};
 use crate::error::Error;
 use crate::intrinsics::{now_ns, sleep_ns};
 use crate::link::Link;
-use crate::source::read_piece;
+use crate::source::read_chunk;
 
 /// Sends messages from one thread: simplest, slowest (about a microsecond per message in fenced mode).
 ///
@@ -54,7 +54,7 @@ impl ThreadProducer {
         // SAFETY: the caller's contract.
         let mut core = unsafe { Core::resume(link.ring, link.state.head()) };
         let state = link.state.words();
-        core.set_gap(state.dropped.load(Ordering::Relaxed), state.gap.load(Ordering::Relaxed));
+        core.set_gap(state.dropped.load(Ordering::Relaxed), state.unreported.load(Ordering::Relaxed));
         Ok(Self { core, link })
     }
 
@@ -105,27 +105,27 @@ impl ThreadProducer {
         Ok(self.core.room_or_drop()? && self.push(kind, message).map(|()| true)?)
     }
 
-    /// Sends one message of `len` bytes (up to 240) that never lies in memory: `make(piece)` gives its bytes `16 * piece` to
-    /// `16 * piece + 16`. Waits as [`produce`](Self::produce), and is faster.
+    /// Sends one message of `len` bytes (up to 240) that never lies in memory: `make(chunk)` gives its bytes `16 * chunk` to
+    /// `16 * chunk + 16`. Waits as [`produce`](Self::produce), and is faster.
     ///
     /// # Errors
     /// As [`produce`](Self::produce).
     #[inline(always)]
-    pub fn produce_made(
+    pub fn produce_with(
         &mut self,
         kind: u16,
         len: usize,
         make: impl Fn(usize) -> [u64; 2],
     ) -> Result<(), Error> {
-        self.produce_made_within(kind, len, make, self.link.limit_ns)
+        self.produce_with_within(kind, len, make, self.link.limit_ns)
     }
 
-    /// [`produce_made`](Self::produce_made) with another time limit.
+    /// [`produce_with`](Self::produce_with) with another time limit.
     ///
     /// # Errors
     /// As [`produce`](Self::produce); [`Error::Full`] if the limit is 0.
     #[inline(always)]
-    pub fn produce_made_within(
+    pub fn produce_with_within(
         &mut self,
         kind: u16,
         len: usize,
@@ -141,12 +141,12 @@ impl ThreadProducer {
         }
     }
 
-    /// [`produce_or_drop`](Self::produce_or_drop) of a message as [`produce_made`](Self::produce_made) takes it.
+    /// [`produce_or_drop`](Self::produce_or_drop) of a message as [`produce_with`](Self::produce_with) takes it.
     ///
     /// # Errors
     /// As [`produce_or_drop`](Self::produce_or_drop).
     #[inline(always)]
-    pub fn produce_made_or_drop(
+    pub fn produce_with_or_drop(
         &mut self,
         kind: u16,
         len: usize,
@@ -210,7 +210,7 @@ impl ThreadProducer {
                 let (offset, len) = (16 * pair, message.len());
                 let left = if len - offset < 16 { len - offset } else { 16 };
                 // SAFETY: the protocol asks only for pairs that the message has.
-                unsafe { read_piece(message.as_ptr().wrapping_add(offset), left) }
+                unsafe { read_chunk(message.as_ptr().wrapping_add(offset), left) }
             }),
         }
     }
@@ -240,7 +240,7 @@ impl ThreadProducer {
         self.link.add_counts();
         let state = self.link.state.words();
         state.head.store(self.core.head(), Ordering::Relaxed);
-        state.gap.store(self.core.gap(), Ordering::Relaxed);
+        state.unreported.store(self.core.gap(), Ordering::Relaxed);
         state.dropped.store(self.core.dropped(), Ordering::Relaxed);
     }
 }

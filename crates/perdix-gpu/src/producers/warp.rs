@@ -7,7 +7,7 @@ use perdix_core::policy::Plan;
 
 use super::check_launch;
 use super::converged::{Claim, ConvergedProducer};
-use crate::error::{Error, Partial};
+use crate::error::{BatchError, Error};
 use crate::intrinsics::{Warp, lane_id};
 use crate::link::Link;
 use crate::source::Source;
@@ -73,7 +73,7 @@ impl WarpProducer {
         count: u64,
         source: &impl Source,
         limit_ns: u64,
-    ) -> Result<(), Partial> {
+    ) -> Result<(), BatchError> {
         self.produce_batch_until(count, source, limit_ns)
     }
 
@@ -151,7 +151,7 @@ impl OwnHead {
     fn mark(&mut self, link: &Link, warp: &mut Warp, dropped: u64) {
         link.publish_gap_marker(warp, self.take(1), dropped);
         if lane_id() == 0 {
-            link.state.words().gap.store(0, Ordering::Relaxed);
+            link.state.words().unreported.store(0, Ordering::Relaxed);
         }
     }
 

@@ -12,10 +12,10 @@ const STEPS: [(&str, Step, &[&[u8]]); 9] = [
     ("produce", |mut tx| tx.produce(0, b"x").map(|()| tx).ok(), &[b"x"]),
     ("try_produce", |mut tx| tx.try_produce(0, b"x").map(|()| tx).ok(), &[b"x"]),
     ("produce_or_drop", |mut tx| tx.produce_or_drop(0, b"x").map(|_| tx).ok(), &[b"x"]),
-    ("produce_made", |mut tx| tx.produce_made(0, 1, |_| [u64::from(b'x'), 0]).map(|()| tx).ok(), &[b"x"]),
+    ("produce_with", |mut tx| tx.produce_with(0, 1, |_| [u64::from(b'x'), 0]).map(|()| tx).ok(), &[b"x"]),
     (
-        "produce_made_or_drop",
-        |mut tx| tx.produce_made_or_drop(0, 1, |_| [u64::from(b'x'), 0]).map(|_| tx).ok(),
+        "produce_with_or_drop",
+        |mut tx| tx.produce_with_or_drop(0, 1, |_| [u64::from(b'x'), 0]).map(|_| tx).ok(),
         &[b"x"],
     ),
     (

@@ -245,7 +245,7 @@ fn a_gap_that_cannot_be_reported_leaves_all_warps_at_one_head() {
                 }));
                 // Four messages, the marker, and the batch.
                 assert_eq!(ring.state().head.load(Ordering::Relaxed), start.wrapping_add(75));
-                assert_eq!(ring.state().gap.load(Ordering::Relaxed), 0);
+                assert_eq!(ring.state().unreported.load(Ordering::Relaxed), 0);
                 if ends {
                     let sent = line(&ring);
                     assert_eq!((sent.end, sent.messages, sent.lost, sent.dropped), (Some(4), 4, 71, 3));

@@ -24,7 +24,7 @@ pub(crate) enum Call {
 }
 
 /// Where the lanes of a warp, or the threads of a block, meet.
-pub(crate) struct Meeting {
+pub(crate) struct Barrier {
     /// "warp" or "block", for messages.
     name: &'static str,
     arrived: AtomicU32,
@@ -59,7 +59,7 @@ impl Values<'_> {
     }
 }
 
-impl Meeting {
+impl Barrier {
     pub(crate) fn new(name: &'static str, members: u32, faulted: &Arc<AtomicBool>) -> Self {
         Self {
             name,
@@ -74,7 +74,7 @@ impl Meeting {
     }
 
     /// Waits until all members are here, for the same `call`, and looks at what each of them brought.
-    pub(crate) fn meet<R>(
+    pub(crate) fn arrive<R>(
         &self,
         member: u32,
         call: Call,
