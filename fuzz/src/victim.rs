@@ -4,7 +4,9 @@ use std::hint::black_box;
 use std::mem::forget;
 use std::time::Duration;
 
-use perdix_host::{ConsumeError, ConsumeRecordsError, Consumer, ProduceError, Producer, ShardError, ShardedConsumer, Wait};
+use perdix_host::{
+    ConsumeError, ConsumeRecordsError, Consumer, ProduceError, Producer, ShardError, ShardedConsumer, Wait,
+};
 
 use crate::input::Input;
 
@@ -47,8 +49,8 @@ pub fn produce(
             }
         }),
         9 => {
-            let mut records = producer.records::<[u8; 3]>(3);
-            (0..input.byte()).try_for_each(|i| records.try_push([i; 3]))
+            let mut records = producer.records::<[u8; 3]>(3).wait(Wait::No);
+            (0..input.byte()).try_for_each(|i| records.push([i; 3]))
         }
         _ => {
             black_box((producer.free_slots(), producer.status().is_err(), producer.counters().read()));
@@ -101,20 +103,21 @@ pub fn consume(
                 look(&message);
                 meanwhile(input);
             });
-            assert!(count <= capacity);
+            match count {
+                Ok(count) => assert!(count <= capacity),
+                Err(error) => explained(&error),
+            }
         }
         5 => {
             let mut bytes = Vec::new();
             match consumer.large(&mut bytes, Wait::No) {
-                Ok(Some(large)) => assert!(large.slots <= capacity as u64 && bytes.len() <= 240 * capacity),
-                Ok(None) => {}
+                Ok(large) => assert!(large.slots <= capacity as u64 && bytes.len() <= 240 * capacity),
                 Err(error) => explained(&error),
             }
         }
         6 => {
             let mut bytes = Vec::new();
-            let _ =
-                consumer.large(&mut bytes, Duration::ZERO).map_err(|error| explained(&error));
+            let _ = consumer.large(&mut bytes, Duration::ZERO).map_err(|error| explained(&error));
             look(&bytes);
         }
         7 => records::<[u8; 3]>(consumer, input, &mut meanwhile),
@@ -146,21 +149,12 @@ pub fn consume_fairly(
     for _ in 0..input.below(16) {
         meanwhile(input);
         let result = match input.below(4) {
-            0 => consumer.try_consume().map(|found| {
-                if let Some((_, message)) = found {
-                    look(&message);
-                }
-            }),
-            1 => consumer.batch(input.byte().into(), Wait::No).map(|found| {
-                if let Some((_, batch)) = found {
-                    batch.iter().for_each(|message| look(&message));
-                }
-            }),
+            0 => consumer.try_next().map(|(_, message)| look(&message)),
+            1 => consumer
+                .batch(input.byte().into(), Wait::No)
+                .map(|(_, batch)| batch.iter().for_each(|message| look(&message))),
             2 => consumer.next(Duration::ZERO).map(|(_, message)| look(&message)),
-            _ => {
-                consumer.drain(|_, message| look(&message));
-                Ok(())
-            }
+            _ => consumer.drain(|_, message| look(&message)).map(drop),
         };
         match result {
             Err(ShardError::EndOfStream) => assert_eq!(consumer.open(), 0),
@@ -176,13 +170,9 @@ fn records<T: bytemuck::AnyBitPattern>(
     meanwhile: &mut impl FnMut(&mut Input<'_>),
 ) {
     let kind = input.pick([3, 0]);
-    let batch = if input.flag() {
-        consumer.records::<T>(kind, Wait::No).map_err(ConsumeRecordsError::from)
-    } else {
-        consumer.records::<T>(kind, Duration::ZERO).map(Some)
-    };
-    match batch {
-        Ok(Some(batch)) => {
+    let wait = if input.flag() { Wait::No } else { Duration::ZERO.into() };
+    match consumer.records::<T>(kind, wait) {
+        Ok(batch) => {
             assert!(batch.len() <= 240 * 32);
             meanwhile(input);
             for slice in batch.slices() {
@@ -193,7 +183,6 @@ fn records<T: bytemuck::AnyBitPattern>(
             }
             black_box(batch.iter().count());
         }
-        Ok(None) => {}
         Err(ConsumeRecordsError::Stream(error)) => explained(&error),
         Err(error) => assert!(!error.to_string().is_empty()),
     }

@@ -1,6 +1,6 @@
 //! Kernels for soaks: messages of random lengths at every granularity, in batches, with pauses, over several launches.
 
-use perdix_core::sentinel::{SENTINEL, STAND_IN};
+use perdix_core::sentinel::{ESCAPED, SENTINEL};
 use perdix_gpu::intrinsics::{block_rank, sleep_ns, warp_id, warps_per_block};
 use perdix_gpu::{
     BlockProducer, DeviceRing, DeviceRings, GridProducer, KernelArg, Shard, Source, ThreadProducer,
@@ -46,7 +46,7 @@ impl SoakMessages {
         let word = (base ^ index).wrapping_mul(0xd1b5_4a32_d192_ed03);
         match word >> 60 {
             0 | 1 if self.sentinels != 0 => SENTINEL,
-            2 if self.sentinels != 0 => STAND_IN,
+            2 if self.sentinels != 0 => ESCAPED,
             _ => word ^ word >> 31,
         }
     }

@@ -72,7 +72,7 @@ impl From<Refused> for Error {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::Full => Self::Full,
-            Refused::ConsumerGone => Self::ConsumerGone,
+            Refused::Disconnected => Self::ConsumerGone,
             Refused::TooLong => Self::TooLong,
             Refused::CorruptTail => Self::Corrupt,
         }

@@ -105,7 +105,7 @@ fn publish_batch(ring: &Ring, warp: &mut Warp, first: u64, acquire: bool) {
     if lane_id() == 0 {
         // SAFETY: the slot is free, and this lane publishes it.
         let (seq, value) = (unsafe { &ring.slot(first).seq }, batch::published(first));
-        // pairs with the Acquire load of seq in Consumer::learn_run
+        // pairs with the Acquire load of seq in Consumer::acquire_batch
         if acquire {
             fence(Ordering::AcqRel);
             store_last(seq, value, Ordering::Relaxed);

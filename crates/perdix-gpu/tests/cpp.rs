@@ -112,7 +112,7 @@ impl Shared {
                     let len = message.copy_to(&mut bytes);
                     assert!(SENT.matches(id, meta.kind(), &bytes[..len]), "message {id}: {meta:?} {bytes:?}");
                     message.take();
-                    self.consumer.settle();
+                    self.consumer.recycle();
                     id += 1;
                 }
                 Poll::Ended => break,
@@ -171,7 +171,7 @@ fn a_consumer_that_leaves_is_noticed() {
             let mut shared = Shared::new(Config { capacity: 8, mode, start: 0 });
             let mut child = shared.start(producer, 1 << 40, LONG, 0);
             assert_eq!(shared.check(100), 100);
-            shared.consumer.leave();
+            shared.consumer.disconnect();
             assert!(child.wait().unwrap().success());
             assert_eq!(shared.consumer.fault(), Some(Fault::ConsumerGone), "{producer}");
         }
@@ -190,7 +190,7 @@ fn dropped_messages_are_told_first() {
                 assert!(begun.elapsed() < LONG);
             }
             assert_eq!(shared.consumer.take_gap(), Some(5));
-            shared.consumer.settle();
+            shared.consumer.recycle();
             assert_eq!(shared.check(u64::MAX), 100, "{producer}, {mode:?}");
             assert!(child.wait().unwrap().success());
         }

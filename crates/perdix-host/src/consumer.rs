@@ -148,7 +148,7 @@ impl<'a> Consumer<'a> {
     #[inline]
     pub fn batch(&mut self, most: usize, wait: impl Into<Wait>) -> Result<MessageBatch<'_>, ConsumeError> {
         self.find(wait.into())?;
-        let (count, bytes) = self.core().run_sized(most as u64);
+        let (count, bytes) = self.core().available_sized(most as u64);
         Ok(MessageBatch::take(self.core(), count, bytes))
     }
 
@@ -228,7 +228,7 @@ impl<'a> Consumer<'a> {
 
     /// How many messages are there now. Counts them, so it costs a look at each; at most the number of slots.
     pub fn available(&mut self) -> usize {
-        self.core().run(u64::MAX) as usize
+        self.core().available(u64::MAX) as usize
     }
 
     /// Whether messages may still come: `Ok` while the stream is open or something is left to read.
@@ -251,7 +251,7 @@ impl<'a> Consumer<'a> {
         let Ok(Poll::Gap(_)) = self.poll() else { return None };
         let core = self.core();
         let dropped = core.take_gap();
-        core.settle();
+        core.recycle();
         dropped
     }
 
@@ -299,7 +299,7 @@ impl<'a> Consumer<'a> {
         match core.peek(0)? {
             Some(meta) => Ok(Poll::Ready(meta)),
             None => {
-                core.settle();
+                core.recycle();
                 core.look()
             }
         }
@@ -386,7 +386,7 @@ impl<'a> Consumer<'a> {
             Poll::Ready(_) => Ok(()),
             Poll::Ended => Err(self.end()),
             Poll::Gap(_) => self.gap(),
-            Poll::Empty => match self.core().take_untold() {
+            Poll::Empty => match self.core().take_trailing_gap() {
                 // It dropped messages, and came to no notice of that.
                 Some(dropped) => Err(ConsumeError::Gap { dropped, position: self.position() }),
                 None => {
@@ -422,7 +422,7 @@ impl Drop for Consumer<'_> {
         let messages = self.core().taken().0;
         trace::left(&self.shared.ring, messages);
         let over = self.producer.is_elsewhere() && self.status().is_err_and(is_over);
-        self.core().leave();
+        self.core().disconnect();
         // SAFETY: the half is being dropped, and nothing uses its state after this.
         let core = unsafe { ManuallyDrop::take(&mut self.core) };
         self.shared.park_consumer(core, self.read);

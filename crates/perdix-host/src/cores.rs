@@ -23,7 +23,7 @@ impl Cores {
     pub(crate) fn restart(&mut self) {
         self.producer.abandon();
         self.producer.reopen();
-        self.consumer.rejoin();
+        self.consumer.reconnect();
         self.reconcile_drop_counts();
     }
 
@@ -37,7 +37,7 @@ impl Cores {
         self.reconcile_drop_counts();
         let producer = &self.producer;
         let state = DeviceState::new(producer.head(), self.consumer.next());
-        (state.with_gap(producer.dropped(), producer.gap()), self.consumer, self.read)
+        (state.with_gap(producer.dropped(), producer.unreported()), self.consumer, self.read)
     }
 
     /// Has the producer report, before its next message, the dropped messages that the consumer neither
@@ -46,9 +46,9 @@ impl Cores {
     fn reconcile_drop_counts(&mut self) {
         let Self { producer, consumer, .. } = self;
         let dropped = producer.dropped();
-        if dropped != consumer.dropped() || producer.gap() != 0 {
+        if dropped != consumer.dropped() || producer.unreported() != 0 {
             let reported = consumer.dropped().wrapping_add(consumer.published().1);
-            producer.set_gap(dropped, dropped.wrapping_sub(reported));
+            producer.set_dropped(dropped, dropped.wrapping_sub(reported));
         }
     }
 }
@@ -60,14 +60,14 @@ impl Cores {
 /// No producer is in use on the consumer's ring, kernels included.
 pub(crate) unsafe fn recover_producer(consumer: &mut ConsumerCore) -> ProducerCore {
     let ring = *consumer.ring();
-    consumer.settle();
+    consumer.recycle();
     let head = consumer.next().wrapping_add(consumer.published().0);
-    // SAFETY: the caller's contract: nobody produces, and the slots from `head` on hold no message.
+    // SAFETY: the caller's contract; the consumer is borrowed here.
     unsafe { ring.clear_free(consumer.next(), head) };
-    consumer.look_again();
+    consumer.forget_acquired();
     // SAFETY: the caller's contract: this is the only producer, and `head` is not published.
-    let mut producer = unsafe { ProducerCore::resume(ring, head) }.with_counts_of_ring();
-    producer.set_gap(ring.producer_stats().dropped, 0);
+    let mut producer = unsafe { ProducerCore::resume_at(ring, head) }.with_counts_of_ring();
+    producer.set_dropped(ring.producer_stats().dropped, 0);
     producer
 }
 
@@ -78,11 +78,11 @@ pub(crate) unsafe fn recover_producer(consumer: &mut ConsumerCore) -> ProducerCo
 /// No consumer is in use on the ring, kernels included.
 pub(crate) unsafe fn recover_consumer(ring: Ring) -> ConsumerCore {
     // SAFETY: the caller's contract.
-    unsafe { ConsumerCore::resume(ring) }.unwrap_or_else(|_| {
+    unsafe { ConsumerCore::recover(ring) }.unwrap_or_else(|_| {
         // The consumer's line says what no consumer writes: its tail is all there is to go by.
         let start = ring.config().start;
         let next = start.wrapping_add(ring.tail().distance_from(start));
         // SAFETY: as above.
-        unsafe { ConsumerCore::go_on(ring, next, (0, 0), 0, 0) }
+        unsafe { ConsumerCore::resume_at(ring, next, (0, 0), 0, 0) }
     })
 }

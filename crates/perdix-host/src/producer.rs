@@ -101,7 +101,7 @@ impl Producer<'_> {
 
     /// Messages dropped that no gap marker reports yet: it waits for a free slot, or for the end of the stream.
     pub fn unreported_drops(&mut self) -> u64 {
-        self.core().gap()
+        self.core().unreported()
     }
 
     /// Whether somebody may still read: `Ok` while the consumer is there.
@@ -109,7 +109,7 @@ impl Producer<'_> {
     /// # Errors
     /// [`Disconnected`] says why nobody will.
     pub fn status(&self) -> Result<(), Disconnected> {
-        if self.core.consumer_gone() {
+        if self.core.consumer_disconnected() {
             return Err(Disconnected::Gone);
         }
         match self.waiting.lost() {
@@ -266,7 +266,7 @@ impl Drop for Producer<'_> {
 fn explain(refused: Refused, core: &Core, len: usize, needed: u64) -> ProduceError {
     match refused {
         Refused::Full => ProduceError::Full { needed, capacity: core.ring().capacity() },
-        Refused::ConsumerGone => {
+        Refused::Disconnected => {
             // Not even a call that does nothing: it would cost the hot path an instruction.
             #[cfg(feature = "tracing")]
             trace::consumer_gone(core.ring());

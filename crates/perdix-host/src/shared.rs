@@ -99,8 +99,8 @@ impl Shared {
         };
         // Without credit: its first call looks at the tail, and finds nobody reading.
         // SAFETY: it takes the place of the ring's producer, which nobody has.
-        cores.producer = unsafe { ProducerCore::resume(shared.ring, config.start) };
-        cores.consumer.leave();
+        cores.producer = unsafe { ProducerCore::resume_at(shared.ring, config.start) };
+        cores.consumer.disconnect();
         let nobody = Arc::new(Unreachable(why));
         shared.producer.set(Arc::<Unreachable>::clone(&nobody));
         shared.consumer.set(nobody);

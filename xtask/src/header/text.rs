@@ -3,11 +3,11 @@
 use std::fmt::Write;
 use std::mem::{align_of, offset_of, size_of};
 
-use perdix_core::sentinel::{OPENED, SENTINEL};
+use perdix_core::sentinel::{SENTINEL, UNESCAPED};
 use perdix_core::{
     CURSOR_MASK, ConsumerLine, ConsumerStats, Control, DeviceInput, DeviceRing, DeviceService, DeviceState,
-    Fault, Identity, LAYOUT_MARKER, MAGIC, MAX_CAPACITY, Meta, Mode, PAYLOAD_SIZE, ProducerLine, ProducerStats, SLOT_SIZE,
-    Slot, VERSION, flags,
+    Fault, Identity, LAYOUT_MARKER, MAGIC, MAX_CAPACITY, Meta, Mode, PAYLOAD_SIZE, ProducerLine,
+    ProducerStats, SLOT_SIZE, Slot, VERSION, flags,
 };
 
 /// The whole file.
@@ -60,7 +60,7 @@ fn constants(text: &mut String) {
             "META_MASK_SHIFT",
             shift(Meta::new(0, 0, 0).with_mask(1).word()),
         ),
-        ("Set by the consumer, fence-free.", "META_OPENED", OPENED),
+        ("Set by the consumer, fence-free.", "META_OPENED", UNESCAPED),
         ("Flag: the message goes on in the next slot.", "FLAG_MORE", u64::from(flags::MORE)),
         ("The length that says that a slot holds the notice of a gap.", "GAP_LENGTH", gap),
         ("The bits of a message number that a cursor keeps, above its flag.", "CURSOR_MASK", CURSOR_MASK),
@@ -78,7 +78,10 @@ fn constants(text: &mut String) {
         line(text, &format!("constexpr std::uint64_t {name} = {};", number(value)));
     }
     line(text, "");
-    line(text, "// What a module of kernels says of its layout version: a host of another version refuses it.");
+    line(
+        text,
+        "// What a module of kernels says of its layout version: a host of another version refuses it.",
+    );
     let bytes: Vec<String> = LAYOUT_MARKER.iter().map(ToString::to_string).collect();
     line(text, &format!("#define PERDIX_LAYOUT_MARKER {{{}}}\n", bytes.join(", ")));
 }
@@ -105,7 +108,7 @@ fn offsets(text: &mut String) {
         ("TAKEN_MESSAGES", taken + offset_of!(ConsumerStats, messages)),
         ("TAKEN_BYTES", taken + offset_of!(ConsumerStats, bytes)),
         ("TAKEN_DROPPED", taken + offset_of!(ConsumerStats, dropped)),
-        ("SETTLED", consumer + offset_of!(ConsumerLine, settled)),
+        ("SETTLED", consumer + offset_of!(ConsumerLine, recycled)),
         ("END", producer + offset_of!(ProducerLine, end)),
         ("FAULT", producer + offset_of!(ProducerLine, fault)),
         ("STATS_MESSAGES", sent + offset_of!(ProducerStats, messages)),

@@ -22,7 +22,7 @@ pub(super) unsafe fn fill(chunks: &[Chunk16], value: u64) {
     }
 }
 
-/// Asks for the cache lines of a slot that is to be read once: they go to the first-level cache and leave the larger ones alone, from
+/// Asks for the cache lines of a slot that is to be read once: they go to the first-level cache and disconnect the larger ones alone, from
 /// which a device's next write would have to take them back.
 #[inline(always)]
 pub(super) fn prefetch_once(slot: &Slot) {

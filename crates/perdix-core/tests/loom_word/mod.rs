@@ -17,7 +17,7 @@ use loom::sync::atomic::{AtomicU64, fence};
 use perdix_core::sentinel::SENTINEL;
 use perdix_core::{
     Chunk16, Config, ConsumerLine, ConsumerStats, Control, Identity, Mode, ProducerLine, ProducerStats,
-    Reserved, Ring, Slot, Told, Word,
+    Reported, Reserved, Ring, Slot, Word,
 };
 
 /// How a device's stores are modelled.
@@ -247,17 +247,17 @@ fn control() -> Control<LoomWord> {
         },
         consumer: ConsumerLine {
             tail: LoomWord::atomic(),
-            gap: array::from_fn(|_| quiet()),
+            padding: array::from_fn(|_| quiet()),
             stats: ConsumerStats { messages: quiet(), bytes: quiet(), dropped: quiet() },
             spare: array::from_fn(|_| quiet()),
             attached: quiet(),
-            settled: quiet(),
-            told: array::from_fn(|_| Told { position: quiet(), dropped: quiet() }),
+            recycled: quiet(),
+            reported: array::from_fn(|_| Reported { position: quiet(), dropped: quiet() }),
         },
         producer: ProducerLine {
             end: LoomWord::atomic(),
             fault: LoomWord::atomic(),
-            gap: array::from_fn(|_| quiet()),
+            padding: array::from_fn(|_| quiet()),
             stats: ProducerStats {
                 messages: quiet(),
                 bytes: quiet(),

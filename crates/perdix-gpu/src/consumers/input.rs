@@ -95,7 +95,13 @@ impl Input {
     pub(super) fn core(&self) -> Consumer {
         // SAFETY: this is the ring's only consumer, and whoever calls this hands nothing back twice.
         unsafe {
-            Consumer::go_on(self.ring, self.next, (self.messages, self.bytes), self.dropped, self.gap_record)
+            Consumer::resume_at(
+                self.ring,
+                self.next,
+                (self.messages, self.bytes),
+                self.dropped,
+                self.gap_record,
+            )
         }
     }
 
@@ -131,7 +137,7 @@ struct Close {
 #[inline(never)]
 fn poll_slow(ring: Ring, next: u64, dropped: u64, gap_record: u64) -> (u32, Close) {
     // SAFETY: this is the ring's only consumer, and it hands nothing back.
-    let mut core = unsafe { Consumer::go_on(ring, next, (0, 0), dropped, gap_record) };
+    let mut core = unsafe { Consumer::resume_at(ring, next, (0, 0), dropped, gap_record) };
     let (code, value) = match core.look() {
         Ok(Poll::Ready(_) | Poll::Empty) => (0, 0),
         Ok(Poll::Gap(_)) => core.take_gap().map_or((0, 0), |dropped| ConsumeError::Gap(dropped).code()),

@@ -108,7 +108,7 @@ impl ThreadConsumer {
     #[inline(always)]
     pub fn release(&mut self) {
         if self.input.next != self.input.published {
-            self.core.settle();
+            self.core.recycle();
             self.core.publish_tail();
             self.input.published = self.input.next;
         }
@@ -123,7 +123,7 @@ impl ThreadConsumer {
     /// Leaves the rest of the stream to a later kernel.
     #[inline(always)]
     pub fn pause(mut self) {
-        self.core.settle();
+        self.core.recycle();
         self.core.publish_tail();
         self.keep_place();
         self.input.state.set_paused(true);
@@ -132,7 +132,7 @@ impl ThreadConsumer {
     /// Says that nobody will read any more: the producer's calls fail.
     #[inline(always)]
     pub fn finish(mut self) {
-        self.core.leave();
+        self.core.disconnect();
         self.keep_place();
     }
 

@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{Ordering, fence};
 
-use perdix_core::sentinel::{OPENED, SENTINEL};
+use perdix_core::sentinel::{SENTINEL, UNESCAPED};
 use perdix_core::{Cursor, DeviceInput, Meta, Mode, Ring, Word};
 
 use super::input::{IDLE_LOOKS, Input, check_launch, rest};
@@ -259,7 +259,7 @@ impl WarpConsumer {
         match self.input.ring.mode() {
             Mode::Fenced => {}
             // An earlier consumer has looked at it, and put back what the mask names.
-            Mode::FenceFree if word & OPENED != 0 => {}
+            Mode::FenceFree if word & UNESCAPED != 0 => {}
             Mode::FenceFree => {
                 let is_used = (lane as usize) < meta.len().div_ceil(16);
                 if self.warp.ballot(is_used && (words[0] == SENTINEL || words[1] == SENTINEL)) != 0 {
@@ -305,7 +305,7 @@ unsafe fn hand_back(
     let line = unsafe { &ring.control().consumer };
     if ring.mode() == Mode::FenceFree && next != published {
         if lane == 0 {
-            line.settled.store(next, Ordering::Relaxed);
+            line.recycled.store(next, Ordering::Relaxed);
             // Whoever finds a word re-armed finds that store too: pairs with the Acquire load of settled in Consumer::resume
             fence(Ordering::Release);
         }

@@ -107,7 +107,7 @@ impl EmulatedRing {
         while let Ok(Poll::Ready(message)) = consumer.poll() {
             all.push((message.meta().kind(), message.payload().to_vec()));
             message.take();
-            consumer.settle();
+            consumer.recycle();
         }
         all
     }

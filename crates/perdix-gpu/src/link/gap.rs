@@ -1,6 +1,6 @@
 //! Messages dropped because the ring was full, and the gap marker that reports them.
 
-use perdix_core::{Mode, Slot, publish_notice};
+use perdix_core::{Mode, Slot, publish_gap_marker};
 
 use super::Link;
 use crate::intrinsics::{Warp, lane_id};
@@ -37,5 +37,5 @@ impl Link {
 #[inline(never)]
 fn write_gap_marker(slot: &Slot, number: u64, dropped: u64, mode: Mode) {
     // SAFETY: the caller has found the slot of this message free, and one lane of its producer writes it.
-    unsafe { publish_notice(slot, number, dropped, mode) };
+    unsafe { publish_gap_marker(slot, number, dropped, mode) };
 }

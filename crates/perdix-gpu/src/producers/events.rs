@@ -169,7 +169,7 @@ impl Events {
                     store_chunk(slot.chunk16(chunk as u32 + 1), event.chunk(head, chunk));
                 }
                 slot.meta.store(meta.word(), Ordering::Relaxed);
-                // pairs with the Acquire loads of seq in Consumer::learn_run and Consumer::ready
+                // pairs with the Acquire loads of seq in Consumer::acquire_batch and Consumer::peek
                 store_last(&slot.seq, batch::published(number), Ordering::Release);
             }
         }

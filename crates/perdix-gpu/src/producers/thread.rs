@@ -52,9 +52,9 @@ impl ThreadProducer {
         // SAFETY: the caller's contract.
         let link = unsafe { Link::new(&handle) }?;
         // SAFETY: the caller's contract.
-        let mut core = unsafe { Core::resume(link.ring, link.state.head()) };
+        let mut core = unsafe { Core::resume_at(link.ring, link.state.head()) };
         let state = link.state.words();
-        core.set_gap(state.dropped.load(Ordering::Relaxed), state.unreported.load(Ordering::Relaxed));
+        core.set_dropped(state.dropped.load(Ordering::Relaxed), state.unreported.load(Ordering::Relaxed));
         Ok(Self { core, link })
     }
 
@@ -240,7 +240,7 @@ impl ThreadProducer {
         self.link.add_counts();
         let state = self.link.state.words();
         state.head.store(self.core.head(), Ordering::Relaxed);
-        state.unreported.store(self.core.gap(), Ordering::Relaxed);
+        state.unreported.store(self.core.unreported(), Ordering::Relaxed);
         state.dropped.store(self.core.dropped(), Ordering::Relaxed);
     }
 }

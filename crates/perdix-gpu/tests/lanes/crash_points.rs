@@ -148,7 +148,7 @@ fn drain(consumer: &mut Consumer) -> (Messages, bool) {
                 let mut bytes = vec![0; meta.len()];
                 message.copy_to(&mut bytes);
                 message.take();
-                consumer.settle();
+                consumer.recycle();
                 all.push((meta.kind(), bytes));
             }
             Poll::Ended => return (all, true),
@@ -197,17 +197,17 @@ fn published(ring: &Ring, first: u64, log: &[LaneStore]) -> u64 {
 
 /// What a host does before it launches another kernel.
 fn take_over(ring: &EmulatedRing, consumer: &mut Consumer) {
-    consumer.settle();
+    consumer.recycle();
     let head = consumer.next().wrapping_add(consumer.published().0);
     // SAFETY: neither half is in use.
     unsafe { ring.view().clear_free(consumer.next(), head) };
-    consumer.look_again();
+    consumer.forget_acquired();
     let (state, fresh) = (ring.state(), DeviceState::new(head, consumer.next()));
     for (to, from) in words(state).into_iter().zip(words(&fresh)) {
         to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
     }
     // SAFETY: the producer before is no more.
-    unsafe { perdix_core::Producer::resume(ring.view(), head) }.reopen();
+    unsafe { perdix_core::Producer::resume_at(ring.view(), head) }.reopen();
 }
 
 /// What device producers go by.

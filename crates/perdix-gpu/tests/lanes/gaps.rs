@@ -40,7 +40,7 @@ fn read_one(consumer: &mut Consumer, count: u64, every: u64) -> (u64, u64) {
                 return (missing, gaps);
             }
         }
-        consumer.settle();
+        consumer.recycle();
         if id % every == 0 {
             std::thread::sleep(Duration::from_micros(300));
         }
@@ -128,7 +128,7 @@ fn read_grid(consumer: &mut Consumer, warps: u64) -> (u64, u64) {
             Poll::Empty => std::thread::yield_now(),
             Poll::Ended => return (received, missing),
         }
-        consumer.settle();
+        consumer.recycle();
         if received % 10 == 0 {
             std::thread::sleep(Duration::from_micros(300));
         }
@@ -214,18 +214,18 @@ fn the_next_producer_tells_what_the_last_one_dropped() {
                 assert_eq!((line(&ring).end, line(&ring).dropped), (None, 2), "{which}");
                 // SAFETY: the ring's only consumer.
                 let mut consumer = unsafe { ring.consumer() };
-                assert_eq!(consumer.run(9), 4);
+                assert_eq!(consumer.available(9), 4);
                 // SAFETY: they were found there.
                 unsafe { consumer.take(4, 4) };
-                consumer.settle();
+                consumer.recycle();
                 assert_eq!(consumer.look(), Ok(Poll::Empty));
                 assert!(launch(1, *many, || sends(ring.handle())));
                 assert_eq!(consumer.look(), Ok(Poll::Gap(2)), "{which}, {then}");
                 assert_eq!(consumer.take_gap(), Some(2));
-                assert_eq!(consumer.run(9), 1, "{which}, {then}");
+                assert_eq!(consumer.available(9), 1, "{which}, {then}");
                 // SAFETY: it was found there.
                 unsafe { consumer.take(1, 1) };
-                consumer.settle();
+                consumer.recycle();
                 assert_eq!(consumer.look(), Ok(Poll::Ended));
             }
         }
@@ -250,15 +250,15 @@ fn a_block_s_batch_as_long_as_the_ring_goes_after_the_notice() {
         assert_eq!(line(&ring).dropped, 4);
         // SAFETY: the ring's only consumer.
         let mut consumer = unsafe { ring.consumer() };
-        assert_eq!(consumer.run(9), 4);
+        assert_eq!(consumer.available(9), 4);
         // SAFETY: they were found there.
         unsafe { consumer.take(4, 4) };
-        consumer.settle();
+        consumer.recycle();
         turn(false);
         assert_eq!((line(&ring).dropped, consumer.take_gap()), (8, Some(8)));
-        consumer.settle();
+        consumer.recycle();
         consumer.publish_tail();
         turn(true);
-        assert_eq!(consumer.run(9), 4);
+        assert_eq!(consumer.available(9), 4);
     }
 }

@@ -71,7 +71,7 @@ fn receive(output: &EmulatedRing, over: impl Fn() -> bool) -> Messages {
                 let mut bytes = vec![0; meta.len()];
                 message.copy_to(&mut bytes);
                 message.take();
-                consumer.settle();
+                consumer.recycle();
                 messages.push((meta.kind(), bytes));
             }
             Poll::Ended => return messages,
@@ -176,7 +176,7 @@ fn the_next_kernel_goes_on() {
             check(pattern, &messages);
             // Nothing was left behind that a later message could be taken for.
             assert!(producer.ensure(16).is_ok());
-            assert!(!producer.consumer_gone());
+            assert!(!producer.consumer_disconnected());
         }
     }
 }
@@ -202,7 +202,7 @@ fn a_producer_that_fails_or_drops_is_heard() {
             assert_eq!(last_reason(&mut messages), [3, 3], "{relay:?}");
             assert_eq!(messages.len(), 4);
             check(pattern, &messages);
-            assert!(producer.consumer_gone());
+            assert!(producer.consumer_disconnected());
         }
     }
 }
@@ -236,7 +236,7 @@ fn gaps_are_told_in_their_place() {
             check(pattern, &messages);
             let view = ring.view();
             // SAFETY: the word is only loaded.
-            let [told, _] = unsafe { &view.control().consumer.told };
+            let [told, _] = unsafe { &view.control().consumer.reported };
             assert_eq!(told.dropped.load(Ordering::Relaxed), 1);
         }
     }
@@ -259,7 +259,7 @@ fn a_wait_ends_in_time() {
             assert_eq!(last_reason(&mut messages), [4, 0], "{relay:?}");
             assert_eq!(messages.len(), 1);
             assert_eq!(producer.push(0, 0, &[]), Ok(()));
-            assert!(producer.consumer_gone());
+            assert!(producer.consumer_disconnected());
         }
     }
 }

@@ -22,7 +22,7 @@ impl Consumer<'_> {
         }
         // SAFETY: the message was found there.
         unsafe { core.take(1, meta.len() as u64) };
-        core.settle();
+        core.recycle();
         OwnedMessage::of(number, meta, payload)
     }
 }

@@ -42,13 +42,13 @@ impl Consumer<'_> {
                 _ => {
                     // A producer that publishes part by part may need the slots that are held back here.
                     let core = self.core();
-                    core.settle();
+                    core.recycle();
                     core.publish_tail();
                     Ok(None)
                 }
             };
         }
-        let (count, total) = self.core().run_sized(slots);
+        let (count, total) = self.core().available_sized(slots);
         let batch = MessageBatch::take(self.core(), count, total);
         bytes.clear();
         batch.iter().for_each(|part| bytes.extend_from_slice(&part));

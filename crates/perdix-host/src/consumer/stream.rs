@@ -53,7 +53,7 @@ pub struct MessageStream<'a, C = Consumer<'a>> {
     ring: PhantomData<Consumer<'a>>,
 }
 
-/// Waits until a look at the ring finds something; made by [`Consumer::ready`].
+/// Waits until a look at the ring finds something; made by [`Consumer::peek`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
 pub struct Ready<'c, 'a> {

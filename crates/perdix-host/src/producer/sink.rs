@@ -135,7 +135,7 @@ impl<'a> Producer<'a> {
 
     /// Whether somebody may still read.
     fn check_consumer(&self) -> Result<(), ProduceError> {
-        if self.core.consumer_gone() {
+        if self.core.consumer_disconnected() {
             return Err(ProduceError::ConsumerGone);
         }
         self.waiting.lost().map_or(Ok(()), |_| Err(ProduceError::ConsumerLost))
