@@ -29,13 +29,13 @@ constexpr std::uint64_t SENTINEL = 0xd6e8feb86659fdff;
 // The meta word: length in bits 0 to 7, and from these bits on
 constexpr std::uint64_t META_FLAGS_SHIFT = 8;
 constexpr std::uint64_t META_KIND_SHIFT = 16;
-// the mask (fence-free) or the followers of a run's head (fenced).
+// the mask (fence-free) or the followers of a batch's head (fenced).
 constexpr std::uint64_t META_MASK_SHIFT = 32;
 // Set by the consumer, fence-free.
 constexpr std::uint64_t META_OPENED = 0x4000000000000000;
 // Flag: the message goes on in the next slot.
 constexpr std::uint64_t FLAG_MORE = 1;
-// The length that says that a slot holds the notice of a gap.
+// The length that says that a slot holds a gap marker.
 constexpr std::uint64_t GAP_LENGTH = 241;
 // The bits of a message number that a cursor keeps, above its flag.
 constexpr std::uint64_t CURSOR_MASK = 0x7fffffffffffffff;

@@ -1,8 +1,10 @@
-//! Kernels on a CPU: every lane is a thread, so that device code runs in `cargo test` without a GPU.
+//! Kernels on a CPU: every lane is a thread, so that device code runs in `cargo test` without a
+//! GPU.
 //!
-//! Warp and block operations meet at barriers, as on a device. The emulation is stricter than a device: lanes that come to
-//! different operations, or wait for one that has ended, fault the launch at once, and so does a wait of a minute. It shows
-//! errors of logic and convergence, not speed, and errors of memory order only as far as the CPU has them.
+//! Warp and block operations meet at barriers, as on a device. The emulation is stricter than a
+//! device: lanes that come to different operations, or wait for one that has ended, fault the
+//! launch at once, and so does a wait of a minute. It shows errors of logic and convergence, not
+//! speed, and errors of memory order only as far as the CPU has them.
 
 mod barrier;
 mod outcome;
@@ -22,13 +24,15 @@ pub use outcome::{LaneStore, StoreOutcome};
 pub use ring::EmulatedRing;
 pub use rings::EmulatedRings;
 
-/// Runs `kernel` on `blocks` blocks of `threads` threads, and waits for all of them. Returns whether no lane faulted.
+/// Runs `kernel` on `blocks` blocks of `threads` threads, and waits for all of them. Returns
+/// whether no lane faulted.
 pub fn launch(blocks: u32, threads: u32, kernel: impl Fn() + Sync) -> bool {
     launch_lanes(blocks, threads, None, kernel)
 }
 
-/// [`launch`], with `outcome` deciding what becomes of every store that producers of whole warps make to a ring: for tests of what is left
-/// behind when a kernel is killed. A [`ThreadProducer`](crate::ThreadProducer)'s stores are not asked about.
+/// [`launch`], with `outcome` deciding what becomes of every store that producers of whole warps
+/// make to a ring: for tests of what is left behind when a kernel is killed. A
+/// [`ThreadProducer`](crate::ThreadProducer)'s stores are not asked about.
 ///
 /// ```
 /// use perdix_gpu::emulation::{EmulatedRing, StoreOutcome, launch, launch_with};
@@ -118,7 +122,8 @@ impl Drop for Lane {
     }
 }
 
-/// Asks the lane that runs on this thread. A thread that `launch` did not start is a whole launch of one thread.
+/// Asks the lane that runs on this thread. A thread that `launch` did not start is a whole launch
+/// of one thread.
 pub(crate) fn current<R>(ask: impl FnOnce(&Lane) -> R) -> R {
     LANE.with_borrow_mut(|lane| {
         let lane = lane.get_or_insert_with(|| {

@@ -20,10 +20,11 @@ pub enum Error {
     Corrupt = 5,
     /// Another producer of the same grid or block gave up, so the stream ends before this message.
     Stopped = 6,
-    /// The launch does not fit the producer: its block is not made of whole warps, or no warps are to share the ring.
+    /// The launch does not fit the producer: its block is not made of whole warps, or no warps are
+    /// to share the ring.
     Launch = 7,
-    /// The host's perdix has another layout version than the one that the kernel was compiled with; nothing was
-    /// touched. Recompile the kernels with the host's version.
+    /// The host's perdix has another layout version than the one that the kernel was compiled with;
+    /// nothing was touched. Recompile the kernels with the host's version.
     Version = 8,
 }
 

@@ -10,9 +10,9 @@ use crate::source::Source;
 
 /// Records of one type that a closure makes, packed as many to a message as fit 240 bytes.
 ///
-/// `make(i)` returns record `i`, which is below the count; like all of a [`Source`] it is called by many lanes, in any order, more
-/// than once. Records whose size divides 16 or is a multiple of 16 go straight from registers into the slot; others take a detour
-/// of shifts and selections.
+/// `make(i)` returns record `i`, which is below the count; like all of a [`Source`] it is called by
+/// many lanes, in any order, more than once. Records whose size divides 16 or is a multiple of 16
+/// go straight from registers into the slot; others take a detour of shifts and selections.
 ///
 /// A type of more than 240 bytes, of none, or with an alignment above 16 does not compile.
 ///
@@ -48,8 +48,8 @@ impl<T: NoUninit, F: Fn(u64) -> T + Sync> Records<T, F> {
         Self { count, kind, make, record: PhantomData }
     }
 
-    /// How many messages that makes: what to give to `produce_batch`. Message `m` holds the records from `m` times the records per
-    /// slot on.
+    /// How many messages that makes: what to give to `produce_batch`. Message `m` holds the records
+    /// from `m` times the records per slot on.
     #[inline(always)]
     pub fn messages(&self) -> u64 {
         self.count.div_ceil(RecordLayout::<T>::PER_SLOT as u64)
@@ -87,7 +87,8 @@ impl<T: NoUninit, F: Fn(u64) -> T + Sync> Source for Records<T, F> {
     }
 }
 
-/// The largest power of two up to `most` that divides the record's size: what never straddles two records.
+/// The largest power of two up to `most` that divides the record's size: what never straddles two
+/// records.
 pub(crate) const fn unit<T>(most: usize) -> usize {
     let size = RecordLayout::<T>::SIZE;
     let power = 1 << size.trailing_zeros();
@@ -109,7 +110,8 @@ fn put_part(chunk: &mut [u64; 2], at: usize, part: [u64; 2]) {
 #[inline(always)]
 fn read_at<T>(record: &MaybeUninit<T>, offset: u32, unit: usize) -> [u64; 2] {
     let mut value = [0; 2];
-    // All places with a selection: an address that is computed would force the record out of the registers.
+    // All places with a selection: an address that is computed would force the record out of the
+    // registers.
     for place in 0..RecordLayout::<T>::SIZE / unit {
         if (place * unit) as u32 == offset {
             for byte in (0..unit).step_by(if unit < 4 { unit } else { 4 }) {

@@ -9,8 +9,8 @@ use crate::error::Error;
 use crate::intrinsics::Warp;
 use crate::producers::WarpProducer;
 
-/// Answers requests from one warp, whose 32 lanes call every method together with the same arguments: a ring each way, and a response for
-/// every request.
+/// Answers requests from one warp, whose 32 lanes call every method together with the same
+/// arguments: a ring each way, and a response for every request.
 ///
 /// ```
 /// use perdix_gpu::{DeviceService, WarpService};
@@ -62,11 +62,13 @@ impl WarpService {
     /// The service, going on where the one before paused.
     ///
     /// # Errors
-    /// [`ServeError`] if the handle is none that a host made, or the block is not made of whole warps.
+    /// [`ServeError`] if the handle is none that a host made, or the block is not made of whole
+    /// warps.
     ///
     /// # Safety
-    /// The handle is a host's, for rings that outlive the kernel. This warp is the only one that uses them and their state
-    /// now. All its lanes call all methods together, never some of them alone.
+    /// The handle is a host's, for rings that outlive the kernel. This warp is the only one that
+    /// uses them and their state now. All its lanes call all methods together, never some of them
+    /// alone.
     #[inline(always)]
     pub unsafe fn new(handle: DeviceService) -> Result<Self, ServeError> {
         // SAFETY: the caller's contract.
@@ -95,8 +97,9 @@ impl WarpService {
         self.requests.consume_within(limit_ns)
     }
 
-    /// Answers a request with `len` bytes (up to 240), of which the lane that stores bytes `16 * chunk` to `16 * chunk + 16` calls
-    /// `make(chunk)`. Every request has to be answered, once; the order does not matter to the host.
+    /// Answers a request with `len` bytes (up to 240), of which the lane that stores bytes `16 *
+    /// chunk` to `16 * chunk + 16` calls `make(chunk)`. Every request has to be answered, once; the
+    /// order does not matter to the host.
     ///
     /// # Errors
     /// As [`WarpProducer::produce`]. [`finish`](Self::finish) then tells the host.
@@ -111,7 +114,8 @@ impl WarpService {
         self.note(result)
     }
 
-    /// [`respond`](Self::respond) with what the lanes have: lane `i` gives bytes `16 * i` to `16 * i + 16`, as a request holds them.
+    /// [`respond`](Self::respond) with what the lanes have: lane `i` gives bytes `16 * i` to `16 *
+    /// i + 16`, as a request holds them.
     ///
     /// # Errors
     /// As [`respond`](Self::respond).
@@ -126,7 +130,8 @@ impl WarpService {
         self.note(result)
     }
 
-    /// The warp's token, for operations of the kernel's own: all lanes are here, by the contract of the constructor.
+    /// The warp's token, for operations of the kernel's own: all lanes are here, by the contract of
+    /// the constructor.
     #[inline(always)]
     pub fn warp(&mut self) -> &mut Warp {
         self.requests.warp()

@@ -4,10 +4,11 @@ use perdix_core::PAYLOAD_SIZE;
 
 /// Messages for a batch, asked for in 16-byte chunks, each by the lane that will store it.
 ///
-/// Each lane calls the methods by itself, in any order, more than once, while other lanes do something else. So they must
-/// not depend on who calls, and cannot use operations of the whole warp: those need a [`Warp`](crate::Warp) token, of
-/// which nothing that is [`Sync`] can make use. (A closure that reads through a raw pointer is not `Sync`: make a slice
-/// of it outside of the closure.)
+/// Each lane calls the methods by itself, in any order, more than once, while other lanes do
+/// something else. So they must not depend on who calls, and cannot use operations of the whole
+/// warp: those need a [`Warp`](crate::Warp) token, of which nothing that is [`Sync`] can make use.
+/// (A closure that reads through a raw pointer is not `Sync`: make a slice of it outside of the
+/// closure.)
 pub trait Source: Sync {
     /// Bytes of message `index` of the batch; at most 240.
     fn len(&self, index: u64) -> usize;
@@ -15,7 +16,8 @@ pub trait Source: Sync {
     /// The tag of message `index`.
     fn kind(&self, index: u64) -> u16;
 
-    /// Bytes `16 * chunk` to `16 * chunk + 16` of message `index`, little-endian; what lies beyond its length is ignored.
+    /// Bytes `16 * chunk` to `16 * chunk + 16` of message `index`, little-endian; what lies beyond
+    /// its length is ignored.
     fn chunk(&self, index: u64, chunk: usize) -> [u64; 2];
 
     /// [`chunk`](Self::chunk), or zeros if it lies wholly beyond `len` bytes.
@@ -107,7 +109,8 @@ pub struct FromFn<F> {
 }
 
 impl<F: Fn(u64, usize) -> [u64; 2] + Sync> FromFn<F> {
-    /// Messages of `len` bytes; `make(index, chunk)` returns 16 bytes of message `index` of the batch.
+    /// Messages of `len` bytes; `make(index, chunk)` returns 16 bytes of message `index` of the
+    /// batch.
     #[inline(always)]
     pub fn new(len: usize, kind: u16, make: F) -> Self {
         Self { len, kind, make }

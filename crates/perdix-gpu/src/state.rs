@@ -49,7 +49,8 @@ impl State {
         self.words().head.compare_exchange(number, next, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
-    /// A tail that some producer has read from the ring. Pairs with [`share_tail`](Self::share_tail).
+    /// A tail that some producer has read from the ring. Pairs with
+    /// [`share_tail`](Self::share_tail).
     #[inline(always)]
     pub(crate) fn tail(&self) -> u64 {
         // SAFETY: a word of the state, by the contract of `new`.
@@ -64,7 +65,8 @@ impl State {
         unsafe { device_store_release(&self.words().tail, tail) }
     }
 
-    /// Becomes the one that reads the tail across the link on behalf of all; whether nobody else is.
+    /// Becomes the one that reads the tail across the link on behalf of all; whether nobody else
+    /// is.
     #[inline(always)]
     pub(crate) fn begin_look(&self) -> bool {
         self.words().refreshing.compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed).is_ok()
@@ -82,8 +84,8 @@ impl State {
         self.words().fault.load(Ordering::Relaxed) != 0
     }
 
-    /// Stops all producers: message `unsent`, counted from the ring's first, was claimed and will not
-    /// be sent.
+    /// Stops all producers: message `unsent`, counted from the ring's first, was claimed and will
+    /// not be sent.
     #[inline(always)]
     pub(crate) fn stop_at(&self, unsent: u64, fault: Option<Fault>) {
         // SAFETY: a word of the state, by the contract of `new`.

@@ -12,7 +12,8 @@ use crate::source::{Source, read_chunk};
 
 /// Typed messages that a closure makes, one to a slot: a batch for any producer's `produce_batch`.
 ///
-/// `make(i)` returns message `i` of the batch; like all of a [`Source`] it is called by many lanes, in any order, more than once.
+/// `make(i)` returns message `i` of the batch; like all of a [`Source`] it is called by many lanes,
+/// in any order, more than once.
 ///
 /// ```
 /// use perdix_gpu::emulation::{self, EmulatedRing};
@@ -91,7 +92,8 @@ impl ThreadProducer {
         self.produce_with_within(T::KIND, MessageLayout::<T>::SIZE, |chunk| chunk_of(&Value(value), chunk), 0)
     }
 
-    /// Sends a value if a slot is free; if the ring is full, drops and counts it. Whether it was sent.
+    /// Sends a value if a slot is free; if the ring is full, drops and counts it. Whether it was
+    /// sent.
     ///
     /// # Errors
     /// [`Error::ConsumerGone`] or [`Error::Corrupt`].
@@ -102,8 +104,8 @@ impl ThreadProducer {
 }
 
 impl BlockProducer {
-    /// Sends a value, the same in all threads, waiting while the ring is full, up to the ring's time limit. Many at once are faster: a
-    /// batch of [`Values`].
+    /// Sends a value, the same in all threads, waiting while the ring is full, up to the ring's
+    /// time limit. Many at once are faster: a batch of [`Values`].
     ///
     /// # Errors
     /// As [`produce_batch`](Self::produce_batch).
@@ -121,7 +123,8 @@ impl BlockProducer {
         self.try_produce_batch(1, &Value(value))
     }
 
-    /// Sends a value, the same in all threads, if a slot is free; if the ring is full, drops and counts it. Whether it was sent.
+    /// Sends a value, the same in all threads, if a slot is free; if the ring is full, drops and
+    /// counts it. Whether it was sent.
     ///
     /// # Errors
     /// As [`produce_batch_or_drop`](Self::produce_batch_or_drop).
@@ -173,7 +176,8 @@ pub(crate) fn chunk_of<T: NoUninit>(&Value(value): &Value<'_, T>, chunk: usize) 
         return unsafe { read_chunk(core::ptr::from_ref(value).cast::<u8>().wrapping_add(at), left) };
     }
     let start = core::ptr::from_ref(value).cast::<u8>();
-    // All words with a selection: an address that is computed would force the value out of the registers.
+    // All words with a selection: an address that is computed would force the value out of the
+    // registers.
     for word in 0..size.div_ceil(4) {
         let found = if 4 * word + 4 <= size {
             // SAFETY: four bytes inside the value, all initialised (`NoUninit`).

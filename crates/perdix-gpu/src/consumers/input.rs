@@ -9,12 +9,13 @@ use super::ConsumeError;
 use crate::intrinsics::{WARP_SIZE, Warp, lane_id, sleep_ns, threads_per_block};
 use crate::state::State;
 
-/// Looks that find nothing before a consumer hands back what it holds: in fewer the answer to what it has just sent may come, which must
-/// not wait until a fence is through.
-pub(super) const IDLE_LOOKS: u32 = 8;
+/// Looks that find nothing before a consumer hands back what it holds: in fewer the answer to what
+/// it has just sent may come, which must not wait until a fence is through.
+pub(super) const IDLE_POLLS: u32 = 8;
 
-/// Looks at full speed (each takes about a microsecond across the link) before a waiting consumer sleeps in between.
-const QUICK_LOOKS: u32 = 1 << 16;
+/// Looks at full speed (each takes about a microsecond across the link) before a waiting consumer
+/// sleeps in between.
+const QUICK_POLLS: u32 = 1 << 16;
 
 /// A consumer's end of the link.
 #[derive(Debug)]
@@ -23,7 +24,7 @@ pub(super) struct Input {
     pub(super) state: State,
     pub(super) limit_ns: u64,
     /// Whether one look at a slot is enough: see [`DeviceInput::single_store_words`].
-    pub(super) at_once: bool,
+    pub(super) single_stores: bool,
     /// The next message to take.
     pub(super) next: u64,
     /// The tail as last stored.
@@ -53,7 +54,7 @@ impl Input {
             ring,
             state,
             limit_ns: handle.ring.limit_ns,
-            at_once: handle.single_store_words != 0 && ring.mode() == Mode::FenceFree,
+            single_stores: handle.single_store_words != 0 && ring.mode() == Mode::FenceFree,
             next: 0,
             published: 0,
             messages: 0,
@@ -105,8 +106,8 @@ impl Input {
         }
     }
 
-    /// Goes on behind a gap, says that the stream has ended, or has nothing to say: for what is no ordinary message. One lane looks, all
-    /// get the answer.
+    /// Goes on behind a gap, says that the stream has ended, or has nothing to say: for what is no
+    /// ordinary message. One lane polls, all get the answer.
     #[inline(always)]
     pub(super) fn poll_slow(&mut self, warp: &mut Warp) -> Result<(), ConsumeError> {
         let (mut code, mut close) = (0, Close { value: 0, next: 0, dropped: 0, gap_record: 0 });
@@ -131,8 +132,8 @@ struct Close {
     gap_record: u64,
 }
 
-/// The protocol's own consumer looks. Takes and returns numbers, as an [`Input`] whose address was passed to another function would have
-/// to live in (slow) local memory all the time.
+/// The protocol's own consumer polls. Takes and returns numbers, as an [`Input`] whose address was
+/// passed to another function would have to live in (slow) local memory all the time.
 #[cold]
 #[inline(never)]
 fn poll_slow(ring: Ring, next: u64, dropped: u64, gap_record: u64) -> (u32, Close) {
@@ -147,10 +148,10 @@ fn poll_slow(ring: Ring, next: u64, dropped: u64, gap_record: u64) -> (u32, Clos
     (code, Close { value, next: core.next(), dropped: core.dropped(), gap_record: core.next_record() })
 }
 
-/// What a waiting lane does between looks.
+/// What a waiting lane does between polls.
 #[inline(always)]
-pub(super) fn rest(looks: u32) {
-    if looks > QUICK_LOOKS {
+pub(super) fn rest(polls: u32) {
+    if polls > QUICK_POLLS {
         sleep_ns(500);
     } else if cfg!(not(target_arch = "nvptx64")) {
         // Emulated lanes share the CPU's cores with the producer.

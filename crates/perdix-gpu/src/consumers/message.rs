@@ -16,7 +16,7 @@ impl Received {
         Self { meta, number }
     }
 
-    /// The message's number in the stream; dropped ones and notices of gaps count too.
+    /// The message's number in the stream; dropped ones and gap markers count too.
     #[inline(always)]
     pub fn number(&self) -> u64 {
         self.number
@@ -47,8 +47,8 @@ impl Received {
     }
 }
 
-/// A message that a warp has taken: lane `i` holds bytes `16 * i` to `16 * i + 16` of it in registers. It is a copy, whose slot is free to
-/// go back.
+/// A message that a warp has taken: lane `i` holds bytes `16 * i` to `16 * i + 16` of it in
+/// registers. It is a copy, whose slot is free to go back.
 #[derive(Clone, Copy, Debug)]
 pub struct WarpMessage {
     received: Received,
@@ -91,10 +91,11 @@ impl WarpMessage {
         self.chunk
     }
 
-    /// Word `i` of the payload (bytes `8 * i` to `8 * i + 8`), for all lanes; zero behind the message's end.
+    /// Word `i` of the payload (bytes `8 * i` to `8 * i + 8`), for all lanes; zero behind the
+    /// message's end.
     ///
-    /// All lanes call it together, with the same `i`. The warp's token comes from whoever took the message:
-    /// `message.word(consumer.warp(), 0)`.
+    /// All lanes call it together, with the same `i`. The warp's token comes from whoever took the
+    /// message: `message.word(consumer.warp(), 0)`.
     #[inline(always)]
     pub fn word(&self, warp: &mut Warp, i: u32) -> u64 {
         let [low, high] = self.chunk;

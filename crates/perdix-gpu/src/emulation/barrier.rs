@@ -31,7 +31,8 @@ pub(crate) struct Barrier {
     /// Members that have ended, and so will never come.
     left: AtomicU32,
     round: AtomicU64,
-    /// What each member brings, for even and for odd rounds: nobody comes to a round before all have looked at the one but last.
+    /// What each member brings, for even and for odd rounds: nobody comes to a round before all
+    /// have looked at the one but last.
     brought: [Vec<Brought>; 2],
     sleepers: Mutex<()>,
     woken: Condvar,
@@ -73,7 +74,8 @@ impl Barrier {
         }
     }
 
-    /// Waits until all members are here, for the same `call`, and looks at what each of them brought.
+    /// Waits until all members are here, for the same `call`, and looks at what each of them
+    /// brought.
     pub(crate) fn arrive<R>(
         &self,
         member: u32,

@@ -1,4 +1,5 @@
-//! Lanes that are stopped on the way, and stores that are lost: what a kernel leaves behind that is killed.
+//! Lanes that are stopped on the way, and stores that are lost: what a kernel leaves behind that is
+//! killed.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;

@@ -31,7 +31,8 @@ pub struct EmulatedRings {
 }
 
 impl EmulatedRings {
-    /// `count` empty rings of `slots` slots (a power of two) whose producers wait up to ten seconds.
+    /// `count` empty rings of `slots` slots (a power of two) whose producers wait up to ten
+    /// seconds.
     ///
     /// # Panics
     /// If `slots` is not a legal number.

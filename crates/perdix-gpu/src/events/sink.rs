@@ -12,7 +12,8 @@ pub trait EventSink {
     fn send_event<const N: usize>(&mut self, level: Level, event: &Draft<N>) -> bool;
 }
 
-/// A producer whose events wait for room, up to the ring's time limit, rather than be dropped: `event!(Waiting(&mut producer), ...)`.
+/// A producer whose events wait for room, up to the ring's time limit, rather than be dropped:
+/// `event!(Waiting(&mut producer), ...)`.
 #[derive(Debug)]
 pub struct Waiting<'p, P>(pub &'p mut P);
 

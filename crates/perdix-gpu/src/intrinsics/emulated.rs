@@ -97,8 +97,8 @@ pub fn trap() -> ! {
 /// Adds to a word in device memory and returns what it was; no order.
 ///
 /// # Safety
-/// The word lies in memory that all threads of the device address (not in a thread's own stack), and
-/// only they access it meanwhile.
+/// The word lies in memory that all threads of the device address (not in a thread's own stack),
+/// and only they access it meanwhile.
 pub unsafe fn device_add(word: &AtomicU64, value: u64) -> u64 {
     word.fetch_add(value, Ordering::Relaxed)
 }
@@ -106,8 +106,8 @@ pub unsafe fn device_add(word: &AtomicU64, value: u64) -> u64 {
 /// Lowers a word in device memory to `value` if that is less; no order.
 ///
 /// # Safety
-/// The word lies in memory that all threads of the device address (not in a thread's own stack), and
-/// only they access it meanwhile.
+/// The word lies in memory that all threads of the device address (not in a thread's own stack),
+/// and only they access it meanwhile.
 pub unsafe fn device_min(word: &AtomicU64, value: u64) {
     word.fetch_min(value, Ordering::Relaxed);
 }
@@ -115,8 +115,8 @@ pub unsafe fn device_min(word: &AtomicU64, value: u64) {
 /// Sets a word in device memory to 0 and returns what it was; no order.
 ///
 /// # Safety
-/// The word lies in memory that all threads of the device address (not in a thread's own stack), and
-/// only they access it meanwhile.
+/// The word lies in memory that all threads of the device address (not in a thread's own stack),
+/// and only they access it meanwhile.
 pub unsafe fn device_take(word: &AtomicU64) -> u64 {
     word.swap(0, Ordering::Relaxed)
 }
@@ -137,8 +137,8 @@ pub(crate) fn load_chunk(chunk: &Chunk16) -> [u64; 2] {
 /// Loads a word in device memory; orders what follows after it.
 ///
 /// # Safety
-/// The word lies in memory that all threads of the device address (not in a thread's own stack), and
-/// only they access it meanwhile.
+/// The word lies in memory that all threads of the device address (not in a thread's own stack),
+/// and only they access it meanwhile.
 pub unsafe fn device_load_acquire(word: &AtomicU64) -> u64 {
     // pairs with the Release store in device_store_release
     word.load(Ordering::Acquire)
@@ -147,8 +147,8 @@ pub unsafe fn device_load_acquire(word: &AtomicU64) -> u64 {
 /// Stores a word in device memory after all that came before.
 ///
 /// # Safety
-/// The word lies in memory that all threads of the device address (not in a thread's own stack), and
-/// only they access it meanwhile.
+/// The word lies in memory that all threads of the device address (not in a thread's own stack),
+/// and only they access it meanwhile.
 pub unsafe fn device_store_release(word: &AtomicU64, value: u64) {
     // pairs with the Acquire load in device_load_acquire
     word.store(value, Ordering::Release);

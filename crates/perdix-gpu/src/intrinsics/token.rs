@@ -7,8 +7,8 @@ use super::target;
 /// All 32 lanes of a warp, here together: what operations of the whole warp need.
 ///
 /// A lane that comes to such an operation without the others hangs the device or gets garbage, and
-/// the compiler cannot see that. So a kernel makes the token once, by an `unsafe` call that says so,
-/// or borrows it from a producer or consumer that was made by one
+/// the compiler cannot see that. So a kernel makes the token once, by an `unsafe` call that says
+/// so, or borrows it from a producer or consumer that was made by one
 /// ([`WarpProducer::warp`](crate::WarpProducer::warp)).
 ///
 /// * The token cannot be copied, sent or shared between threads.
@@ -48,8 +48,8 @@ impl Warp {
     /// The token of this warp.
     ///
     /// # Safety
-    /// All lanes of the warp make it together, and call every method of it together. On a device the
-    /// warp has 32 lanes.
+    /// All lanes of the warp make it together, and call every method of it together. On a device
+    /// the warp has 32 lanes.
     #[inline(always)]
     pub unsafe fn new() -> Self {
         Self(PhantomData)

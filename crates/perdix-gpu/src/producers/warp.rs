@@ -28,12 +28,13 @@ impl WarpProducer {
     /// The producer of a ring, going on where the one before paused.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if the handle is none that a host made, [`Error::Version`] if a host of another layout version
-    /// made it, [`Error::Launch`] if the block is not made of whole warps.
+    /// [`Error::Corrupt`] if the handle is none that a host made, [`Error::Version`] if a host of
+    /// another layout version made it, [`Error::Launch`] if the block is not made of whole warps.
     ///
     /// # Safety
-    /// The handle is a host's, for a ring that outlives the kernel. This warp's producer is the only one that uses the
-    /// ring and its state now. All lanes of the warp call all methods together, never some of them alone.
+    /// The handle is a host's, for a ring that outlives the kernel. This warp's producer is the
+    /// only one that uses the ring and its state now. All lanes of the warp call all methods
+    /// together, never some of them alone.
     #[inline(always)]
     pub unsafe fn new(handle: DeviceRing) -> Result<Self, Error> {
         check_launch()?;
@@ -125,7 +126,8 @@ impl OwnHead {
         first
     }
 
-    /// Waits until the slots of the next `count` messages are free; the marker of dropped ones goes first.
+    /// Waits until the slots of the next `count` messages are free; the marker of dropped ones goes
+    /// first.
     #[inline(always)]
     fn wait_room(
         &mut self,
