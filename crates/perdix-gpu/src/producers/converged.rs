@@ -99,8 +99,8 @@ impl<C: Claim> ConvergedProducer<C> {
         Ok(true)
     }
 
-    /// [`produce`](Self::produce) of what the lanes have: lane `i` gives bytes `16 * i` to `16 * i
-    /// + 16`, as a [`WarpMessage`](crate::WarpMessage) holds them.
+    /// [`produce`](Self::produce) of what the lanes have, as a [`WarpMessage`](crate::WarpMessage)
+    /// holds them: lane `i` gives bytes `16 * i` to `16 * i + 16`.
     ///
     /// # Errors
     /// As [`produce`](Self::produce).
