@@ -90,8 +90,8 @@ impl Source for Batch {
     }
 
     #[inline(always)]
-    fn piece(&self, index: u64, piece: usize) -> [u64; 2] {
-        let (id, word) = (self.first.wrapping_add(index), 2 * piece as u64);
+    fn chunk(&self, index: u64, chunk: usize) -> [u64; 2] {
+        let (id, word) = (self.first.wrapping_add(index), 2 * chunk as u64);
         [self.messages.word(id, word), self.messages.word(id, word + 1)]
     }
 }
@@ -150,8 +150,8 @@ perdix_gpu::kernel! {
         let mut done = 0;
         while done < steps.count {
             let id = steps.first + done;
-            let make = |piece: usize| [0, 1].map(|half| messages.word(id, 2 * piece as u64 + half));
-            if let Err(error) = producer.produce_made(messages.kind(id), messages.len(id), make) {
+            let make = |chunk: usize| [0, 1].map(|half| messages.word(id, 2 * chunk as u64 + half));
+            if let Err(error) = producer.produce_with(messages.kind(id), messages.len(id), make) {
                 return producer.fail(error);
             }
             done += 1;

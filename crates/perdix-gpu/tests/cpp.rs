@@ -19,22 +19,52 @@ const PRODUCERS: [&str; 3] = ["thread", "warp", "block"];
 const MODES: [Mode; 2] = [Mode::Fenced, Mode::FenceFree];
 const LONG: Duration = Duration::from_secs(30);
 
-/// The program, compiled once.
+/// The program that sends, compiled once.
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("emulated");
-        let compiler = std::env::var("CXX").unwrap_or_else(|_| "g++".into());
-        let mut command = Command::new(&compiler);
-        command.args(["-std=c++17", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-pthread", "-I"]);
-        command.arg(root.join("include")).arg(root.join("cpp/emulated.cpp")).arg("-o").arg(&out);
-        let status = command
-            .status()
-            .unwrap_or_else(|error| panic!("{compiler}: {error}; set CXX to a C++17 compiler"));
-        assert!(status.success(), "{compiler}: {status}");
-        out
-    })
+    PROGRAM.get_or_init(|| compile("emulated"))
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Compiles a program of the folder `cpp`.
+fn compile(name: &str) -> PathBuf {
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let compiler = std::env::var("CXX").unwrap_or_else(|_| "g++".into());
+    let mut command = Command::new(&compiler);
+    command.args(["-std=c++17", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-pthread", "-I"]);
+    command
+        .arg(root().join("include"))
+        .arg(root().join("cpp").join(name).with_extension("cpp"))
+        .arg("-o")
+        .arg(&out);
+    let status =
+        command.status().unwrap_or_else(|error| panic!("{compiler}: {error}; set CXX to a C++17 compiler"));
+    assert!(status.success(), "{compiler}: {status}");
+    out
+}
+
+/// The header decides as perdix-core does, in every case of the table that perdix-core's own test keeps current.
+#[test]
+#[ignore = "needs a C++ compiler: cargo xtask header --check"]
+fn the_rules_are_those_of_the_table() {
+    let table = root().join("crates/perdix-core/tests/golden/policy.txt");
+    let text = std::fs::read_to_string(&table).unwrap();
+    let cases = text.lines().filter(|line| !line.starts_with('#')).count();
+    let program = compile("policy");
+    let output = Command::new(&program).arg(&table).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}");
+    assert_eq!(said.lines().last(), Some(cases.to_string().as_str()));
+    // A table that says something else is noticed.
+    let wrong = Path::new(env!("CARGO_TARGET_TMPDIR")).join("wrong-policy.txt");
+    for line in ["or_wait 3 4 4 1", "renew 1 0 18446744073709551614 0 0 0", "unheard_of 1 2", "covers 1 0 x"]
+    {
+        std::fs::write(&wrong, format!("{text}{line}\n")).unwrap();
+        assert!(!Command::new(&program).arg(&wrong).output().unwrap().status.success(), "{line}");
+    }
 }
 
 /// A ring in a file, and its consumer.

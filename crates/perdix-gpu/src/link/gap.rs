@@ -12,8 +12,8 @@ impl Link {
         warp.shuffle_u64(if lane_id() == 0 { self.state.unreported() } else { 0 }, 0)
     }
 
-    /// Publishes the marker that `dropped` messages (lane 0's number) are missing, as message `number`,
-    /// whose slot is free.
+    /// Publishes the marker that `dropped` messages (lane 0's number) are missing, as message
+    /// `number`, whose slot is free.
     #[inline(always)]
     pub(crate) fn publish_gap_marker(&self, warp: &mut Warp, number: u64, dropped: u64) {
         if lane_id() == 0 {
@@ -31,8 +31,8 @@ impl Link {
     }
 }
 
-/// Publishes a gap marker into a free slot of this thread's. What happens seldom takes no room in the
-/// loops of those who send.
+/// Publishes a gap marker into a free slot of this thread's. What happens seldom takes no room in
+/// the loops of those who send.
 #[cold]
 #[inline(never)]
 fn write_gap_marker(slot: &Slot, number: u64, dropped: u64, mode: Mode) {

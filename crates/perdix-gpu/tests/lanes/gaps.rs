@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use perdix_core::{Consumer, DeviceRing, Poll};
 use perdix_gpu::emulation::{EmulatedRing, launch};
-use perdix_gpu::{BlockProducer, Error, GridProducer, Made, ThreadProducer, WarpProducer};
+use perdix_gpu::{BlockProducer, Error, FromFn, GridProducer, ThreadProducer, WarpProducer};
 use perdix_kernels::pattern::{ALL_LENGTHS, Pattern};
 use perdix_kernels::{drop_block, drop_grid, drop_thread, drop_warp};
 
@@ -156,7 +156,7 @@ const DROPS: [(u32, Kernel); 4] = [
     (64, |ring| {
         // SAFETY: the ring's only producer.
         let mut producer = unsafe { BlockProducer::new(ring) }.unwrap();
-        let messages = Made::new(1, 0, |_, _| [0; 2]);
+        let messages = FromFn::new(1, 0, |_, _| [0; 2]);
         (0..3).for_each(|i| assert_eq!(producer.produce_batch_or_drop(2, &messages), Ok(i < 2)));
         assert_eq!(producer.produce_batch_or_drop(5, &messages), Err(Error::Full));
         producer.pause();
@@ -187,7 +187,7 @@ const SENDS: [(u32, Kernel); 5] = [
     (64, |ring| {
         // SAFETY: the ring's only producer.
         let mut producer = unsafe { BlockProducer::new(ring) }.unwrap();
-        assert_eq!(producer.try_produce_batch(1, &Made::new(1, 9, |_, _| [0; 2])), Ok(()));
+        assert_eq!(producer.try_produce_batch(1, &FromFn::new(1, 9, |_, _| [0; 2])), Ok(()));
         producer.finish();
     }),
     (32, |ring| {
@@ -241,7 +241,7 @@ fn a_block_s_batch_as_long_as_the_ring_goes_after_the_notice() {
             assert!(launch(1, 64, || {
                 // SAFETY: the ring's only producer.
                 let mut producer = unsafe { BlockProducer::new(ring.handle()) }.unwrap();
-                assert_eq!(producer.produce_batch_or_drop(4, &Made::new(1, 0, |_, _| [0; 2])), Ok(goes));
+                assert_eq!(producer.produce_batch_or_drop(4, &FromFn::new(1, 0, |_, _| [0; 2])), Ok(goes));
                 producer.pause();
             }));
         };

@@ -10,7 +10,7 @@ use crate::common::{MODES, View as _, pattern};
 use crate::take::send;
 
 fn handle(requests: &EmulatedRing, responses: &EmulatedRing) -> DeviceService {
-    let requests = DeviceInput { whole_words: 1, ..requests.input() };
+    let requests = DeviceInput { single_store_words: 1, ..requests.input() };
     DeviceService { requests, responses: responses.handle() }
 }
 

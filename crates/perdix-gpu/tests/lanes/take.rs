@@ -104,7 +104,7 @@ fn relayed(relay: Relay, ring: &EmulatedRing, input: DeviceInput, pattern: Patte
             // SAFETY: the ring's only producer.
             let mut producer = unsafe { Producer::new(ring.view()) };
             for id in 0..count {
-                send(&mut producer, input.whole_words != 0, pattern, id).unwrap();
+                send(&mut producer, input.single_store_words != 0, pattern, id).unwrap();
             }
             producer.finish();
         });
@@ -133,7 +133,7 @@ fn every_length_arrives_in_rings_of_every_size() {
                     let pattern = pattern(len, sentinels);
                     for at_once in [false, true] {
                         let ring = EmulatedRing::new(capacity, mode);
-                        let input = DeviceInput { whole_words: u64::from(at_once), ..ring.input() };
+                        let input = DeviceInput { single_store_words: u64::from(at_once), ..ring.input() };
                         relayed(relay, &ring, input, pattern, count);
                     }
                 }
@@ -335,10 +335,10 @@ fn a_false_handle_is_refused() {
 fn a_device_may_be_the_producer() {
     for mode in MODES {
         for relay in RELAYS {
-            for whole_words in [0, 1] {
+            for single_store_words in [0, 1] {
                 let (ring, output) = (EmulatedRing::new(16, mode), EmulatedRing::new(64, Mode::Fenced));
                 let state = perdix_core::DeviceState::new(0, 0);
-                let mut input = DeviceInput { whole_words, ..ring.input() };
+                let mut input = DeviceInput { single_store_words, ..ring.input() };
                 input.ring.state = std::ptr::from_ref(&state).cast_mut();
                 let pattern = pattern(ALL_LENGTHS, true);
                 let send = ring.handle();
