@@ -52,8 +52,8 @@ impl Halves {
             0 => drop(producer.push(1, 0, &input.payload(17))),
             1 => drop(producer.push(0, 0, &input.payload(250))),
             2 => drop(producer.stage(2, 1, &input.payload(240))),
-            3 => drop(producer.stage_in_place(input.byte().into(), 3, 0)),
-            4 => drop(producer.push_pairs(4, 0, input.byte().into(), |i| [i as u64; 2])),
+            3 => in_place(producer, input),
+            4 => drop(producer.push_chunks(4, 0, input.byte().into(), |i| [i as u64; 2])),
             5 => assert!(producer.publish() <= *capacity),
             6 => producer.abandon(),
             7 => drop(producer.renew(input.byte().into())),
@@ -62,7 +62,7 @@ impl Halves {
             10 => producer.reopen(),
             11 | 12 => take_one(consumer, input.flag()),
             13 | 14 => take_run(consumer, *capacity, input.pick([0, 1, 3, 32, u64::MAX])),
-            15 => drop(consumer.ready(consumer.next().wrapping_add(input.byte().into()))),
+            15 => drop(consumer.peek(input.byte().into())),
             16 => consumer.settle(),
             17 => consumer.look_again(),
             18 => consumer.leave(),
@@ -77,12 +77,24 @@ impl Halves {
     }
 }
 
+fn in_place(producer: &mut Producer, input: &mut Input<'_>) {
+    let Ok(mut free) = producer.vacant() else { return };
+    if input.flag() {
+        free.payload_mut().fill(input.byte());
+    }
+    match input.below(3) {
+        0 => free.stage(3, 0, input.byte().into()),
+        1 => assert!(free.publish(3, 0, input.byte().into()) != 0),
+        _ => drop(free),
+    }
+}
+
 fn take_one(consumer: &mut Consumer, settle: bool) {
     match consumer.poll() {
-        Ok(Poll::Ready(meta)) => {
+        Ok(Poll::Ready(message)) => {
             let mut bytes = [0; 240];
-            assert_eq!(consumer.copy_next(meta, &mut bytes), meta.len());
-            consumer.take(1, meta.len() as u64);
+            assert_eq!(message.copy_to(&mut bytes), message.meta().len());
+            message.take();
         }
         Ok(Poll::Gap(_)) => drop(consumer.take_gap()),
         Ok(_) => {}
@@ -96,5 +108,6 @@ fn take_one(consumer: &mut Consumer, settle: bool) {
 fn take_run(consumer: &mut Consumer, capacity: u64, most: u64) {
     let (count, bytes) = consumer.run_sized(most);
     assert!(count <= capacity.min(most) && bytes <= 240 * count);
-    consumer.take(count, bytes);
+    // SAFETY: they were found there.
+    unsafe { consumer.take(count, bytes) };
 }

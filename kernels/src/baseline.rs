@@ -3,7 +3,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use perdix_core::Word;
+use perdix_core::{Chunk16, Word};
 use perdix_gpu::intrinsics::{
     block_rank, device_add, device_load_acquire, device_store_release, now_ns, sleep_ns, thread_rank,
     threads_per_block,
@@ -114,12 +114,14 @@ perdix_gpu::kernel! {
         let mut seen = 0;
         let mut i = 0;
         while i < count {
-            let ticket = device_add(&state.head, 1);
+            // SAFETY: a word of the state in device memory.
+            let ticket = unsafe { device_add(&state.head, 1) };
             if ticket.wrapping_sub(seen) >= capacity {
                 let begun = now_ns();
                 loop {
                     // pairs with the release store below, by another thread
-                    seen = device_load_acquire(&state.tail);
+                    // SAFETY: as above.
+                    seen = unsafe { device_load_acquire(&state.tail) };
                     if ticket.wrapping_sub(seen) < capacity {
                         break;
                     }
@@ -127,7 +129,8 @@ perdix_gpu::kernel! {
                     seen = tail.load(Ordering::Acquire);
                     // Another thread may store a newer one at the same time: an older tail is true all the same.
                     // pairs with the acquire load above
-                    device_store_release(&state.tail, seen);
+                    // SAFETY: as above.
+                    unsafe { device_store_release(&state.tail, seen) };
                     if ticket.wrapping_sub(seen) < capacity {
                         break;
                     }
@@ -138,12 +141,14 @@ perdix_gpu::kernel! {
                 }
             }
             // SAFETY: one of the host's entries.
-            let [low, high] = unsafe { &*entries.wrapping_add((ticket & (capacity - 1)) as usize) };
+            let entry = unsafe { &*entries.wrapping_add((ticket & (capacity - 1)) as usize) };
             let words = fifo_entry(thread << 32 | i, ticket, capacity);
             if release != 0 {
+                let [low, high] = entry;
                 store_pair_release(low, high, words);
             } else {
-                AtomicU64::store_pair(low, high, words);
+                // SAFETY: entries are aligned to 16 bytes.
+                AtomicU64::store_chunk(unsafe { Chunk16::new(entry) }, words);
             }
             i += 1;
         }

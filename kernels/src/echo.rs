@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use perdix_gpu::intrinsics::{lane_id, now_ns, shuffle, sleep_ns};
+use perdix_gpu::intrinsics::{lane_id, now_ns, sleep_ns};
 use perdix_gpu::{DeviceRing, PAYLOAD_SIZE, WarpProducer};
 
 perdix_gpu::kernel! {
@@ -40,7 +40,7 @@ fn answer(mut producer: WarpProducer, command: &AtomicU64, count: u64, len: usiz
                 }
             }
         }
-        if shuffle(seen, 0) == 0 {
+        if producer.warp().shuffle(seen, 0) == 0 {
             break;
         }
         // Only the lane that makes piece 0 uses its own.

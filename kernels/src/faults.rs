@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use perdix_core::{Meta, Mode, PAYLOAD_WORDS, Ring, sentinel};
-use perdix_gpu::intrinsics::{lane_id, sync_warp, trap};
+use perdix_gpu::intrinsics::{lane_id, trap};
 use perdix_gpu::{DeviceRing, Error, WarpProducer};
 
 use crate::pattern::Pattern;
@@ -32,7 +32,7 @@ perdix_gpu::kernel! {
         }
         if ending == Ending::Traps as u64 {
             // A fault must not overtake the other lanes' last words.
-            sync_warp();
+            producer.warp().sync();
             trap();
         }
         if ending == Ending::Pauses as u64 {
@@ -63,7 +63,7 @@ perdix_gpu::kernel! {
             store_part(&view, ring.start.wrapping_add(count), count, &pattern, words, header != 0);
         }
         // A fault must not overtake what the first lane stores.
-        sync_warp();
+        producer.warp().sync();
         if ending == Ending::Traps as u64 {
             trap();
         }
@@ -110,10 +110,11 @@ perdix_gpu::kernel! {
 /// Stores a part of message `id`, which has the number `number` and 240 bytes, and does not publish it: only with all its words and,
 /// on a fence-free ring, the header is it there.
 fn store_part(ring: &Ring, number: u64, id: u64, pattern: &Pattern, words: u64, header: bool) {
-    let slot = ring.slot(number);
+    // SAFETY: the slot is free, and this is the ring's producer.
+    let slot = unsafe { ring.slot(number) };
     let mut mask = 0;
     for word in 0..PAYLOAD_WORDS as u64 {
-        let ([mut value, _], bits) = sentinel::escape_pair([pattern.word(id, word), 0]);
+        let ([mut value, _], bits) = sentinel::escape_chunk([pattern.word(id, word), 0]);
         if ring.mode() == Mode::Fenced {
             value = pattern.word(id, word);
         }

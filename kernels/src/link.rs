@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use perdix_core::Word;
+use perdix_core::{Chunk16, Word};
 use perdix_gpu::intrinsics::{block_rank, blocks, now_ns, thread_rank, threads_per_block};
 
 perdix_gpu::kernel! {
@@ -15,8 +15,9 @@ perdix_gpu::kernel! {
             let mut i = first;
             while i < pairs {
                 // SAFETY: the host passes that many pairs.
-                let [low, high] = unsafe { &*memory.wrapping_add(i as usize) };
-                AtomicU64::store_pair(low, high, [round, i]);
+                let pair = unsafe { &*memory.wrapping_add(i as usize) };
+                // SAFETY: the memory is aligned to 16 bytes.
+                AtomicU64::store_chunk(unsafe { Chunk16::new(pair) }, [round, i]);
                 i += stride;
             }
             round += 1;

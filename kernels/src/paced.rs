@@ -4,9 +4,9 @@
 use core::sync::atomic::AtomicU64;
 
 use perdix_gpu::intrinsics::{
-    block_rank, blocks, device_add, now_ns, sync_threads, thread_rank, threads_per_block,
+    block_rank, blocks, device_add, now_ns, thread_rank, threads_per_block,
 };
-use perdix_gpu::{BlockProducer, DeviceRing};
+use perdix_gpu::{Block, BlockProducer, DeviceRing};
 
 use crate::pattern::Pattern;
 
@@ -32,11 +32,13 @@ perdix_gpu::kernel! {
 
     /// The same with all messages left in `memory`, 240 bytes each: `15 * steps * each` pieces of device memory.
     pub unsafe fn store_paced(memory: *mut u128, pattern: Pattern, steps: u64, each: u64, step_ns: u64) {
+        // SAFETY: all threads of the block run this loop the same number of times.
+        let mut block = unsafe { Block::new() };
         let begun = now_ns();
         let mut step = 0;
         while step < steps {
             compute_until(begun, (step + 1) * step_ns);
-            sync_threads();
+            block.sync();
             let first = step * each * PIECES;
             let mut piece = u64::from(thread_rank());
             while piece < each * PIECES {
@@ -71,7 +73,8 @@ perdix_gpu::kernel! {
         }
         // SAFETY: the host keeps the word until the kernel ends.
         let moved = unsafe { &*moved };
-        device_add(moved, bytes);
+        // SAFETY: as above; kernels alone write to it.
+        unsafe { device_add(moved, bytes) };
     }
 }
 

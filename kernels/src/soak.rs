@@ -1,7 +1,7 @@
 //! Kernels for soaks: messages of random lengths at every granularity, in batches, with pauses, over several launches.
 
 use perdix_core::sentinel::{SENTINEL, STAND_IN};
-use perdix_gpu::intrinsics::{block_rank, sleep_ns, sync_threads_and, warp_id, warps_per_block};
+use perdix_gpu::intrinsics::{block_rank, sleep_ns, warp_id, warps_per_block};
 use perdix_gpu::{
     BlockProducer, DeviceRing, DeviceRings, GridProducer, KernelArg, Shard, Source, ThreadProducer,
     WarpProducer, finish_unused,
@@ -196,7 +196,7 @@ perdix_gpu::kernel! {
             steps.pause(done);
         }
         // All warps decide alike. An error is told to the consumer by finish.
-        let sent = sync_threads_and(sent);
+        let sent = producer.block().all(sent);
         if sent && steps.end == SoakEnd::Pauses as u64 {
             producer.pause();
         } else if !sent || steps.end == SoakEnd::Finishes as u64 {

@@ -1,6 +1,5 @@
 //! Kernels of which several in a row make one stream.
 
-use perdix_gpu::intrinsics::sync_threads_and;
 use perdix_gpu::{BlockProducer, Bytes, DeviceRing};
 
 use crate::pattern::Pattern;
@@ -15,7 +14,7 @@ perdix_gpu::kernel! {
         let bytes = unsafe { Bytes::new(data, len, 0) };
         let sent = producer.produce_batch(bytes.messages(), &bytes).is_ok();
         // All warps decide alike. An error is told to the consumer by finish.
-        if sync_threads_and(sent) && last == 0 { producer.pause() } else { producer.finish() }
+        if producer.block().all(sent) && last == 0 { producer.pause() } else { producer.finish() }
     }
 
     /// One block sends messages `first` to `first + count` of the pattern. Then it ends the stream if `last` is not zero, and leaves
@@ -25,6 +24,6 @@ perdix_gpu::kernel! {
         let Ok(mut producer) = (unsafe { BlockProducer::new(ring) }) else { return };
         let sent = producer.produce_batch(count, &pattern.from(first)).is_ok();
         // As above.
-        if sync_threads_and(sent) && last == 0 { producer.pause() } else { producer.finish() }
+        if producer.block().all(sent) && last == 0 { producer.pause() } else { producer.finish() }
     }
 }

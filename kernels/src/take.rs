@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use perdix_gpu::intrinsics::{WARP_SIZE, lane_id, shuffle_u64};
+use perdix_gpu::intrinsics::{WARP_SIZE, lane_id};
 use perdix_gpu::{
     BlockConsumer, BlockProducer, ConsumeError, DeviceInput, DeviceRing, DeviceService, Made, PAYLOAD_WORDS,
     ThreadConsumer, ThreadProducer, WarpConsumer, WarpProducer, WarpService,
@@ -113,7 +113,7 @@ perdix_gpu::kernel! {
                 Ok(message) => {
                     // A message of one is stored by a warp whose first lane has the header.
                     let before = lane_id().wrapping_sub(1) % WARP_SIZE;
-                    let piece = message.piece().map(|word| shuffle_u64(word, before));
+                    let piece = message.piece().map(|word| producer.warp().shuffle_u64(word, before));
                     producer.produce_batch(1, &Made::new(message.len(), message.kind(), |_, _| piece))
                 }
                 Err(error) => producer.produce_batch(1, &Made::new(16, REASON_KIND, |_, _| reason(*error))),

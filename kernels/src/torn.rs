@@ -2,7 +2,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use perdix_core::{Cursor, Meta, PAYLOAD_WORDS, Ring, sentinel};
+use perdix_core::{Meta, PAYLOAD_WORDS, Ring, sentinel};
 use perdix_gpu::DeviceRing;
 use perdix_gpu::intrinsics::{now_ns, sleep_ns};
 
@@ -24,15 +24,15 @@ perdix_gpu::kernel! {
             send_scattered(&view, number, id, &pattern, pause_ns as u32);
             id += 1;
         }
-        view.close(ring.start.wrapping_add(id), None);
+        // SAFETY: this is the ring's producer.
+        unsafe { view.close(ring.start.wrapping_add(id), None) };
     }
 }
 
 fn wait_for_slot(ring: &Ring, number: u64, limit_ns: u64) -> bool {
     let begun = now_ns();
     loop {
-        // pairs with the Release store of tail in Consumer::publish_tail
-        let tail = Cursor::from_word(ring.control().consumer.tail.load(Ordering::Acquire));
+        let tail = ring.tail();
         if tail.distance_to(number) < ring.capacity() {
             return true;
         }
@@ -45,10 +45,11 @@ fn wait_for_slot(ring: &Ring, number: u64, limit_ns: u64) -> bool {
 
 /// Stores the header at one place in the order of the words, and each payload word at another.
 fn send_scattered(ring: &Ring, number: u64, id: u64, pattern: &Pattern, pause_ns: u32) {
-    let slot = ring.slot(number);
+    // SAFETY: the slot is free, and this is the ring's producer.
+    let slot = unsafe { ring.slot(number) };
     let mut mask = 0;
     for word in 0..PAYLOAD_WORDS as u64 {
-        let (_, bits) = sentinel::escape_pair([pattern.word(id, word), 0]);
+        let (_, bits) = sentinel::escape_chunk([pattern.word(id, word), 0]);
         mask |= (bits & 1) << word;
     }
     let meta = Meta::new(240, 0, pattern.kind(id)).with_mask(mask);
@@ -60,7 +61,7 @@ fn send_scattered(ring: &Ring, number: u64, id: u64, pattern: &Pattern, pause_ns
         if position == PAYLOAD_WORDS as u64 {
             sentinel::publish_header(slot, number, meta);
         } else if let Some(word) = slot.payload.get(position as usize) {
-            let ([value, _], _) = sentinel::escape_pair([pattern.word(id, position), 0]);
+            let ([value, _], _) = sentinel::escape_chunk([pattern.word(id, position), 0]);
             let word: &AtomicU64 = word;
             word.store(value, Ordering::Relaxed);
         }

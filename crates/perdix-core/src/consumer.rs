@@ -1,11 +1,15 @@
 //! The consumer's half of the protocol.
 
 mod gap;
+mod ready;
 mod release;
 mod resume;
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
+pub use ready::Ready;
+
+use crate::control::Control;
 use crate::device::Fault;
 use crate::lines::further_lines;
 use crate::meta::Meta;
@@ -19,8 +23,36 @@ use crate::word::Word;
 
 /// The consumer's half: looks for messages, takes them, and hands their slots back.
 ///
-/// A message that was taken belongs to the caller until [`settle`](Self::settle), which makes its slot ready and, every
-/// now and then, publishes the tail; [`poll`](Self::poll) publishes it at once when there is nothing to do.
+/// [`poll`](Self::poll) finds a message and gives a [`Ready`], the only thing that safe code can read or take a message with.
+/// A message that was taken keeps its slot until [`settle`](Self::settle), which makes the slot ready and, every
+/// now and then, publishes the tail; `poll` publishes it at once when there is nothing to do.
+///
+/// Always, modulo 2^64: `published` ≤ `unwritten` ≤ `settled` ≤ `next` ≤ `known` ≤ `settled` + capacity.
+///
+/// Nothing is read or taken that no poll has found:
+/// ```compile_fail,E0133
+/// fn take(consumer: &mut perdix_core::Consumer) {
+///     consumer.take(1, 240);
+/// }
+/// ```
+/// Nor is a message read once its slot may have been handed back:
+/// ```compile_fail,E0499
+/// # use perdix_core::Poll;
+/// fn keep(consumer: &mut perdix_core::Consumer) {
+///     let Ok(Poll::Ready(ready)) = consumer.poll() else { return };
+///     consumer.settle();
+///     ready.payload();
+/// }
+/// ```
+/// ```compile_fail,E0505
+/// # use perdix_core::Poll;
+/// fn keep(consumer: &mut perdix_core::Consumer) {
+///     let Ok(Poll::Ready(ready)) = consumer.poll() else { return };
+///     let payload = ready.payload();
+///     ready.take();
+///     payload.first();
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Consumer<W = AtomicU64> {
     ring: Ring<W>,
@@ -54,7 +86,7 @@ impl<W: Word> Consumer<W> {
     /// The consumer of a fresh ring, which publishes its tail every quarter of the ring, at most every 256 messages.
     ///
     /// # Safety
-    /// It is the ring's only consumer, and the ring's memory outlives it.
+    /// It is the ring's only consumer, the ring's memory outlives it, and may be written to.
     pub unsafe fn new(ring: Ring<W>) -> Self {
         let start = ring.config().start;
         let tail_every = tail_interval(ring.capacity());
@@ -118,36 +150,65 @@ impl<W: Word> Consumer<W> {
         (self.messages, self.bytes)
     }
 
-    /// Looks for the next message, without taking it.
+    /// Looks for the next message. A [`Ready`] reads it, and takes it.
     ///
     /// # Errors
     /// [`Corruption`] if the shared memory holds what no producer writes; it stays so, and nothing is taken.
     #[inline(always)]
-    pub fn poll(&mut self) -> Result<Poll, Corruption> {
-        match self.ready(self.next)? {
+    pub fn poll(&mut self) -> Result<Poll<Ready<'_, W>>, Corruption> {
+        Ok(match self.look()? {
+            // SAFETY: the look has just found the next message.
+            Poll::Ready(meta) => Poll::Ready(unsafe { Ready::new(self, meta) }),
+            Poll::Empty => Poll::Empty,
+            Poll::Gap(dropped) => Poll::Gap(dropped),
+            Poll::Ended => Poll::Ended,
+        })
+    }
+
+    /// [`poll`](Self::poll) without the right to read or take the message: only what it is.
+    ///
+    /// # Errors
+    /// As [`poll`](Self::poll).
+    #[inline(always)]
+    pub fn look(&mut self) -> Result<Poll, Corruption> {
+        match self.peek(0)? {
             Some(meta) => Ok(Poll::Ready(meta)),
             None => self.idle(),
         }
     }
 
-    /// The message `number`, if it is there and no gap's notice: for looking further ahead than the next one. Numbers beyond the
-    /// capacity are never there.
+    /// What the message is that comes `ahead` messages behind the next one, if it is there and no gap marker. Beyond the capacity there
+    /// is none.
     ///
     /// # Errors
     /// [`Corruption`] if its length is impossible.
     #[inline(always)]
-    pub fn ready(&mut self, number: u64) -> Result<Option<Meta>, Corruption> {
+    pub fn peek(&mut self, ahead: u64) -> Result<Option<Meta>, Corruption> {
+        if ahead != 0 && ahead >= self.ring.capacity() {
+            return Ok(None);
+        }
+        // SAFETY: within the ring, as every ring has a slot.
+        unsafe { self.peek_within(ahead) }
+    }
+
+    /// [`peek`](Self::peek) without the check.
+    ///
+    /// # Safety
+    /// `ahead` is less than the capacity: a slot further ahead is that of an earlier message, which the producer may be writing over.
+    #[inline(always)]
+    unsafe fn peek_within(&mut self, ahead: u64) -> Result<Option<Meta>, Corruption> {
+        let number = self.next.wrapping_add(ahead);
         match self.ring.mode() {
             Mode::Fenced => {
                 if !self.is_published(number) {
                     return Ok(None);
                 }
-                let slot = self.ring.slot(number);
+                let slot = self.slot(number);
                 self.fetch(slot);
                 check(number, slot.meta.load(Ordering::Relaxed))
             }
             Mode::FenceFree => {
-                let slot = self.ring.slot(number);
+                let slot = self.slot(number);
                 // pairs with the Release store of seq in Producer::push
                 if slot.seq.load(Ordering::Acquire) != batch::published(number) {
                     if !self.from_core {
@@ -160,6 +221,20 @@ impl<W: Word> Consumer<W> {
                 sentinel::arrived(slot).map_or(Ok(None), |word| check(number, word))
             }
         }
+    }
+
+    /// The slot of message `number`, which is not handed back yet, or only looked at atomically.
+    #[inline(always)]
+    fn slot(&self, number: u64) -> &Slot<W> {
+        // SAFETY: this is the ring's consumer, which writes only to slots of messages that it has found there.
+        unsafe { self.ring.slot(number) }
+    }
+
+    /// The control block, of which the consumer writes its own line alone.
+    #[inline(always)]
+    fn control(&self) -> &Control<W> {
+        // SAFETY: this is the ring's consumer, and writes to no other line.
+        unsafe { self.ring.control() }
     }
 
     /// Asks for the lines behind the first of a message that another core has written: they are on their way while the caller gets
@@ -188,7 +263,7 @@ impl<W: Word> Consumer<W> {
     /// Looks for the run behind all that is known, in fenced mode.
     #[inline(always)]
     fn learn_run(&mut self) -> bool {
-        let head = self.ring.slot(self.known);
+        let head = self.slot(self.known);
         // pairs with the Release store of seq in Producer::push, the Release fence in Producer::publish, and the Release store or
         // fence of a device's run
         if head.seq.load(Ordering::Acquire) != batch::published(self.known) {
@@ -205,7 +280,7 @@ impl<W: Word> Consumer<W> {
     #[inline(always)]
     pub fn prefetch(&self, number: u64) {
         if !self.from_core && (self.known.wrapping_sub(number) as i64) > 0 {
-            W::prefetch_once(self.ring.slot(number));
+            W::prefetch_once(self.slot(number));
         }
     }
 
@@ -224,10 +299,27 @@ impl<W: Word> Consumer<W> {
     /// The same, with the bytes of payload that they hold together.
     #[inline]
     pub fn run_sized(&mut self, most: u64) -> (u64, u64) {
+        match self.count_ready(most) {
+            (0, _) => self.count_behind_markers(most),
+            found => found,
+        }
+    }
+
+    /// [`run_sized`](Self::run_sized) where the next slot holds no message: perhaps a gap marker of 0, and messages behind it.
+    #[cold]
+    #[inline(never)]
+    fn count_behind_markers(&mut self, most: u64) -> (u64, u64) {
+        let before = self.next;
+        if self.marker().is_some() || self.next == before { (0, 0) } else { self.count_ready(most) }
+    }
+
+    #[inline(always)]
+    fn count_ready(&mut self, most: u64) -> (u64, u64) {
         let most = most.min(self.ring.capacity());
         let (mut count, mut bytes) = (0, 0);
         while count < most {
-            let Ok(Some(meta)) = self.ready(self.next.wrapping_add(count)) else { break };
+            // SAFETY: the count is less than the capacity.
+            let Ok(Some(meta)) = (unsafe { self.peek_within(count) }) else { break };
             count += 1;
             bytes += meta.len() as u64;
         }
@@ -246,13 +338,13 @@ impl<W: Word> Consumer<W> {
     #[inline(always)]
     fn end_word(&self) -> u64 {
         // pairs with the Release store of end in Ring::close
-        self.ring.control().producer.end.load(Ordering::Acquire)
+        self.control().producer.end.load(Ordering::Acquire)
     }
 
     /// Why the stream ended early, if it did: what a device producer said before it ended the stream.
     pub fn fault(&self) -> Option<Fault> {
         // Stored before `end`, whose Acquire load comes before this one.
-        Fault::from_word(self.ring.control().producer.fault.load(Ordering::Relaxed))
+        self.ring.fault()
     }
 
     /// Notes that a wait begins, and says how many messages were taken since the last one began: what a caller may want to know
@@ -264,9 +356,12 @@ impl<W: Word> Consumer<W> {
         run
     }
 
-    /// Takes `count` messages of together `bytes` bytes, which `ready`, `run` or `poll` found there.
+    /// Takes `count` messages of together `bytes` bytes. [`Ready::take`] is the safe way.
+    ///
+    /// # Safety
+    /// A [`look`](Self::look), [`peek`](Self::peek) or [`run`](Self::run) has found all of them there.
     #[inline(always)]
-    pub fn take(&mut self, count: u64, bytes: u64) {
+    pub unsafe fn take(&mut self, count: u64, bytes: u64) {
         self.skip(count);
         self.messages = self.messages.wrapping_add(count);
         self.bytes = self.bytes.wrapping_add(bytes);
@@ -280,17 +375,6 @@ impl<W: Word> Consumer<W> {
         }
     }
 
-    /// Copies the payload of the next message, which `poll` found with this `meta`, and says how many bytes it has.
-    pub fn copy_next(&self, meta: Meta, bytes: &mut [u8]) -> usize {
-        let len = meta.len().min(bytes.len());
-        let slot = self.ring.slot(self.next);
-        if let Some(bytes) = bytes.get_mut(..len) {
-            // SAFETY: `poll` saw the message with Acquire, and its slot is not handed back before `settle`.
-            unsafe { W::read_plain(&slot.payload, bytes) };
-        }
-        len
-    }
-
     /// No message is there: gives the producer all its credit, and looks for a gap and the end of the stream.
     // Not a function of its own on a GPU: one that got the consumer's address would force it into local memory.
     #[cfg_attr(target_arch = "nvptx64", inline(always))]
@@ -299,11 +383,15 @@ impl<W: Word> Consumer<W> {
         if self.published != self.settled {
             self.publish_tail();
         }
-        match self.notice() {
-            None => {}
-            // A notice of nothing, as a device producer may have claimed a number for one that another has sent.
-            Some(0) => self.skip(1),
-            Some(dropped) => return Ok(Poll::Gap(dropped)),
+        let before = self.next;
+        if let Some(dropped) = self.marker() {
+            return Ok(Poll::Gap(dropped));
+        }
+        if self.next != before {
+            // Markers of 0 stood ahead of what is there now.
+            if let Some(meta) = self.peek(0)? {
+                return Ok(Poll::Ready(meta));
+            }
         }
         match StreamEnd::read(self.ring.capacity(), self.end_word(), self.next) {
             StreamEnd::Open | StreamEnd::Ahead => Ok(Poll::Empty),

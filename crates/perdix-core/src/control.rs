@@ -5,6 +5,7 @@ use core::sync::atomic::AtomicU64;
 
 use static_assertions::const_assert_eq;
 
+use crate::chunk::Chunk16;
 use crate::slot::LINE;
 
 /// A cursor as it stands in a shared word: the low 63 bits of a message number, and one flag beside it, so that one
@@ -125,7 +126,7 @@ pub struct Told<W = AtomicU64> {
 
 /// What the consumer counts; published with `tail`.
 #[repr(C)]
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ConsumerStats<W = AtomicU64> {
     /// Messages (slots) taken.
     pub messages: W,
@@ -154,9 +155,21 @@ pub struct ProducerLine<W = AtomicU64> {
     pub attached: W,
 }
 
+impl<W> ProducerLine<W> {
+    /// The words [`end`](Self::end) and [`fault`](Self::fault), which a device loads together.
+    #[inline(always)]
+    pub const fn end_and_fault(&self) -> &Chunk16<W> {
+        let words = core::ptr::from_ref(self).cast::<[W; 2]>();
+        // SAFETY: the line begins with these two words.
+        let words = unsafe { &*words };
+        // SAFETY: a line is aligned to 256 bytes.
+        unsafe { Chunk16::new(words) }
+    }
+}
+
 /// What the producer counts.
 #[repr(C)]
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ProducerStats<W = AtomicU64> {
     /// Messages (slots) published.
     pub messages: W,

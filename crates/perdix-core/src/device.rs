@@ -81,15 +81,19 @@ impl DeviceRing {
         unsafe { Ring::assume(self.memory, config) }
     }
 
+    /// Whether a host of this layout version made the handle.
+    #[inline(always)]
+    pub const fn is_current(&self) -> bool {
+        self.format >> 32 == VERSION as u64
+    }
+
     /// The mode, if the handle is of this version.
     #[inline(always)]
     fn mode(&self) -> Result<Mode, AttachError> {
         // Version and mode in one comparison; which of them is wrong matters only then.
         match Mode::from_word(self.format.wrapping_sub(Self::format_of(Mode::Fenced))) {
             Some(mode) => Ok(mode),
-            None if self.format >> 32 == VERSION as u64 => {
-                Err(AttachError::Mode { found: self.format & u32::MAX as u64 })
-            }
+            None if self.is_current() => Err(AttachError::Mode { found: self.format & u32::MAX as u64 }),
             None => Err(AttachError::Version { found: (self.format >> 32) as u32 }),
         }
     }

@@ -7,7 +7,8 @@
 //!
 //! * [`Slot`]: 256 bytes, a sequence word, a [`Meta`] word and 240 bytes of payload.
 //! * [`Control`]: the lines ahead of the slots, each written by one side only.
-//! * [`Ring`]: a view of such memory; [`Ring::init`] creates, [`Ring::attach`] checks what somebody else created.
+//! * [`Ring`]: a view of such memory; [`Ring::init`] creates, [`Ring::attach`] checks what somebody else created; a [`StaticRing`] is both
+//!   memory and ring.
 //! * [`Producer`] and [`Consumer`]: the two halves of the protocol.
 //! * [`Mode`]: how a message becomes visible, with a fence or with [sentinel words](sentinel).
 //! * [`DeviceRing`], [`DeviceRings`] and [`DeviceState`]: what a kernel gets, and what device producers keep in device memory;
@@ -22,35 +23,44 @@
 //! `tail > n - capacity`. One producer and one consumer exist at a time; every shared word has one writer.
 //!
 //! ```
-//! use perdix_core::{Config, Consumer, Mode, Poll, Producer, Ring};
-//! use std::alloc::{Layout, alloc_zeroed, dealloc};
+//! use perdix_core::{Mode, Poll, StaticRing};
 //!
-//! let config = Config { capacity: 4, mode: Mode::Fenced, start: 0 };
-//! let layout = Layout::from_size_align(config.bytes()?, 256)?;
-//! // SAFETY: the layout is not empty.
-//! let memory = unsafe { alloc_zeroed(layout) };
-//! // SAFETY: the memory is ours alone, aligned, and as long as said.
-//! let ring: Ring = unsafe { Ring::init(memory, layout.size(), config) }?;
-//! // SAFETY: these are the ring's only producer and consumer.
-//! let (mut producer, mut consumer) = unsafe { (Producer::new(ring), Consumer::new(ring)) };
+//! static RING: StaticRing<4> = StaticRing::new();
+//! let (mut producer, mut consumer) = RING.split(Mode::Fenced).ok_or("the ring is in use")?;
 //!
-//! producer.push(7, 0, b"hello").map_err(|refused| format!("{refused:?}"))?;
-//! if let Ok(Poll::Ready(meta)) = consumer.poll() {
-//!     let mut bytes = [0; 240];
-//!     assert_eq!(consumer.copy_next(meta, &mut bytes), 5);
-//!     assert_eq!((meta.kind(), &bytes[..5]), (7, &b"hello"[..]));
-//!     consumer.take(1, 5);
-//!     consumer.settle();
+//! producer.push(7, 0, b"hello")?;
+//! if let Poll::Ready(message) = consumer.poll()? {
+//!     assert_eq!((message.meta().kind(), message.payload()), (7, &b"hello"[..]));
+//!     message.take();
+//!     consumer.settle(); // its slot may be written again
 //! }
-//! # // SAFETY: allocated above with this layout, and neither half is used any more.
-//! # unsafe { dealloc(memory, layout) };
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! # What is safe
+//! No call of this crate's safe functions is undefined behaviour, whatever their order and arguments. Somebody has to
+//! promise, with `unsafe`, that a region of memory is a ring ([`Ring::init`], [`Ring::attach`]) and that a half is its only one
+//! ([`Producer::new`], [`Consumer::new`]); [`StaticRing`] makes both promises itself. From then on tokens prove what may be touched:
+//! a [`Ready`] message is read and taken, a [`Free`] slot is written and published.
+//!
+//! The targets are those with 64-bit pointers and atomics, and little-endian.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 // Stable compilers build this for PTX too (with RUSTC_BOOTSTRAP=1); nothing of it is used elsewhere.
 #![cfg_attr(target_arch = "nvptx64", feature(asm_experimental_arch))]
 
+#[cfg(not(target_endian = "little"))]
+compile_error!(
+    "Perdix needs a little-endian target: messages and words lie in memory as x86-64, AArch64 and GPUs have them"
+);
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!(
+    "Perdix needs a target with 64-bit pointers: a handle for a kernel holds them, and a ring may have 256 GiB"
+);
+#[cfg(not(target_has_atomic = "64"))]
+compile_error!("Perdix needs a target with 64-bit atomics: every shared word is one");
+
+mod chunk;
 mod config;
 mod consumer;
 mod control;
@@ -69,11 +79,13 @@ mod refused;
 mod ring;
 pub mod sentinel;
 mod slot;
+mod static_ring;
 mod typed;
 mod word;
 
+pub use chunk::Chunk16;
 pub use config::{AttachError, Config, ConfigError, MAGIC, MAX_CAPACITY, VERSION};
-pub use consumer::Consumer;
+pub use consumer::{Consumer, Ready};
 pub use control::{
     Attached, CURSOR_MASK, ConsumerLine, ConsumerStats, Control, Cursor, Identity, ProducerLine,
     ProducerStats, Reserved, Told,
@@ -85,12 +97,13 @@ pub use kernel_arg::KernelArg;
 pub use meta::{Meta, flags};
 pub use mode::Mode;
 pub use poll::{Corruption, Poll};
-pub use producer::Producer;
 pub use producer::gap::publish_notice;
+pub use producer::{Free, Producer};
 pub use records::RecordLayout;
 pub use refused::Refused;
 pub use ring::Ring;
 pub use slot::{HEADER_SIZE, LINE, PAYLOAD_SIZE, PAYLOAD_WORDS, SLOT_SIZE, Slot};
+pub use static_ring::StaticRing;
 #[doc(hidden)]
 pub use typed::assert_distinct;
 pub use typed::{

@@ -5,11 +5,12 @@ use core::fmt;
 use crate::meta::Meta;
 use crate::slot::PAYLOAD_SIZE;
 
-/// What a look at the next message found.
+/// What a look at the next message found; `R` stands for the message, see
+/// [`Consumer::poll`](crate::Consumer::poll) and [`Consumer::look`](crate::Consumer::look).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Poll {
+pub enum Poll<R = Meta> {
     /// The message is there.
-    Ready(Meta),
+    Ready(R),
     /// Nothing yet.
     Empty,
     /// The producer dropped so many messages here, because the ring was full: [`take_gap`](crate::Consumer::take_gap) goes on behind

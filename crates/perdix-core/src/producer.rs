@@ -1,11 +1,14 @@
 //! The producer's half of the protocol.
 
 mod credit;
+mod free;
 pub(crate) mod gap;
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
-use crate::control::Cursor;
+pub use free::Free;
+
+use crate::control::{Control, Cursor};
 use crate::device::Fault;
 use crate::meta::Meta;
 use crate::mode::Mode;
@@ -13,13 +16,39 @@ use crate::policy::{Credit, batch};
 use crate::refused::Refused;
 use crate::ring::Ring;
 use crate::sentinel;
-use crate::slot::{HEADER_SIZE, PAYLOAD_SIZE, Slot, words_of};
+use crate::slot::{HEADER_SIZE, PAYLOAD_SIZE, Slot, chunks_of};
 use crate::word::Word;
 
 /// The producer's half: stages messages in free slots, then publishes them.
 ///
 /// It reads `tail` only when its cached credit runs out, and never waits. Staged messages are invisible until
 /// [`publish`](Self::publish); in between they can be given up.
+///
+/// Always: `head` - `tail` ≤ capacity (modulo 2^64), `staged` ≤ credit; while `gap` is not 0, the credit and `staged` are 0.
+///
+/// A slot is written in place through a [`Free`], and no number makes it one:
+/// ```compile_fail,E0133
+/// fn write(producer: &mut perdix_core::Producer) {
+///     producer.push_in_place(0, 0, 240); // into a slot that is staged?
+/// }
+/// ```
+/// ```compile_fail,E0505
+/// fn write_late(producer: &mut perdix_core::Producer) -> Result<(), perdix_core::Refused> {
+///     let mut free = producer.vacant()?;
+///     let payload = free.payload_mut();
+///     free.publish(0, 0, 1);
+///     payload[0] = 1; // the consumer may be reading
+///     Ok(())
+/// }
+/// ```
+/// ```compile_fail,E0499
+/// fn write_twice(producer: &mut perdix_core::Producer) -> Result<(), perdix_core::Refused> {
+///     let mut free = producer.vacant()?;
+///     producer.push(0, 0, b"into the same slot")?;
+///     free.write(b"and again");
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Producer<W = AtomicU64> {
     ring: Ring<W>,
@@ -53,7 +82,7 @@ impl<W: Word> Producer<W> {
     /// The producer of a fresh ring.
     ///
     /// # Safety
-    /// It is the ring's only producer, and the ring's memory outlives it.
+    /// It is the ring's only producer, the ring's memory outlives it, and may be written to.
     pub unsafe fn new(ring: Ring<W>) -> Self {
         let start = ring.config().start;
         Self {
@@ -75,7 +104,8 @@ impl<W: Word> Producer<W> {
     /// A producer that goes on with message `head`, which no other has published.
     ///
     /// # Safety
-    /// As [`new`](Self::new).
+    /// As [`new`](Self::new); all messages below `head` that the consumer has not released are there, and nothing of an earlier producer
+    /// is under way.
     pub unsafe fn resume(ring: Ring<W>, head: u64) -> Self {
         // No credit yet: the first message reads the tail.
         let tail = Credit::none(ring.capacity(), head).tail();
@@ -113,78 +143,62 @@ impl<W: Word> Producer<W> {
         self.abandon();
         self.ensure(1)?;
         let (number, ring) = (self.head, self.ring);
-        let slot = ring.slot(number);
-        // SAFETY: `ensure` found the slot free (its Acquire of tail), and nothing is published before `publish_written` does.
+        // SAFETY: `ensure` found the slot free (its Acquire of tail).
+        let slot = unsafe { ring.slot(number) };
+        // SAFETY: as above, and nothing is published before `publish_written` does.
         unsafe { write_payload(slot, bytes) };
         self.publish_written(slot, number, bytes.len(), flags, kind);
         Ok(())
     }
 
-    /// Publishes the message that was written in place into the slot that [`vacant`](Self::vacant) named while nothing was
-    /// staged; `len` above 240 is cut to 240.
+    /// Publishes the message that was written in place into the slot of [`head`](Self::head), which is free; `len` above 240 is cut to
+    /// 240. [`Free::publish`] is the safe way.
     ///
     /// # Errors
     /// [`Refused`]; nothing has changed then.
+    ///
+    /// # Safety
+    /// Nothing is staged.
     #[inline(always)]
-    pub fn push_in_place(&mut self, kind: u16, flags: u8, len: usize) -> Result<(), Refused> {
+    pub unsafe fn push_in_place(&mut self, kind: u16, flags: u8, len: usize) -> Result<(), Refused> {
         self.ensure(1)?;
         let (number, ring) = (self.head, self.ring);
-        self.publish_written(ring.slot(number), number, len.min(PAYLOAD_SIZE), flags, kind);
+        // SAFETY: `ensure` found the slot free (its Acquire of tail).
+        let slot = unsafe { ring.slot(number) };
+        self.publish_written(slot, number, len.min(PAYLOAD_SIZE), flags, kind);
         Ok(())
     }
 
-    /// Publishes one message of `len` bytes (up to 240) with no fence, as a device does in fence-free mode; `pair` gives
-    /// its 16-byte pairs. Staged messages are given up first. What was written in place into the slot that
-    /// [`vacant`](Self::vacant) named, and never staged, must not be followed by this: it could be taken for the message.
-    ///
-    /// # Errors
-    /// [`Refused`]; nothing has changed then.
-    #[inline(always)]
-    pub fn push_unordered(
-        &mut self,
-        kind: u16,
-        flags: u8,
-        len: usize,
-        pair: impl Fn(usize) -> [u64; 2],
-    ) -> Result<(), Refused> {
-        if len > PAYLOAD_SIZE {
-            return Err(Refused::TooLong);
-        }
-        self.abandon();
-        self.ensure(1)?;
-        sentinel::publish_pairs(self.ring.slot(self.head), self.head, Meta::new(len, flags, kind), pair);
-        self.advance(1, len as u64);
-        Ok(())
-    }
-
-    /// Publishes one message of `len` bytes (up to 240) of which `pair` gives the 16-byte pairs, as the ring's mode wants it: a
+    /// Publishes one message of `len` bytes (up to 240) of which `chunk` gives 16 bytes each, as the ring's mode wants it: a
     /// device's way to send what lies in registers. Staged messages are given up first.
     ///
     /// # Errors
     /// [`Refused`]; nothing has changed then.
     #[inline(always)]
-    pub fn push_pairs(
+    pub fn push_chunks(
         &mut self,
         kind: u16,
         flags: u8,
         len: usize,
-        pair: impl Fn(usize) -> [u64; 2],
+        chunk: impl Fn(usize) -> [u64; 2],
     ) -> Result<(), Refused> {
-        if self.ring.mode() == Mode::FenceFree {
-            return self.push_unordered(kind, flags, len, pair);
-        }
         if len > PAYLOAD_SIZE {
             return Err(Refused::TooLong);
         }
         self.abandon();
         self.ensure(1)?;
         let (number, ring) = (self.head, self.ring);
-        let slot = ring.slot(number);
-        for (i, words) in slot.payload.chunks_exact(2).take(words_of(len) / 2).enumerate() {
-            if let [low, high] = words {
-                // SAFETY: `ensure` found the slot free (its Acquire of tail), and nothing is published before `publish_written` does.
-                unsafe { W::write_pair(low, high, pair(i)) };
-            }
+        // SAFETY: `ensure` found the slot free (its Acquire of tail).
+        let slot = unsafe { ring.slot(number) };
+        if ring.mode() == Mode::FenceFree {
+            sentinel::publish_chunks(slot, number, Meta::new(len, flags, kind), chunk);
+            self.advance(1, len as u64);
+            return Ok(());
+        }
+        for (i, to) in slot.payload_chunks().iter().take(chunks_of(len)).enumerate() {
+            let values = chunk(i);
+            // SAFETY: the slot is free, and nothing is published before `publish_written` does.
+            unsafe { W::write_chunk(to, values) };
         }
         self.publish_written(slot, number, len, flags, kind);
         Ok(())
@@ -199,35 +213,31 @@ impl<W: Word> Producer<W> {
         if bytes.len() > PAYLOAD_SIZE {
             return Err(Refused::TooLong);
         }
-        let ring = self.ring;
-        let slot = ring.slot(self.vacant()?);
-        // SAFETY: `vacant` found the slot free, and publish comes after.
+        let (number, ring) = (self.vacant_number()?, self.ring);
+        // SAFETY: `vacant_number` found the slot free (its Acquire of tail).
+        let slot = unsafe { ring.slot(number) };
+        // SAFETY: as above, and publish comes after.
         unsafe { W::write_plain(&slot.payload, bytes) };
         self.stage_written(slot, bytes.len(), kind, flags);
         Ok(())
     }
 
-    /// The number of the next message to stage, whose slot is free for writing in place.
+    /// The slot of the next message, behind those staged already, to be written in place.
     ///
     /// # Errors
-    /// [`Refused`] if no slot is free.
+    /// [`Refused`] if no slot is free; what was staged stays staged.
     #[inline(always)]
-    pub fn vacant(&mut self) -> Result<u64, Refused> {
-        self.ensure(self.staged + 1)?;
-        Ok(self.head.wrapping_add(self.staged))
+    pub fn vacant(&mut self) -> Result<Free<'_, W>, Refused> {
+        let number = self.vacant_number()?;
+        // SAFETY: the slot was found free.
+        Ok(unsafe { Free::new(self, number) })
     }
 
-    /// Stages the message that was written in place into the slot that [`vacant`](Self::vacant) named; `len` above 240
-    /// is cut to 240.
-    ///
-    /// # Errors
-    /// [`Refused`] if no slot is free.
+    /// The number of the next message to stage, whose slot is free.
     #[inline(always)]
-    pub fn stage_in_place(&mut self, len: usize, kind: u16, flags: u8) -> Result<(), Refused> {
-        let ring = self.ring;
-        let slot = ring.slot(self.vacant()?);
-        self.stage_written(slot, len.min(PAYLOAD_SIZE), kind, flags);
-        Ok(())
+    fn vacant_number(&mut self) -> Result<u64, Refused> {
+        self.ensure(self.staged + 1)?;
+        Ok(self.head.wrapping_add(self.staged))
     }
 
     /// Publishes all that is staged, under one fence, and says how many messages that were.
@@ -239,7 +249,9 @@ impl<W: Word> Producer<W> {
             W::fence(Ordering::Release);
             for ahead in 0..count {
                 let number = self.head.wrapping_add(ahead);
-                self.ring.slot(number).seq.store(batch::published(number), BEHIND_FENCE);
+                // SAFETY: the slot was found free when the message was staged.
+                let slot = unsafe { self.ring.slot(number) };
+                slot.seq.store(batch::published(number), BEHIND_FENCE);
             }
             self.advance(count, self.staged_bytes);
             self.forget_staged();
@@ -265,11 +277,11 @@ impl<W: Word> Producer<W> {
     /// The same producer, going on with the counts that stand in the ring.
     #[must_use]
     pub fn with_counts_of_ring(mut self) -> Self {
-        let stats = &self.ring.control().producer.stats;
-        self.messages = stats.messages.load(Ordering::Relaxed);
-        self.bytes = stats.bytes.load(Ordering::Relaxed);
-        self.full = stats.full.load(Ordering::Relaxed);
-        self.highest_fill = stats.highest_fill.load(Ordering::Relaxed);
+        let stats = self.ring.producer_stats();
+        self.messages = stats.messages;
+        self.bytes = stats.bytes;
+        self.full = stats.full;
+        self.highest_fill = stats.highest_fill;
         self
     }
 
@@ -285,17 +297,18 @@ impl<W: Word> Producer<W> {
 
     fn finish_with(&mut self, fault: Option<Fault>) {
         // A stream shorter than the ring never renewed its credit: look once at how full it made the ring.
-        let tail = Cursor::from_word(self.ring.control().consumer.tail.load(Ordering::Relaxed));
+        let tail = Cursor::from_word(self.control().consumer.tail.load(Ordering::Relaxed));
         self.note_fill(tail.distance_to(self.head).min(self.ring.capacity()));
         self.abandon();
         self.store_counts();
-        self.ring.close(self.head, fault);
+        // SAFETY: this is the ring's producer.
+        unsafe { self.ring.close(self.head, fault) };
     }
 
     /// Opens the stream again, to go on where it ended.
     pub fn reopen(&mut self) {
-        self.ring.control().producer.end.store(0, Ordering::Relaxed);
-        self.ring.control().producer.fault.store(0, Ordering::Relaxed);
+        self.control().producer.end.store(0, Ordering::Relaxed);
+        self.control().producer.fault.store(0, Ordering::Relaxed);
     }
 
     #[inline(always)]
@@ -332,14 +345,28 @@ impl<W: Word> Producer<W> {
     #[cfg_attr(target_arch = "nvptx64", inline(always))]
     #[cfg_attr(not(target_arch = "nvptx64"), cold)]
     fn scrub_staged(&mut self) {
+        self.scrub(0, self.staged);
+    }
+
+    /// Fills the slots of the messages `from` to `to`, counted from the head: they were begun and are given up.
+    #[inline(always)]
+    fn scrub(&self, from: u64, to: u64) {
         if self.ring.mode() == Mode::FenceFree {
-            for ahead in 0..self.staged {
-                sentinel::scrub(self.ring.slot(self.head.wrapping_add(ahead)));
+            for ahead in from..to {
+                // SAFETY: the slot was found free when the message was begun.
+                sentinel::scrub(unsafe { self.ring.slot(self.head.wrapping_add(ahead)) });
             }
             // pairs with the Acquire loads of seq in Consumer::learn_run and Consumer::ready: who sees a later message sees no word
             // from before
             W::fence(Ordering::Release);
         }
+    }
+
+    /// The control block, of which the producer writes its own line alone.
+    #[inline(always)]
+    fn control(&self) -> &Control<W> {
+        // SAFETY: this is the ring's producer, and writes to no other line.
+        unsafe { self.ring.control() }
     }
 
     #[inline(always)]
@@ -355,7 +382,7 @@ impl<W: Word> Producer<W> {
 
     #[inline(always)]
     fn store_counts(&self) {
-        let stats = &self.ring.control().producer.stats;
+        let stats = &self.control().producer.stats;
         stats.messages.store(self.messages, Ordering::Relaxed);
         stats.bytes.store(self.bytes, Ordering::Relaxed);
     }

@@ -1,5 +1,7 @@
 //! A view of a ring in memory: made by `init`, checked by `attach`.
 
+mod observe;
+
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,6 +17,36 @@ use crate::word::Word;
 /// A view of a ring: two addresses and what `attach` has checked. Copying it copies no message.
 ///
 /// The shared words are never trusted after that: capacity and mode are kept here.
+///
+/// A view exists only because somebody has promised, with `unsafe`, that the memory outlives all its
+/// copies. So safe code may look at the ring's words through it. What it cannot do is write: slots and
+/// control words belong to one half at a time.
+///
+/// ```compile_fail,E0133
+/// fn empty(ring: perdix_core::Ring) {
+///     ring.reset(); // a half may be reading
+/// }
+/// ```
+/// ```compile_fail,E0133
+/// fn forge(ring: perdix_core::Ring) {
+///     ring.slot(0).seq.store(1, std::sync::atomic::Ordering::Release);
+/// }
+/// ```
+/// ```compile_fail,E0133
+/// fn open_again(ring: perdix_core::Ring) {
+///     ring.control().producer.end.store(0, std::sync::atomic::Ordering::Relaxed);
+/// }
+/// ```
+/// ```compile_fail,E0133
+/// fn end(ring: perdix_core::Ring) {
+///     ring.close(7, None);
+/// }
+/// ```
+/// ```compile_fail,E0133
+/// fn clear(ring: perdix_core::Ring) {
+///     ring.clear_free(0, 0);
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Ring<W = AtomicU64> {
     control: NonNull<Control<W>>,
@@ -43,13 +75,14 @@ impl Ring<AtomicU64> {
     /// [`AttachError`] for a bad capacity, alignment or length; nothing is written then.
     ///
     /// # Safety
-    /// The memory is valid for reads and writes, nobody else uses it during the call, and it outlives every copy of
-    /// the returned view.
+    /// The memory is valid for reads and writes, nobody else uses it during the call, and it outlives every
+    /// copy of the returned view, those in halves of the ring included. Afterwards only the ring's halves write to it.
     pub unsafe fn init(memory: *mut u8, bytes: usize, config: Config) -> Result<Self, AttachError> {
         let needed = config.bytes()?;
         // SAFETY: the caller's contract covers the region; `locate` only computes addresses in it.
         let ring = unsafe { Self::locate(memory, bytes, needed, config) }?;
-        ring.reset();
+        // SAFETY: nobody else uses the memory.
+        unsafe { ring.reset() };
         Ok(ring)
     }
 
@@ -59,12 +92,14 @@ impl Ring<AtomicU64> {
     /// [`AttachError`] names the first thing that is wrong.
     ///
     /// # Safety
-    /// The memory is valid for reads and writes (or nobody writes through the view) and outlives every copy of the view.
+    /// The memory is valid for reads and writes (for reads alone, if no half is made of the view), and outlives every copy of the view,
+    /// those in halves of the ring included. Only the ring's halves write to it, here or elsewhere.
     pub unsafe fn attach(memory: *mut u8, bytes: usize) -> Result<Self, AttachError> {
         let smallest = Config { capacity: 1, mode: Mode::Fenced, start: 0 };
         // SAFETY: the caller's contract covers the region.
         let probe = unsafe { Self::locate(memory, bytes, smallest.bytes()?, smallest) }?;
-        let config = probe.control().identity.read().check(bytes)?;
+        // SAFETY: words are only loaded.
+        let config = unsafe { probe.control() }.identity.read().check(bytes)?;
         // SAFETY: the caller's contract covers the region.
         unsafe { Self::locate(memory, bytes, config.bytes()?, config) }
     }
@@ -76,7 +111,8 @@ impl Ring<AtomicU64> {
     /// [`AttachError`] for an impossible configuration or a misaligned address.
     ///
     /// # Safety
-    /// A ring of exactly this configuration lies at `memory`, and outlives every copy of the view.
+    /// A ring of exactly this configuration lies at `memory`, and outlives every copy of the view, those in
+    /// halves of the ring included. Only the ring's halves write to it.
     pub unsafe fn assume(memory: *mut u8, config: Config) -> Result<Self, AttachError> {
         let bytes = config.bytes()?;
         // SAFETY: the caller vouches for the region.
@@ -115,7 +151,8 @@ impl<W: Word> Ring<W> {
     /// [`ConfigError`] for a capacity that is not legal or not the number of slots.
     ///
     /// # Safety
-    /// Both outlive every copy of the view.
+    /// Both outlive every copy of the view, those in halves of the ring included, and only those halves
+    /// write to them.
     pub unsafe fn from_parts(
         control: &Control<W>,
         slots: &[Slot<W>],
@@ -146,16 +183,23 @@ impl<W: Word> Ring<W> {
         self.config.mode
     }
 
-    /// The control block.
+    /// The control block, to write to. To look at it there are safe functions.
+    ///
+    /// # Safety
+    /// The caller writes only to the line of the half that it is (or that it stands in for), and only what
+    /// that half would.
     #[inline(always)]
-    pub fn control(&self) -> &Control<W> {
-        // SAFETY: the maker of the view keeps the control block alive; its words allow shared access.
-        unsafe { self.control.as_ref() }
+    pub unsafe fn control(&self) -> &Control<W> {
+        self.words()
     }
 
-    /// The slot of message `number`.
+    /// The slot of message `number`, to read its payload or to write to it.
+    ///
+    /// # Safety
+    /// The caller writes only if it is the producer and the slot is free, or if it is the consumer and has
+    /// seen the message in it and not yet handed it back. It reads payload plainly only then.
     #[inline(always)]
-    pub fn slot(&self, number: u64) -> &Slot<W> {
+    pub unsafe fn slot(&self, number: u64) -> &Slot<W> {
         let index = batch::slot_index(self.config.capacity, number);
         // SAFETY: the index is below the capacity, and the region holds that many slots.
         let slot = unsafe { self.slots.add(index) };
@@ -163,13 +207,24 @@ impl<W: Word> Ring<W> {
         unsafe { slot.as_ref() }
     }
 
-    /// Empties the ring and writes its identity. Nobody else may use the ring meanwhile.
-    pub fn reset(&self) {
+    /// The control block, to look at.
+    #[inline(always)]
+    fn words(&self) -> &Control<W> {
+        // SAFETY: the maker of the view keeps the control block alive; its words allow shared access.
+        unsafe { self.control.as_ref() }
+    }
+
+    /// Empties the ring and writes its identity.
+    ///
+    /// # Safety
+    /// Nobody else uses the ring meanwhile, and no half of before is used afterwards.
+    pub unsafe fn reset(&self) {
         let Config { capacity, mode, start } = self.config;
-        let control = self.control();
+        let control = self.words();
         control.identity.magic.store(0, Ordering::Relaxed);
         for ahead in 0..capacity {
-            self.clear(start.wrapping_add(ahead));
+            // SAFETY: the caller's contract.
+            unsafe { self.clear(start.wrapping_add(ahead)) };
         }
         control.consumer.tail.store(Cursor::new(start, false).word(), Ordering::Relaxed);
         control.producer.end.store(0, Ordering::Relaxed);
@@ -197,14 +252,17 @@ impl<W: Word> Ring<W> {
         control.identity.capacity.store(capacity, Ordering::Relaxed);
         control.identity.mode.store(mode as u64, Ordering::Relaxed);
         control.identity.start.store(start, Ordering::Relaxed);
-        // pairs with the Acquire load of magic in Ring::attach
+        // pairs with the Acquire fence in Ring::attach
         control.identity.magic.store(MAGIC, Ordering::Release);
     }
 
-    /// Ends the stream before message `number`, with the reason if it ends early. The producer's to call.
+    /// Ends the stream before message `number`, with the reason if it ends early.
+    ///
+    /// # Safety
+    /// The caller is the ring's producer, or stands in for it.
     #[inline(always)]
-    pub fn close(&self, number: u64, fault: Option<Fault>) {
-        let line = &self.control().producer;
+    pub unsafe fn close(&self, number: u64, fault: Option<Fault>) {
+        let line = &self.words().producer;
         line.fault.store(fault.map_or(0, |fault| fault as u64), Ordering::Relaxed);
         // pairs with the Acquire load of end in Consumer::until_end
         line.end.store(Cursor::new(number, true).word(), Ordering::Release);
@@ -212,26 +270,37 @@ impl<W: Word> Ring<W> {
 
     /// Fills the slots from message `head` on, which are free, so that any producer may write them: for a producer that
     /// takes over from one that may have left half-written messages. Runs end before `head`: each message from `tail` on speaks for
-    /// itself afterwards. Neither half may be in use; the consumer has to [`look_again`](crate::Consumer::look_again).
-    pub fn clear_free(&self, tail: u64, head: u64) {
+    /// itself afterwards. The consumer has to [`look_again`](crate::Consumer::look_again).
+    ///
+    /// # Safety
+    /// Neither half is in use, nothing of the producer before is still under way, and the messages from `tail` to `head` are those
+    /// that the consumer has not taken.
+    pub unsafe fn clear_free(&self, tail: u64, head: u64) {
         let used = head.wrapping_sub(tail);
         if self.mode() == Mode::Fenced {
             for ahead in 0..used.min(self.capacity()) {
-                let meta = &self.slot(tail.wrapping_add(ahead)).meta;
+                // SAFETY: neither half is in use.
+                let meta = unsafe { &self.slot(tail.wrapping_add(ahead)).meta };
                 meta.store(Meta::without_followers(meta.load(Ordering::Relaxed)), Ordering::Relaxed);
             }
         }
         for ahead in 0..self.capacity().saturating_sub(used) {
-            self.clear(head.wrapping_add(ahead));
+            // SAFETY: neither half is in use, and these slots hold no message.
+            unsafe { self.clear(head.wrapping_add(ahead)) };
         }
     }
 
     /// Makes the slot of message `number` free: the sequence word of the lap before, and in fence-free mode sentinels.
-    fn clear(&self, number: u64) {
-        let slot = self.slot(number);
+    ///
+    /// # Safety
+    /// Nobody else accesses the slot before a later Release.
+    unsafe fn clear(&self, number: u64) {
+        // SAFETY: the slot is the caller's.
+        let slot = unsafe { self.slot(number) };
         slot.seq.store(batch::free(self.capacity(), number), Ordering::Relaxed);
         if self.mode() == Mode::FenceFree {
-            crate::sentinel::rearm(slot, crate::PAYLOAD_SIZE);
+            // SAFETY: the slot is the caller's.
+            unsafe { crate::sentinel::rearm(slot, crate::PAYLOAD_SIZE) };
         }
     }
 }

@@ -19,7 +19,7 @@ use core::sync::atomic::Ordering;
 use crate::meta::{GAP_SIZE, Meta};
 use crate::policy::batch;
 pub use crate::policy::batch::header;
-use crate::slot::{Slot, words_of};
+use crate::slot::{Slot, chunks_of, words_of};
 use crate::word::Word;
 
 /// The value of a word that has not arrived. Any value whose low byte exceeds 240 would do (so that no meta word
@@ -38,26 +38,24 @@ pub const OPENED: u64 = 1 << 62;
 /// missing words are stored as zero. `meta`'s mask is replaced by the right one.
 pub fn publish_unordered<W: Word>(slot: &Slot<W>, number: u64, meta: Meta, words: &[u64]) {
     let word = |i: usize| words.get(i).copied().unwrap_or(0);
-    publish_pairs(slot, number, meta, |pair| [word(2 * pair), word(2 * pair + 1)]);
+    publish_chunks(slot, number, meta, |chunk| [word(2 * chunk), word(2 * chunk + 1)]);
 }
 
-/// The same with the payload's 16-byte pairs made on the way; `pair` is called once for each pair that `meta`'s length needs.
+/// The same with the payload's chunks of 16 bytes made on the way; `chunk` is called once for each that `meta`'s length needs.
 #[inline(always)]
-pub fn publish_pairs<W: Word>(slot: &Slot<W>, number: u64, meta: Meta, pair: impl Fn(usize) -> [u64; 2]) {
+pub fn publish_chunks<W: Word>(slot: &Slot<W>, number: u64, meta: Meta, chunk: impl Fn(usize) -> [u64; 2]) {
     let mut mask = 0;
-    for (i, words) in slot.payload.chunks_exact(2).take(words_of(meta.len()) / 2).enumerate() {
-        if let [low, high] = words {
-            let (values, bits) = escape_pair(pair(i));
-            mask |= bits << (2 * i);
-            W::store_pair(low, high, values);
-        }
+    for (i, to) in slot.payload_chunks().iter().take(chunks_of(meta.len())).enumerate() {
+        let (values, bits) = escape_chunk(chunk(i));
+        mask |= bits << (2 * i);
+        W::store_chunk(to, values);
     }
     publish_header(slot, number, meta.with_mask(mask));
 }
 
-/// A pair of payload words as it is sent, and the mask bits (0 and 1) of those that had the sentinel's value.
+/// A chunk of payload as it is sent, and the mask bits (0 and 1) of those that had the sentinel's value.
 #[inline(always)]
-pub fn escape_pair([low, high]: [u64; 2]) -> ([u64; 2], u32) {
+pub fn escape_chunk([low, high]: [u64; 2]) -> ([u64; 2], u32) {
     let escape = |word| if word == SENTINEL { STAND_IN } else { word };
     ([escape(low), escape(high)], u32::from(low == SENTINEL) | u32::from(high == SENTINEL) << 1)
 }
@@ -65,7 +63,7 @@ pub fn escape_pair([low, high]: [u64; 2]) -> ([u64; 2], u32) {
 /// Stores the header of message `number`, in any order with its payload; `meta` has the right mask.
 #[inline(always)]
 pub fn publish_header<W: Word>(slot: &Slot<W>, number: u64, meta: Meta) {
-    W::store_pair(&slot.seq, &slot.meta, batch::header(number, meta));
+    W::store_chunk(slot.chunk16(0), batch::header(number, meta));
 }
 
 /// The meta word of the message in a slot whose sequence word is there; `None` until every word of it has arrived. A length
@@ -137,10 +135,16 @@ pub(crate) fn escape_in_place<W: Word>(slot: &Slot<W>, len: usize) -> u32 {
 }
 
 /// Makes a slot ready for the next message: the meta word and the words that `len` bytes occupied.
+///
+/// # Safety
+/// The slot is the caller's: no other thread accesses it before a later Release gives it away.
 #[inline]
-pub(crate) fn rearm<W: Word>(slot: &Slot<W>, len: usize) {
+pub(crate) unsafe fn rearm<W: Word>(slot: &Slot<W>, len: usize) {
     slot.meta.rearm();
-    W::rearm_pairs(used_words(slot, len));
+    let chunks = slot.payload_chunks();
+    let used = chunks.get(..chunks_of(len)).unwrap_or(chunks);
+    // SAFETY: the caller's contract.
+    unsafe { W::rearm_chunks(used) };
 }
 
 /// Fills a slot that was staged and is given up.

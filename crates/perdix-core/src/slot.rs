@@ -5,6 +5,8 @@ use core::sync::atomic::AtomicU64;
 
 use static_assertions::const_assert_eq;
 
+use crate::chunk::Chunk16;
+
 /// Bytes of a slot, and its alignment: two 128-byte GPU cache lines, eight 32-byte sectors, and a whole
 /// 256-byte PCIe write.
 pub const SLOT_SIZE: usize = 256;
@@ -46,9 +48,10 @@ const_assert_eq!(offset_of!(Slot, meta), 8);
 const_assert_eq!(offset_of!(Slot, payload), HEADER_SIZE);
 
 impl Slot<AtomicU64> {
-    /// The payload's address, for reading or writing in place; aligned to 16 bytes, 240 bytes long.
+    /// The payload's address; aligned to 16 bytes, 240 bytes long.
     ///
-    /// Reading through it needs a poll that found the message; writing needs the slot to be the producer's.
+    /// Reading through it needs a message that was found there, writing needs the slot to be the
+    /// producer's.
     #[inline(always)]
     pub fn payload_ptr(&self) -> *mut u8 {
         self.payload.as_ptr().cast::<u8>().cast_mut()
@@ -56,27 +59,38 @@ impl Slot<AtomicU64> {
 }
 
 impl<W> Slot<W> {
-    /// The pair `part` (0 to 15, taken modulo 16) of the slot's words: pair 0 is the header, the others are the payload's 16-byte pieces.
+    /// Chunk `index` (0 to 15, taken modulo 16): chunk 0 is the header, the others are the payload's.
     #[inline(always)]
-    pub fn pair(&self, part: u32) -> [&W; 2] {
-        let first = (part % PAIRS * 2) as usize;
-        let words = core::ptr::from_ref(self).cast::<[W; 2 * PAIRS as usize]>();
+    pub fn chunk16(&self, index: u32) -> &Chunk16<W> {
+        let words = core::ptr::from_ref(self).cast::<[W; 2 * CHUNKS]>();
         // SAFETY: a slot is 32 words in a row (`repr(C)`, all of one type), and as many bytes at least.
         let words = unsafe { &*words };
-        match words.get(first..first + 2) {
-            Some([low, high]) => [low, high],
-            // The index is below the number of pairs: never reached, and the compiler knows.
-            _ => [&self.seq, &self.meta],
-        }
+        // SAFETY: a slot is aligned to 256 bytes.
+        let chunks = unsafe { Chunk16::all::<{ 2 * CHUNKS }, CHUNKS>(words) };
+        // In 32 bits, which is cheaper on a GPU.
+        &chunks[(index % CHUNKS as u32) as usize]
+    }
+
+    /// The chunks of the payload.
+    #[inline(always)]
+    pub fn payload_chunks(&self) -> &[Chunk16<W>; CHUNKS - 1] {
+        // SAFETY: the payload begins 16 bytes behind the slot's beginning, which is aligned to 256.
+        unsafe { Chunk16::all(&self.payload) }
     }
 }
 
-/// 16-byte pairs of words in a slot.
-const PAIRS: u32 = (SLOT_SIZE / 16) as u32;
+/// Chunks in a slot.
+const CHUNKS: usize = SLOT_SIZE / 16;
 
-/// How many payload words a message of `len` bytes occupies: whole 16-byte pairs, because that is the unit in which
-/// device lanes store. All of them are written, checked and re-armed.
+/// How many chunks of payload a message of `len` bytes occupies. All of them are written, checked and
+/// re-armed whole, because that is the unit in which device lanes store.
+#[inline(always)]
+pub(crate) fn chunks_of(len: usize) -> usize {
+    len.div_ceil(16).min(CHUNKS - 1)
+}
+
+/// The same in payload words.
 #[inline(always)]
 pub(crate) fn words_of(len: usize) -> usize {
-    (len.div_ceil(16) * 2).min(PAYLOAD_WORDS)
+    2 * chunks_of(len)
 }

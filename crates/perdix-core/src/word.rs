@@ -2,6 +2,7 @@
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
+use crate::chunk::Chunk16;
 use crate::sentinel::SENTINEL;
 use crate::slot::Slot;
 
@@ -30,19 +31,20 @@ pub unsafe trait Word: Sized + Sync {
     /// A fence between the accesses of this side, as [`core::sync::atomic::fence`].
     fn fence(order: Ordering);
 
-    /// Stores two neighbouring words (`low` aligned to 16 bytes) that nothing else orders, as one 16-byte store where the
-    /// target has it (which the link may still split in two). The fence-free publication is made of these.
-    fn store_pair(low: &Self, high: &Self, values: [u64; 2]) {
+    /// Stores a chunk whose words nothing else orders, as one 16-byte store where the target has it (which
+    /// the link may still split in two). The fence-free publication is made of these.
+    fn store_chunk(chunk: &Chunk16<Self>, values: [u64; 2]) {
+        let [low, high] = chunk.words();
         low.store(values[0], Ordering::Relaxed);
         high.store(values[1], Ordering::Relaxed);
     }
 
-    /// Writes two neighbouring words of payload (`low` aligned to 16 bytes) that a later Release publishes, in the target's
-    /// cheapest way.
+    /// Writes a chunk of payload that a later Release publishes, in the target's cheapest way.
     ///
     /// # Safety
     /// No other thread accesses these words until then.
-    unsafe fn write_pair(low: &Self, high: &Self, values: [u64; 2]) {
+    unsafe fn write_chunk(chunk: &Chunk16<Self>, values: [u64; 2]) {
+        let [low, high] = chunk.words();
         low.store(values[0], Ordering::Relaxed);
         high.store(values[1], Ordering::Relaxed);
     }
@@ -75,10 +77,13 @@ pub unsafe trait Word: Sized + Sync {
         words.iter().fold(false, |any, word| any | (word.load(Ordering::Relaxed) == SENTINEL))
     }
 
-    /// [`rearm`](Self::rearm)s the words, whole 16-byte pairs of a slot's payload.
+    /// [`rearm`](Self::rearm)s the words of these chunks, in the target's cheapest way.
+    ///
+    /// # Safety
+    /// No other thread accesses these words until a later Release gives them away.
     #[inline(always)]
-    fn rearm_pairs(words: &[Self]) {
-        words.iter().for_each(Self::rearm);
+    unsafe fn rearm_chunks(chunks: &[Chunk16<Self>]) {
+        chunks.iter().flat_map(Chunk16::words).for_each(Self::rearm);
     }
 
     /// Asks for the cache lines of a slot that is to be read once; changes nothing.
@@ -118,8 +123,9 @@ unsafe impl Word for AtomicU64 {
 
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
-    fn rearm_pairs(words: &[Self]) {
-        x86::fill(words, SENTINEL);
+    unsafe fn rearm_chunks(chunks: &[Chunk16<Self>]) {
+        // SAFETY: the caller's contract.
+        unsafe { x86::fill(chunks, SENTINEL) };
     }
 
     #[cfg(target_arch = "x86_64")]
@@ -132,19 +138,20 @@ unsafe impl Word for AtomicU64 {
     /// the language's terms too (they follow an Acquire fence).
     #[cfg(not(target_arch = "nvptx64"))]
     #[inline(always)]
-    fn store_pair(low: &Self, high: &Self, values: [u64; 2]) {
+    fn store_chunk(chunk: &Chunk16<Self>, values: [u64; 2]) {
+        let [low, high] = chunk.words();
         low.store(values[0], Ordering::Release);
         high.store(values[1], Ordering::Release);
     }
 
     #[cfg(target_arch = "nvptx64")]
     #[inline(always)]
-    fn store_pair(low: &Self, _high: &Self, values: [u64; 2]) {
-        // SAFETY: the pair is two neighbouring words, aligned to 16 bytes, that allow shared writes.
+    fn store_chunk(chunk: &Chunk16<Self>, values: [u64; 2]) {
+        // SAFETY: a chunk is two neighbouring words, aligned to 16 bytes, that allow shared writes.
         unsafe {
             core::arch::asm!(
                 "st.relaxed.sys.v2.u64 [{}], {{{}, {}}};",
-                in(reg64) low.as_ptr(), in(reg64) values[0], in(reg64) values[1],
+                in(reg64) core::ptr::from_ref(chunk), in(reg64) values[0], in(reg64) values[1],
                 options(nostack, preserves_flags)
             );
         }
@@ -153,10 +160,12 @@ unsafe impl Word for AtomicU64 {
     /// Weak stores: a GPU takes 32 ns for each relaxed store of a thread to host memory, one after the other.
     #[cfg(target_arch = "nvptx64")]
     #[inline(always)]
-    unsafe fn write_pair(low: &Self, _high: &Self, values: [u64; 2]) {
+    unsafe fn write_chunk(chunk: &Chunk16<Self>, values: [u64; 2]) {
         let value = u128::from(values[0]) | u128::from(values[1]) << 64;
-        // SAFETY: the pair is two neighbouring words, aligned to 16 bytes, and ours by the contract.
-        unsafe { *low.as_ptr().cast::<u128>() = value };
+        // SAFETY: a chunk is 16 bytes of atomics, which allow shared writes, aligned to 16.
+        let words = unsafe { &*core::ptr::from_ref(chunk).cast::<core::cell::UnsafeCell<u128>>() };
+        // SAFETY: the chunk is ours alone by the contract.
+        unsafe { *words.get() = value };
     }
 
     #[cfg(target_arch = "x86_64")]

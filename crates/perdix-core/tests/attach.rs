@@ -48,9 +48,9 @@ fn init_does_not_care_what_the_memory_holds() {
             region.set(word, u64::MAX - 1);
         }
         let (mut producer, mut consumer) = halves(region.init(config).unwrap());
-        assert_eq!(consumer.poll(), Ok(Poll::Empty));
+        assert_eq!(consumer.look(), Ok(Poll::Empty));
         producer.push(1, 0, &[1, 2, 3]).unwrap();
-        assert!(matches!(consumer.poll(), Ok(Poll::Ready(_))));
+        assert!(matches!(consumer.look(), Ok(Poll::Ready(_))));
         for stats in (offset::PRODUCER_STATS..offset::PRODUCER_STATS + 40).step_by(8).skip(2) {
             assert_eq!(region.word(stats).load(Ordering::Relaxed), 0);
         }
@@ -195,15 +195,15 @@ fn a_ring_can_be_attached_in_mid_stream() {
         }
         let (_, mut consumer) = halves(region.attach().unwrap());
         for byte in 0..3 {
-            let Ok(Poll::Ready(meta)) = consumer.poll() else { panic!("message {byte} is missing") };
+            let Ok(Poll::Ready(message)) = consumer.poll() else { panic!("message {byte} is missing") };
             let mut bytes = [0; 240];
-            assert_eq!((consumer.copy_next(meta, &mut bytes), meta.kind()), (100, byte));
+            assert_eq!((message.copy_to(&mut bytes), message.meta().kind()), (100, byte));
             assert_eq!(bytes[..100], [byte as u8; 100]);
-            consumer.take(1, 100);
+            message.take();
             consumer.settle();
         }
-        assert_eq!(consumer.poll(), Ok(Poll::Empty));
+        assert_eq!(consumer.look(), Ok(Poll::Empty));
         producer.finish();
-        assert_eq!(consumer.poll(), Ok(Poll::Ended));
+        assert_eq!(consumer.look(), Ok(Poll::Ended));
     }
 }

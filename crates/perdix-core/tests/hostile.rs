@@ -7,7 +7,7 @@ mod common;
 
 use std::sync::atomic::Ordering;
 
-use common::{MODES, Region, halves, offset};
+use common::{MODES, Region, halves, offset, take};
 use perdix_core::sentinel::SENTINEL;
 use perdix_core::{
     AttachError, Config, Consumer, Corruption, Cursor, Fault, MAGIC, Meta, Mode, Poll, Refused, Ring,
@@ -33,9 +33,9 @@ fn a_corrupt_tail_stops_the_producer() {
         region.set(offset::TAIL, tail.word());
         assert_eq!(producer.push(0, 0, b"more"), Err(Refused::CorruptTail), "{tail:?}");
         assert_eq!(producer.stage(0, 0, b"more"), Err(Refused::CorruptTail));
-        assert_eq!(producer.vacant(), Err(Refused::CorruptTail));
+        assert_eq!(producer.vacant().map(drop).unwrap_err(), Refused::CorruptTail);
         // The consumer mends it with its next tail.
-        consumer.take(1, 4);
+        take(&mut consumer, 1);
         consumer.settle();
         assert_eq!(producer.push(0, 0, b"more"), Ok(()));
     }
@@ -47,7 +47,7 @@ fn a_tail_that_goes_back_is_corrupt() {
     let (mut producer, mut consumer) = halves(ring);
     for _ in 0..6 {
         producer.push(0, 0, b"").unwrap();
-        consumer.take(1, 0);
+        take(&mut consumer, 1);
         consumer.settle();
         producer.renew(1).unwrap();
     }
@@ -63,14 +63,14 @@ fn a_corrupt_end_is_named() {
         for _ in 0..2 {
             producer.push(0, 0, b"").unwrap();
         }
-        consumer.take(2, 0);
+        take(&mut consumer, 2);
         consumer.settle();
         region.set(offset::END, Cursor::new(end, true).word());
         let corruption = Corruption::End { message: 2, distance };
-        assert_eq!(consumer.poll(), Err(corruption));
-        assert_eq!(consumer.poll(), Err(corruption), "it stays so");
+        assert_eq!(consumer.look(), Err(corruption));
+        assert_eq!(consumer.look(), Err(corruption), "it stays so");
         region.set(offset::END, Cursor::new(end, false).word());
-        assert_eq!(consumer.poll(), Ok(Poll::Empty), "without the flag the number means nothing");
+        assert_eq!(consumer.look(), Ok(Poll::Empty), "without the flag the number means nothing");
     }
 }
 
@@ -99,11 +99,10 @@ fn an_impossible_length_is_named() {
             producer.push(0, 0, b"bad").unwrap();
             region.set(offset::SLOTS + SLOT_SIZE + 8, meta);
             assert_eq!(consumer.run(4), 1, "the good one counts");
-            assert!(matches!(consumer.poll(), Ok(Poll::Ready(_))));
-            consumer.take(1, 4);
+            take(&mut consumer, 1);
             let corruption = Corruption::Length { message: 1, meta };
-            assert_eq!(consumer.poll(), Err(corruption));
-            assert_eq!(consumer.poll(), Err(corruption), "it stays so");
+            assert_eq!(consumer.look(), Err(corruption));
+            assert_eq!(consumer.look(), Err(corruption), "it stays so");
             consumer.settle();
         }
     }
@@ -117,17 +116,21 @@ fn arguments_out_of_range_are_harmless() {
         assert_eq!(producer.ensure(u64::MAX), Err(Refused::Full));
         assert_eq!(producer.ensure(5), Err(Refused::Full));
         assert_eq!(producer.push(0, 0, &[0; 241]), Err(Refused::TooLong));
-        producer.stage_in_place(usize::MAX, 0, 0).unwrap();
+        producer.vacant().unwrap().stage(0, 0, usize::MAX);
         assert_eq!(producer.publish(), 1);
         assert_eq!(consumer.run(u64::MAX), 1);
-        assert_eq!(consumer.poll(), Ok(Poll::Ready(Meta::new(240, 0, 0).with_mask(mask_of(mode)))));
-        assert_eq!(consumer.ready(5), Ok(None), "beyond the ring");
-        assert_eq!(consumer.copy_next(Meta::new(240, 0, 0), &mut []), 0);
-        consumer.take(1, u64::MAX);
-        consumer.take(0, u64::MAX);
+        assert_eq!(consumer.look(), Ok(Poll::Ready(Meta::new(240, 0, 0).with_mask(mask_of(mode)))));
+        for beyond in [4, 5, u64::MAX] {
+            assert_eq!(consumer.peek(beyond), Ok(None), "beyond the ring");
+        }
+        let Ok(Poll::Ready(message)) = consumer.poll() else { panic!("it is there") };
+        assert_eq!(message.copy_to(&mut []), 0);
+        message.take();
         consumer.settle();
-        ring.clear_free(7, 3);
-        ring.clear_free(0, u64::MAX);
+        // SAFETY: the halves are not used any more.
+        unsafe { ring.clear_free(7, 3) };
+        // SAFETY: as above.
+        unsafe { ring.clear_free(0, u64::MAX) };
     }
 }
 
@@ -144,7 +147,7 @@ fn a_look_beyond_the_ring_ends() {
         region.set(offset::SLOTS + slot * SLOT_SIZE, slot as u64 + 5);
     }
     for beyond in [4, 5, 8, 100, u64::MAX >> 1, u64::MAX] {
-        assert_eq!(consumer.ready(beyond), Ok(None), "message {beyond}");
+        assert_eq!(consumer.peek(beyond), Ok(None), "message {beyond}");
     }
     assert_eq!(consumer.run(u64::MAX), 4, "what was seen stays");
 }
@@ -216,8 +219,14 @@ proptest! {
                     region.set(shared.get(at).copied().unwrap_or(offset::SLOTS + 8 * (at.max(3) - 3)), value);
                 }
                 // The first two words of the next slot, as the consumer hopes to find them.
-                4 => ring.slot(consumer.next()).seq.store(consumer.next().wrapping_add(1), Ordering::Relaxed),
-                5 => ring.slot(consumer.next()).meta.store(value, Ordering::Relaxed),
+                4 | 5 => {
+                    let slot = offset::SLOTS + SLOT_SIZE * (consumer.next() % capacity) as usize;
+                    if step == 4 {
+                        region.set(slot, consumer.next().wrapping_add(1));
+                    } else {
+                        region.set(slot + 8, value);
+                    }
+                }
                 6 => drop(producer.push(1, 2, &vec![3; place % 300])),
                 7 => drop(producer.stage(1, 2, &vec![3; place % 300])),
                 8 => { producer.publish(); }
@@ -239,10 +248,10 @@ proptest! {
 
 fn consume(consumer: &mut Consumer, most: u64) {
     assert!(consumer.run(most) <= consumer.ring().capacity());
-    if let Ok(Poll::Ready(meta)) = consumer.poll() {
+    if let Ok(Poll::Ready(message)) = consumer.poll() {
         let mut bytes = [0; 240];
-        assert_eq!(consumer.copy_next(meta, &mut bytes), meta.len());
-        consumer.take(1, meta.len() as u64);
+        assert_eq!(message.copy_to(&mut bytes), message.meta().len());
+        message.take();
         if most % 2 == 0 {
             consumer.settle();
         }

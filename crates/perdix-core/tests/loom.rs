@@ -81,7 +81,7 @@ fn receive_reopened(mut consumer: Consumer<LoomWord>) {
         thread::yield_now();
     }
     consumer.settle();
-    while consumer.poll() != Ok(Poll::Ended) {
+    while consumer.look() != Ok(Poll::Ended) {
         thread::yield_now();
     }
     assert_eq!(consumer.fault(), Some(Fault::TimedOut));

@@ -12,7 +12,7 @@ use loom::thread;
 use loom_word::LoomWord;
 use loom_word::model::*;
 use perdix_core::sentinel::{OPENED, SENTINEL};
-use perdix_core::{Consumer, Cursor, Meta, Mode, Poll, Producer, Ring, Word};
+use perdix_core::{Consumer, Cursor, Meta, Mode, Poll, Producer, Ring, Slot, Word};
 
 /// In which order a look loads what it needs.
 type Look = u8;
@@ -35,9 +35,14 @@ impl Warp {
         Self { ring: *consumer.ring(), next: consumer.next(), published: consumer.next() }
     }
 
+    fn slot(&self, number: u64) -> &Slot<LoomWord> {
+        // SAFETY: this is the consumer, and the slot is not handed back.
+        unsafe { self.ring.slot(number) }
+    }
+
     /// The next message if all of it has come.
     fn look<const WORDS: usize>(&self, look: Look) -> Option<(Meta, Vec<u64>)> {
-        let slot = self.ring.slot(self.next);
+        let slot = self.slot(self.next);
         let early = if look == HEADER_LAST { self.row::<WORDS>() } else { Vec::new() };
         let (number, word) = (slot.seq.load(Ordering::Acquire), slot.meta.load(Ordering::Acquire));
         if number != self.next.wrapping_add(1) {
@@ -65,7 +70,7 @@ impl Warp {
 
     /// The payload, as one load by all lanes brings it.
     fn row<const WORDS: usize>(&self) -> Vec<u64> {
-        let words = &self.ring.slot(self.next).payload[..WORDS];
+        let words = &self.slot(self.next).payload[..WORDS];
         if self.ring.mode() == Mode::FenceFree {
             // Lanes in any order: from the last to the first.
             let mut row: Vec<u64> = words.iter().rev().map(|word| word.load(Ordering::Relaxed)).collect();
@@ -80,12 +85,13 @@ impl Warp {
 
     /// Gives all slots taken back to the producer.
     fn hand_back<const WORDS: usize>(&mut self) {
-        let line = &self.ring.control().consumer;
+        // SAFETY: this is the consumer.
+        let line = unsafe { &self.ring.control().consumer };
         if self.ring.mode() == Mode::FenceFree {
             line.settled.store(self.next, Ordering::Relaxed);
             LoomWord::fence(Ordering::Release);
             while self.published != self.next {
-                let slot = self.ring.slot(self.published);
+                let slot = self.slot(self.published);
                 slot.payload[..WORDS].iter().for_each(LoomWord::rearm);
                 slot.meta.rearm();
                 self.published = self.published.wrapping_add(1);
@@ -98,11 +104,13 @@ impl Warp {
     /// What the protocol's own consumer says at this place.
     fn look_closely(&self) -> Poll {
         // SAFETY: it is the ring's only consumer, and hands nothing back.
-        unsafe { Consumer::go_on(self.ring, self.next, (0, 0), 0, 0) }.poll().unwrap()
+        unsafe { Consumer::go_on(self.ring, self.next, (0, 0), 0, 0) }.look().unwrap()
     }
 
     fn has_ended(&self) -> bool {
-        Cursor::from_word(self.ring.control().producer.end.load(Ordering::Acquire)).flag()
+        // SAFETY: the word is only loaded.
+        let end = unsafe { &self.ring.control().producer.end };
+        Cursor::from_word(end.load(Ordering::Acquire)).flag()
     }
 }
 
@@ -140,7 +148,7 @@ fn pairs<const N: u64, const WORDS: usize>(ring: Ring<LoomWord>) {
     let mut producer = unsafe { Producer::new(ring) };
     for i in 0..N {
         let words = payload(i, WORDS);
-        patiently(|| producer.push_pairs(i as u16, 0, 8 * WORDS, |pair| pair_of(&words, pair)));
+        patiently(|| producer.push_chunks(i as u16, 0, 8 * WORDS, |pair| pair_of(&words, pair)));
     }
     producer.finish();
 }

@@ -22,14 +22,15 @@ fn device<const N: u64, const WORDS: usize>(ring: Ring<LoomWord>) {
     let mut producer = unsafe { Producer::new(ring) };
     for i in 0..N {
         let words = payload(i, WORDS);
-        patiently(|| producer.push_unordered(i as u16, 0, 8 * WORDS, |pair| pair_of(&words, pair)));
+        patiently(|| producer.push_chunks(i as u16, 0, 8 * WORDS, |pair| pair_of(&words, pair)));
     }
     end_unordered(ring, N);
 }
 
 fn end_unordered(ring: Ring<LoomWord>, messages: u64) {
     let end = Cursor::new(ring.config().start.wrapping_add(messages), true).word();
-    ring.control().producer.end.store(end, Ordering::Relaxed);
+    // SAFETY: this is the producer.
+    unsafe { ring.control() }.producer.end.store(end, Ordering::Relaxed);
 }
 
 /// Several lanes or threads of a device, which know no order among them: message `i` of `WORDS` words, header first,
@@ -39,14 +40,16 @@ fn send_lanes<const WORDS: usize>(ring: Ring<LoomWord>, i: u64) {
     // SAFETY: nobody else sends this message.
     let mut producer = unsafe { Producer::resume(ring, number) };
     patiently(|| producer.ensure(1));
-    let slot = ring.slot(number);
+    // SAFETY: the slot was found free.
+    let slot = unsafe { ring.slot(number) };
     let words = payload(i, WORDS);
-    let pairs: Vec<_> = words.chunks(2).map(|pair| sentinel::escape_pair([pair[0], pair[1]])).collect();
+    let pairs: Vec<_> = words.chunks(2).map(|pair| sentinel::escape_chunk([pair[0], pair[1]])).collect();
     let mask = pairs.iter().rev().fold(0, |mask, (_, bits)| mask << 2 | bits);
     let meta = Meta::new(8 * WORDS, 0, i as u16).with_mask(mask);
     sentinel::publish_header(slot, number, meta);
-    for (words, (values, _)) in slot.payload.chunks_exact(2).zip(pairs).rev() {
-        LoomWord::store_pair(&words[0], &words[1], values);
+    let chunks: Vec<_> = slot.payload_chunks().iter().zip(pairs).collect();
+    for (chunk, (values, _)) in chunks.into_iter().rev() {
+        LoomWord::store_chunk(chunk, values);
     }
 }
 
@@ -74,7 +77,7 @@ fn device_after_abandoned(ring: Ring<LoomWord>) {
     producer.stage(9, 0, &[7; 16]).unwrap();
     producer.push(0, 0, &[]).unwrap();
     let words = payload(1, 2);
-    patiently(|| producer.push_unordered(1, 0, 16, |_| [words[0], words[1]]));
+    patiently(|| producer.push_chunks(1, 0, 16, |_| [words[0], words[1]]));
 }
 
 /// Receives an empty message and one of two words.
@@ -90,7 +93,7 @@ fn device_in_abandoned_slot(ring: Ring<LoomWord>) {
     let mut producer = unsafe { Producer::new(ring) };
     producer.stage(9, 0, &[7; 16]).unwrap();
     let words = payload(0, 2);
-    patiently(|| producer.push_unordered(0, 0, 16, |_| [words[0], words[1]]));
+    patiently(|| producer.push_chunks(0, 0, 16, |_| [words[0], words[1]]));
 }
 
 fn receive_one(mut consumer: perdix_core::Consumer<LoomWord>) {

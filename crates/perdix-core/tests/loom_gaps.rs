@@ -36,12 +36,13 @@ fn receive_or_miss<const N: u64>(mut consumer: Consumer<LoomWord>) {
     let mut i = 0;
     loop {
         match consumer.poll().unwrap() {
-            Poll::Ready(meta) => {
+            Poll::Ready(message) => {
+                let meta = message.meta();
                 assert_eq!(u64::from(meta.kind()), i);
                 let mut found = vec![0; meta.len()];
-                consumer.copy_next(meta, &mut found);
+                message.copy_to(&mut found);
                 assert_eq!(found, bytes(&payload(i, 1)));
-                consumer.take(1, meta.len() as u64);
+                message.take();
                 i += 1;
             }
             Poll::Gap(dropped) => {

@@ -20,7 +20,9 @@ fn runs<const RUNS: u64, const LEN: u64, const WORDS: usize>(ring: Ring<LoomWord
         let mut producer = unsafe { Producer::resume(ring, first) };
         patiently(|| producer.ensure(LEN));
         for i in 0..LEN {
-            let (number, slot) = (first.wrapping_add(i), ring.slot(first.wrapping_add(i)));
+            let number = first.wrapping_add(i);
+            // SAFETY: the slot was found free.
+            let slot = unsafe { ring.slot(number) };
             if i != 0 {
                 slot.seq.store(number.wrapping_add(1), Ordering::Relaxed);
             }
@@ -33,9 +35,11 @@ fn runs<const RUNS: u64, const LEN: u64, const WORDS: usize>(ring: Ring<LoomWord
             unsafe { LoomWord::write_plain(&slot.payload, &bytes) };
         }
         // pairs with the Acquire load of seq in Consumer::learn_run
-        ring.slot(first).seq.store(first.wrapping_add(1), Ordering::Release);
+        // SAFETY: as above.
+        unsafe { ring.slot(first) }.seq.store(first.wrapping_add(1), Ordering::Release);
     }
-    ring.close(start.wrapping_add(RUNS * LEN), None);
+    // SAFETY: this is the only producer.
+    unsafe { ring.close(start.wrapping_add(RUNS * LEN), None) };
 }
 
 #[test]

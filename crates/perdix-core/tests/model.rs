@@ -144,7 +144,7 @@ impl Twins {
                 producer.set_gap(producer.dropped(), producer.dropped() - told);
                 model.reopen();
             }
-            Step::Poll => drop(self.poll()),
+            Step::Poll => drop(self.look()),
             Step::Take(most) => (0..most).for_each(|_| self.take_one()),
             Step::TakeRun(most) => self.take_run(most),
             Step::Settle => {
@@ -170,18 +170,23 @@ impl Twins {
 
     fn stage_in_place(&mut self, message: Message) {
         let expected = self.model.stage(message.clone());
-        let vacant = self.producer.vacant();
-        assert_eq!(vacant.map(|_| ()), expected);
-        let Ok(number) = vacant else { return };
-        let to = self.producer.ring().slot(number).payload_ptr();
-        let (from, len) = (message.bytes.as_ptr(), message.bytes.len().min(PAYLOAD_SIZE));
-        // SAFETY: the slot is the producer's and has room for any payload.
-        unsafe { std::ptr::copy_nonoverlapping(from, to, len) };
-        assert_eq!(self.producer.stage_in_place(len, message.kind, message.flags), Ok(()));
+        match self.producer.vacant() {
+            Err(refused) => assert_eq!(Err(refused), expected),
+            Ok(mut free) => {
+                assert_eq!(expected, Ok(()));
+                let len = message.bytes.len();
+                if len % 2 == 0 {
+                    free.payload_mut()[..len].copy_from_slice(&message.bytes);
+                } else {
+                    free.write(&message.bytes);
+                }
+                free.stage(message.kind, message.flags, len);
+            }
+        }
     }
 
-    fn poll(&mut self) -> Poll {
-        let found = self.consumer.poll().unwrap();
+    fn look(&mut self) -> Poll {
+        let found = self.consumer.look().unwrap();
         match (found, self.model.queue.front()) {
             (Poll::Ready(meta), Some(Ok(message))) => {
                 assert!(describes(self.consumer.ring(), self.consumer.next(), meta, message));
@@ -198,10 +203,12 @@ impl Twins {
     }
 
     fn take_one(&mut self) {
-        let Poll::Ready(meta) = self.poll() else { return };
+        let Poll::Ready(_) = self.look() else { return };
         let mut bytes = [0xaa; PAYLOAD_SIZE + 1];
-        let len = self.consumer.copy_next(meta, &mut bytes);
-        self.consumer.take(1, len as u64);
+        let Ok(Poll::Ready(message)) = self.consumer.poll() else { panic!("it was there") };
+        let len = message.copy_to(&mut bytes);
+        assert_eq!(message.payload(), &bytes[..len]);
+        message.take();
         assert_eq!(bytes[..len], self.model.take().unwrap().bytes);
         assert_eq!(bytes[len], 0xaa);
     }
@@ -212,11 +219,12 @@ impl Twins {
         assert_eq!(count, self.consumer.run(most));
         for ahead in 0..count {
             let number = self.consumer.next().wrapping_add(ahead);
-            let meta = self.consumer.ready(number).unwrap().unwrap();
+            let meta = self.consumer.peek(ahead).unwrap().unwrap();
             let message = self.model.take().unwrap();
             assert!(describes(self.consumer.ring(), number, meta, &message));
         }
-        self.consumer.take(count, bytes);
+        // SAFETY: the run was found there.
+        unsafe { self.consumer.take(count, bytes) };
     }
     /// Everything that can be seen from outside, above all in shared memory.
     fn compare(&mut self) {

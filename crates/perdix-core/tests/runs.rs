@@ -4,8 +4,8 @@
 
 mod common;
 
-use common::{Region, halves, offset};
-use perdix_core::{Config, Corruption, Meta, Mode, Poll, SLOT_SIZE};
+use common::{MODES, Region, halves, offset, take};
+use perdix_core::{Config, Corruption, Meta, Mode, Poll, Producer, SLOT_SIZE, publish_notice};
 
 const FOUR: Config = Config { capacity: 4, mode: Mode::Fenced, start: 0 };
 
@@ -22,14 +22,14 @@ fn followers_count_only_behind_their_head() {
     let (_producer, mut consumer) = halves(ring);
     for number in 1..3 {
         put(&region, number, Meta::new(8, 0, number as u16), number + 1);
-        assert_eq!((consumer.run(4), consumer.ready(number)), (0, Ok(None)), "its head is missing");
-        assert_eq!(consumer.poll(), Ok(Poll::Empty));
+        assert_eq!((consumer.run(4), consumer.peek(number)), (0, Ok(None)), "its head is missing");
+        assert_eq!(consumer.look(), Ok(Poll::Empty));
     }
     put(&region, 0, Meta::new(8, 0, 0).with_followers(2), 1);
     assert_eq!(consumer.run(4), 3);
-    assert_eq!(consumer.ready(2).unwrap().map(|meta| meta.kind()), Some(2));
+    assert_eq!(consumer.peek(2).unwrap().map(|meta| meta.kind()), Some(2));
     // The next head is not there, though its slot holds an older number.
-    assert_eq!(consumer.ready(3), Ok(None));
+    assert_eq!(consumer.peek(3), Ok(None));
 }
 
 #[test]
@@ -41,11 +41,11 @@ fn a_run_is_taken_piece_by_piece() {
         put(&region, number, Meta::new(0, 0, number as u16).with_followers(followers), number + 1);
     }
     for number in 0..3 {
-        assert!(matches!(consumer.poll(), Ok(Poll::Ready(meta)) if u64::from(meta.kind()) == number));
-        consumer.take(1, 0);
+        assert!(matches!(consumer.look(), Ok(Poll::Ready(meta)) if u64::from(meta.kind()) == number));
+        take(&mut consumer, 1);
         consumer.settle();
     }
-    assert_eq!(consumer.poll(), Ok(Poll::Empty));
+    assert_eq!(consumer.look(), Ok(Poll::Empty));
 }
 
 #[test]
@@ -55,8 +55,8 @@ fn too_many_followers_stay_inside_the_ring() {
         let (_producer, mut consumer) = halves(ring);
         put(&region, 0, Meta::new(1, 0, 0).with_followers(followers), 1);
         assert_eq!(consumer.run(u64::MAX), 4);
-        assert_eq!(consumer.ready(4), Ok(None), "beyond the ring");
-        consumer.take(4, 0);
+        assert_eq!(consumer.peek(4), Ok(None), "beyond the ring");
+        take(&mut consumer, 4);
         consumer.settle();
         assert_eq!(consumer.run(u64::MAX), 0);
     }
@@ -69,8 +69,8 @@ fn a_corrupt_follower_is_named_in_its_turn() {
     put(&region, 0, Meta::new(1, 0, 0).with_followers(1), 1);
     region.set(offset::SLOTS + SLOT_SIZE + 8, 242);
     assert_eq!(consumer.run(4), 1);
-    consumer.take(1, 1);
-    assert_eq!(consumer.poll(), Err(Corruption::Length { message: 1, meta: 242 }));
+    take(&mut consumer, 1);
+    assert_eq!(consumer.look(), Err(Corruption::Length { message: 1, meta: 242 }));
 }
 
 #[test]
@@ -80,9 +80,61 @@ fn slots_that_were_emptied_are_looked_at_again() {
     put(&region, 0, Meta::new(1, 0, 0).with_followers(2), 1);
     region.set(offset::SLOTS + SLOT_SIZE + 8, 241);
     let head = consumer.next() + consumer.run(u64::MAX);
-    ring.clear_free(consumer.next(), head);
+    // SAFETY: neither half is in use.
+    unsafe { ring.clear_free(consumer.next(), head) };
     consumer.look_again();
     assert_eq!(consumer.run(u64::MAX), 1, "the follower that is there no more does not count");
-    consumer.take(1, 1);
-    assert_eq!(consumer.poll(), Ok(Poll::Empty));
+    take(&mut consumer, 1);
+    assert_eq!(consumer.look(), Ok(Poll::Empty));
+}
+
+/// A device producer may publish gap markers of 0. They are passed over, and never hide what stands behind them.
+#[test]
+fn markers_of_nothing_hide_nothing() {
+    for mode in MODES {
+        for markers in 0..4 {
+            for ways in 0..4 {
+                let (_region, ring) = Region::with_ring(Config { mode, ..FOUR });
+                for number in 0..markers {
+                    // SAFETY: the slot is free, and there is no producer yet.
+                    let slot = unsafe { ring.slot(number) };
+                    // SAFETY: as above.
+                    unsafe { publish_notice(slot, number, 0, mode) };
+                }
+                // SAFETY: the only halves, and the messages before are the markers.
+                let mut producer = unsafe { Producer::resume(ring, markers) };
+                let (_, mut consumer) = halves(ring);
+                producer.push(7, 0, b"published").unwrap();
+                match ways {
+                    0 => assert!(matches!(consumer.look(), Ok(Poll::Ready(meta)) if meta.kind() == 7)),
+                    1 => assert_eq!(consumer.run_sized(9), (1, 9)),
+                    2 => assert_eq!(consumer.take_gap(), None),
+                    _ => {
+                        producer.finish();
+                        assert!(matches!(consumer.look(), Ok(Poll::Ready(_))), "before the end");
+                    }
+                }
+                take(&mut consumer, 1);
+                assert_eq!(consumer.next(), markers + 1);
+            }
+        }
+    }
+}
+
+/// Behind markers of 0 there may be one that counts, or nothing; and a ring can be full of them.
+#[test]
+fn markers_of_nothing_end() {
+    for (last, found) in [(0, Poll::Empty), (5, Poll::Gap(5))] {
+        let (_region, ring) = Region::with_ring(FOUR);
+        for (number, dropped) in [0, 0, 0, last].into_iter().enumerate() {
+            // SAFETY: the slot is free, and there is no producer yet.
+            let slot = unsafe { ring.slot(number as u64) };
+            // SAFETY: as above.
+            unsafe { publish_notice(slot, number as u64, dropped, Mode::Fenced) };
+        }
+        let (_, mut consumer) = halves(ring);
+        assert_eq!(consumer.look(), Ok(found));
+        assert_eq!(consumer.take_gap(), (last != 0).then_some(last));
+        assert_eq!(consumer.next(), 4);
+    }
 }

@@ -67,7 +67,7 @@ fn push_each_unordered(producer: &mut Producer, messages: u64) {
     let mut words = [0; 30];
     for i in 0..messages {
         let len = message(i, &mut words);
-        insist(|| producer.push_unordered(i as u16, 0, len, |pair| [words[2 * pair], words[2 * pair + 1]]));
+        insist(|| producer.push_chunks(i as u16, 0, len, |pair| [words[2 * pair], words[2 * pair + 1]]));
     }
 }
 
@@ -77,13 +77,14 @@ fn receive(consumer: &mut Consumer) -> u64 {
     let mut i = 0;
     loop {
         match consumer.poll().unwrap() {
-            Poll::Ready(meta) => {
+            Poll::Ready(there) => {
+                let meta = there.meta();
                 let len = message(i, &mut words);
                 bytes_of(&words, &mut expected);
                 assert_eq!((meta.kind(), meta.len()), (i as u16, len), "message {i}");
-                consumer.copy_next(meta, &mut found);
+                there.copy_to(&mut found);
                 assert!(found[..len] == expected[..len], "message {i}");
-                consumer.take(1, len as u64);
+                there.take();
                 // Some messages stay with us for a while, but never a whole ring of them.
                 if i % 3 != 0 || consumer.ring().capacity() < 4 {
                     consumer.settle();
@@ -163,11 +164,11 @@ fn the_consumer_leaves_and_another_goes_on() {
         });
         let mut taken: u64 = 0;
         let mut take = |consumer: &mut Consumer| {
-            let Poll::Ready(meta) = consumer.poll().unwrap() else { return false };
+            let Poll::Ready(there) = consumer.poll().unwrap() else { return false };
             let mut bytes = [0; 8];
-            consumer.copy_next(meta, &mut bytes);
+            there.copy_to(&mut bytes);
             assert_eq!(u64::from_le_bytes(bytes), taken);
-            consumer.take(1, 8);
+            there.take();
             consumer.settle();
             taken += 1;
             true

@@ -14,7 +14,7 @@ mod messages;
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 
-use common::{Random, Region, halves, offset};
+use common::{Random, Region, halves, offset, take};
 use messages::{Message, config, describes, in_place, message, stores};
 use perdix_core::sentinel::SENTINEL;
 use perdix_core::{Config, Consumer, Cursor, Mode, Poll, Producer, Ring, SLOT_SIZE};
@@ -124,7 +124,9 @@ impl Link {
         if self.from_cpu {
             self.from_cpu = false;
             self.consumer.settle();
-            self.ring.clear_free(self.consumer.next(), self.config.start.wrapping_add(self.sent));
+            let head = self.config.start.wrapping_add(self.sent);
+            // SAFETY: neither half is in use.
+            unsafe { self.ring.clear_free(self.consumer.next(), head) };
         }
     }
 
@@ -152,13 +154,13 @@ impl Link {
     /// Looks for the next message, which must be there if and only if all of it has arrived.
     fn receive(&mut self) {
         let on_the_way = |message: Option<u64>| self.in_flight.iter().any(|store| store.message == message);
-        match (self.consumer.poll().unwrap(), self.queue.front()) {
+        match (self.consumer.look().unwrap(), self.queue.front()) {
             (Poll::Ready(meta), Some(message)) => {
                 assert!(!on_the_way(Some(self.received)), "seen before it has arrived");
                 assert!(describes(&self.ring, self.consumer.next(), meta, message));
                 let bytes = in_place(&self.ring, self.consumer.next(), meta.len());
                 assert_eq!(bytes, message.bytes);
-                self.consumer.take(1, meta.len() as u64);
+                take(&mut self.consumer, 1);
                 self.queue.pop_front();
                 self.received += 1;
             }
@@ -187,7 +189,7 @@ impl Link {
         while self.received < self.sent {
             self.receive();
         }
-        assert_eq!(self.consumer.poll(), Ok(Poll::Ended));
+        assert_eq!(self.consumer.look(), Ok(Poll::Ended));
         self.consumer.settle();
         self.hand_over();
         // Every slot is as it was in the beginning, but for the sequence words.
@@ -204,10 +206,11 @@ fn give_up(producer: &mut Producer, staged: bool, bytes: &[u8]) {
         let _ = producer.stage(9, 9, bytes);
         return;
     }
-    let Ok(number) = producer.vacant() else { return };
-    let to = producer.ring().slot(number).payload_ptr();
-    // SAFETY: the slot is the producer's and has room for any payload.
-    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len()) };
+    if let Ok(mut free) = producer.vacant() {
+        free.write(bytes);
+        // As by a panic that nobody expected: not even the slot is cleaned.
+        std::mem::forget(free);
+    }
 }
 
 proptest! {
@@ -261,21 +264,21 @@ fn words_left_behind_are_not_taken_for_arrived() {
             if staged {
                 producer.push(1, 0, &[8; 240][..len]).unwrap();
             } else {
-                producer.stage_in_place(len, 1, 0).unwrap();
+                producer.vacant().unwrap().stage(1, 0, len);
                 producer.publish();
             }
-            assert!(matches!(consumer.poll(), Ok(Poll::Ready(_))));
-            consumer.take(1, len as u64);
+            take(&mut consumer, 1);
             consumer.settle();
-            let slot = ring.slot(1);
+            // SAFETY: the slot is free, and this is the producer.
+            let slot = unsafe { ring.slot(1) };
             let store = |(word, value): (usize, u64)| {
                 let word = [&slot.seq, &slot.meta].into_iter().chain(&slot.payload).nth(word).unwrap();
                 word.store(value, Ordering::Relaxed);
             };
             words.iter().enumerate().filter(|(i, _)| *i != last).for_each(|(_, word)| store(*word));
-            assert_eq!(consumer.poll(), Ok(Poll::Empty), "without word {last}, after {len} bytes");
+            assert_eq!(consumer.look(), Ok(Poll::Empty), "without word {last}, after {len} bytes");
             store(words[last]);
-            let Ok(Poll::Ready(meta)) = consumer.poll() else { panic!("not seen") };
+            let Ok(Poll::Ready(meta)) = consumer.look() else { panic!("not seen") };
             assert!(describes(&ring, 1, meta, &long));
             assert_eq!(in_place(&ring, 1, 240), long.bytes);
         }

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use perdix_core::{AttachError, Fault, Refused};
+use perdix_core::{Fault, Refused};
 
 /// Why a device producer did not send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,16 +67,6 @@ impl Error {
     }
 }
 
-impl From<AttachError> for Error {
-    #[inline(always)]
-    fn from(error: AttachError) -> Self {
-        match error {
-            AttachError::Version { .. } => Self::Version,
-            _ => Self::Corrupt,
-        }
-    }
-}
-
 impl From<Refused> for Error {
     #[inline(always)]
     fn from(refused: Refused) -> Self {
@@ -101,7 +91,9 @@ impl fmt::Display for Error {
             Self::Launch => {
                 "the launch does not fit the producer: blocks of whole warps, and at least one warp"
             }
-            Self::Version => "the ring has another layout version: recompile the kernels with the host's perdix",
+            Self::Version => {
+                "the ring has another layout version: recompile the kernels with the host's perdix"
+            }
         })
     }
 }

@@ -1,7 +1,7 @@
 //! The few things that only a GPU has, with an emulation on CPUs.
 //!
-//! Names follow `cuda_std` where it has a counterpart. Functions that say *converged* must be called by all lanes of the warp
-//! (or all threads of the block) together.
+//! Names follow `cuda_std` where it has a counterpart. What a whole warp or block does together are
+//! methods of the tokens [`Warp`] and [`Block`].
 
 #[cfg(target_arch = "nvptx64")]
 #[path = "intrinsics/device.rs"]
@@ -10,7 +10,14 @@ mod target;
 #[path = "intrinsics/emulated.rs"]
 mod target;
 
-pub use target::*;
+mod token;
+
+pub use target::{
+    block_dim, block_idx, device_add, device_fence, device_load_acquire, device_min, device_store_release,
+    device_take, grid_dim, now_ns, sleep_ns, thread_idx, trap,
+};
+pub(crate) use target::{load_chunk, load_chunk_acquire};
+pub use token::{Block, Warp};
 
 /// Lanes of a warp, on every NVIDIA GPU so far.
 pub const WARP_SIZE: u32 = 32;
@@ -59,11 +66,4 @@ pub fn block_rank() -> u64 {
 pub fn blocks() -> u64 {
     let [x, y, z] = grid_dim();
     u64::from(x) * u64::from(y) * u64::from(z)
-}
-
-/// The value that lane `lane` has. Converged.
-#[inline(always)]
-pub fn shuffle_u64(value: u64, lane: u32) -> u64 {
-    let (low, high) = (shuffle(value as u32, lane), shuffle((value >> 32) as u32, lane));
-    u64::from(low) | u64::from(high) << 32
 }

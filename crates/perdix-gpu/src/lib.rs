@@ -60,7 +60,6 @@
 mod consumers;
 mod error;
 pub mod events;
-mod gap;
 pub mod intrinsics;
 mod kernel;
 mod link;
@@ -70,6 +69,7 @@ mod records;
 mod service;
 mod shards;
 mod source;
+mod state;
 mod stores;
 mod typed;
 mod write;
@@ -79,12 +79,15 @@ pub mod emulation;
 
 pub use consumers::{BlockConsumer, ConsumeError, Received, ThreadConsumer, WarpConsumer, WarpMessage};
 pub use error::{Error, Partial};
+pub use intrinsics::{Block, Warp};
 pub use packer::{PackError, PackInto, RecordPacker};
 pub use perdix_core::{
     DeviceInput, DeviceRing, DeviceRings, DeviceService, DeviceState, Fault, KernelArg, LAYOUT_MARKER,
     MessageLayout, Mode, PAYLOAD_SIZE, PAYLOAD_WORDS, RecordLayout, Typed, messages,
 };
-pub use producers::{BlockProducer, Events, GridProducer, ThreadProducer, WarpProducer};
+pub use producers::{
+    BlockProducer, ConvergedProducer, Events, GridProducer, OwnHead, ThreadProducer, Ticket, WarpProducer,
+};
 pub use records::Records;
 pub use service::{ServeError, WarpService};
 pub use shards::{Shard, finish_unused};

@@ -8,7 +8,7 @@ use bytemuck::NoUninit;
 use perdix_core::RecordLayout;
 
 use crate::error::{Error, Partial};
-use crate::intrinsics::{WARP_SIZE, ballot, lane_id, shuffle};
+use crate::intrinsics::{WARP_SIZE, Warp, lane_id};
 use crate::records::{read_word, unit};
 use crate::source::Source;
 use crate::write::LANES_PER_SLOT;
@@ -25,7 +25,10 @@ pub trait PackInto {
     /// Slots of the ring.
     fn slots(&self) -> u64;
 
-    /// Sends the first `count` messages of `source`, as `produce_batch` of the producer. Converged.
+    /// The token of the warp that sends.
+    fn warp(&mut self) -> &mut Warp;
+
+    /// Sends the first `count` messages of `source`, as `produce_batch` of the producer.
     ///
     /// # Errors
     /// [`Partial`] says how many were sent.
@@ -85,7 +88,7 @@ impl<T: NoUninit> RecordPacker<T> {
     }
 
     /// Takes the record of each lane that is `active`, and sends the messages that are full now, waiting up to the ring's time
-    /// limit. Converged.
+    /// limit.
     ///
     /// # Errors
     /// [`PackError`] says why a message was not sent, how many records were, and whether this push's records were taken: they are
@@ -101,13 +104,13 @@ impl<T: NoUninit> RecordPacker<T> {
             } else if taken {
                 return Ok(());
             } else {
-                self.append(active, record);
+                self.append(producer.warp(), active, record);
                 taken = true;
             }
         }
     }
 
-    /// Sends all records held, the last message perhaps not full. Converged.
+    /// Sends all records held, the last message perhaps not full.
     ///
     /// # Errors
     /// [`PackError`], as [`push`](Self::push).
@@ -139,7 +142,7 @@ impl<T: NoUninit> RecordPacker<T> {
         let source = Gathered {
             len: records as usize * RecordLayout::<T>::SIZE,
             kind: self.kind,
-            pieces: self.gather(slots),
+            pieces: self.gather(producer.warp(), slots),
         };
         let (gone, result) = match producer.send(u64::from(slots), &source) {
             Ok(()) => (slots, Ok(())),
@@ -156,8 +159,8 @@ impl<T: NoUninit> RecordPacker<T> {
 
     /// Puts the active lanes' records behind those held, in the order of the lanes.
     #[inline(always)]
-    fn append(&mut self, active: bool, record: T) {
-        let active = ballot(active);
+    fn append(&mut self, warp: &mut Warp, active: bool, record: T) {
+        let active = warp.ballot(active);
         let end = Shape::<T>::wrap(self.first + self.count);
         // The new places follow each other, so each lane has at most one of them: that of the `turn`th active lane.
         let turn = lane_id().wrapping_sub(end) % WARP_SIZE;
@@ -166,7 +169,7 @@ impl<T: NoUninit> RecordPacker<T> {
         let register = Shape::<T>::wrap(end + turn) / WARP_SIZE;
         let record = MaybeUninit::new(record);
         for word in 0..Shape::<T>::WORDS {
-            let value = shuffle(word_of(&record, word), from);
+            let value = warp.shuffle(word_of(&record, word), from);
             for number in 0..Shape::<T>::REGISTERS {
                 if let Some(held) = self.held.get_mut(number) {
                     let kept = word_of(held, word);
@@ -177,15 +180,19 @@ impl<T: NoUninit> RecordPacker<T> {
         self.count += active.count_ones();
     }
 
-    /// Brings to each lane the pieces that it stores of the next `slots` messages, at most [`GROUP`]. Converged.
+    /// Brings to each lane the pieces that it stores of the next `slots` messages, at most [`GROUP`].
     #[inline(always)]
-    fn gather(&self, slots: u32) -> [[u64; 2]; GROUP / 2] {
-        [self.gather_piece(0, slots), self.gather_piece(1, slots), self.gather_piece(2, slots)]
+    fn gather(&self, warp: &mut Warp, slots: u32) -> [[u64; 2]; GROUP / 2] {
+        [
+            self.gather_piece(warp, 0, slots),
+            self.gather_piece(warp, 1, slots),
+            self.gather_piece(warp, 2, slots),
+        ]
     }
 
-    /// The piece that this lane stores of the messages `2 * pair` and `2 * pair + 1`, if there are as many. Converged.
+    /// The piece that this lane stores of the messages `2 * pair` and `2 * pair + 1`, if there are as many.
     #[inline(always)]
-    fn gather_piece(&self, pair: u32, slots: u32) -> [u64; 2] {
+    fn gather_piece(&self, warp: &mut Warp, pair: u32, slots: u32) -> [u64; 2] {
         if pair as usize >= Shape::<T>::PAIRS || 2 * pair >= slots {
             return [0; 2];
         }
@@ -194,18 +201,18 @@ impl<T: NoUninit> RecordPacker<T> {
         let at = 16 * (if part == 0 { 0 } else { part - 1 });
         // Four calls and no loop, so that what each asks for is a constant.
         let words = [
-            self.gather_word(first, at, 0),
-            self.gather_word(first, at, 1),
-            self.gather_word(first, at, 2),
-            self.gather_word(first, at, 3),
+            self.gather_word(warp, first, at, 0),
+            self.gather_word(warp, first, at, 1),
+            self.gather_word(warp, first, at, 2),
+            self.gather_word(warp, first, at, 3),
         ];
         let [a, b, c, d] = words.map(u64::from);
         [a | b << 32, c | d << 32]
     }
 
-    /// Word `word` of the piece at byte `at` of the message whose first record has the place `first`. Converged.
+    /// Word `word` of the piece at byte `at` of the message whose first record has the place `first`.
     #[inline(always)]
-    fn gather_word(&self, first: u32, at: u32, word: usize) -> u32 {
+    fn gather_word(&self, warp: &mut Warp, first: u32, at: u32, word: usize) -> u32 {
         let (size, unit) = (RecordLayout::<T>::SIZE as u32, const { unit::<T>(4) });
         let mut value = 0;
         for part in 0..4 / unit {
@@ -219,7 +226,7 @@ impl<T: NoUninit> RecordPacker<T> {
                 for choice in 0..Shape::<T>::WORDS / Shape::<T>::WORD_STEP {
                     let own = word % Shape::<T>::WORD_STEP + choice * Shape::<T>::WORD_STEP;
                     let offered = self.held.get(number).map_or(0, |held| word_of(held, own));
-                    let offered = shuffle(offered, lane);
+                    let offered = warp.shuffle(offered, lane);
                     if number as u32 == register && own as u32 == offset / 4 {
                         found = offered;
                     }

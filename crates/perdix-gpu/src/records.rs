@@ -41,7 +41,7 @@ pub struct Records<T, F> {
     record: PhantomData<fn() -> T>,
 }
 
-impl<T: NoUninit, F: Fn(u64) -> T> Records<T, F> {
+impl<T: NoUninit, F: Fn(u64) -> T + Sync> Records<T, F> {
     /// `count` records as messages of this kind; `make(i)` returns record `i`.
     #[inline(always)]
     pub fn new(count: u64, kind: u16, make: F) -> Self {
@@ -56,7 +56,7 @@ impl<T: NoUninit, F: Fn(u64) -> T> Records<T, F> {
     }
 }
 
-impl<T: NoUninit, F: Fn(u64) -> T> Source for Records<T, F> {
+impl<T: NoUninit, F: Fn(u64) -> T + Sync> Source for Records<T, F> {
     #[inline(always)]
     fn len(&self, index: u64) -> usize {
         let per_slot = RecordLayout::<T>::PER_SLOT as u64;

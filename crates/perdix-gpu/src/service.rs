@@ -6,6 +6,7 @@ use perdix_core::DeviceService;
 
 use crate::consumers::{ConsumeError, WarpConsumer, WarpMessage};
 use crate::error::Error;
+use crate::intrinsics::Warp;
 use crate::producers::WarpProducer;
 
 /// Answers requests from one warp, whose 32 lanes call every method together with the same arguments: a ring each way, and a response for
@@ -20,7 +21,7 @@ use crate::producers::WarpProducer;
 ///         // SAFETY: the host launches one warp on this service.
 ///         let Ok(mut service) = (unsafe { WarpService::new(service) }) else { return };
 ///         while let Ok(request) = service.next() {
-///             let sum = request.word(0).wrapping_add(request.word(1));
+///             let sum = request.word(service.warp(), 0).wrapping_add(request.word(service.warp(), 1));
 ///             if service.respond(&request, 8, |_piece| [sum, 0]).is_err() {
 ///                 break;
 ///             }
@@ -64,8 +65,8 @@ impl WarpService {
     /// [`ServeError`] if the handle is none that a host made, or the block is not made of whole warps.
     ///
     /// # Safety
-    /// The handle is a host's, for rings that outlive the kernel; this warp is the only one that uses them now, and all its lanes call all
-    /// methods together.
+    /// The handle is a host's, for rings that outlive the kernel. This warp is the only one that uses them and their state
+    /// now. All its lanes call all methods together, never some of them alone.
     #[inline(always)]
     pub unsafe fn new(handle: DeviceService) -> Result<Self, ServeError> {
         // SAFETY: the caller's contract.
@@ -104,7 +105,7 @@ impl WarpService {
         &mut self,
         request: &WarpMessage,
         len: usize,
-        make: impl Fn(usize) -> [u64; 2],
+        make: impl Fn(usize) -> [u64; 2] + Sync,
     ) -> Result<(), Error> {
         let result = self.responses.produce(id(request), len, make);
         self.note(result)
@@ -123,6 +124,12 @@ impl WarpService {
     ) -> Result<(), Error> {
         let result = self.responses.produce_pieces(id(request), len, piece);
         self.note(result)
+    }
+
+    /// The warp's token, for operations of the kernel's own: all lanes are here, by the contract of the constructor.
+    #[inline(always)]
+    pub fn warp(&mut self) -> &mut Warp {
+        self.requests.warp()
     }
 
     /// Leaves the service to a later kernel.

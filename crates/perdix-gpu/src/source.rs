@@ -4,8 +4,11 @@ use perdix_core::PAYLOAD_SIZE;
 
 /// Messages for a batch, asked for in 16-byte pieces, each by the lane that will store it.
 ///
-/// Methods are called by many lanes, in any order, more than once: they must not depend on who calls.
-pub trait Source {
+/// Each lane calls the methods by itself, in any order, more than once, while other lanes do something else. So they must
+/// not depend on who calls, and cannot use operations of the whole warp: those need a [`Warp`](crate::Warp) token, of
+/// which nothing that is [`Sync`] can make use. (A closure that reads through a raw pointer is not `Sync`: make a slice
+/// of it outside of the closure.)
+pub trait Source: Sync {
     /// Bytes of message `index` of the batch; at most 240.
     fn len(&self, index: u64) -> usize;
 
@@ -22,13 +25,16 @@ pub trait Source {
     }
 }
 
-/// A run of bytes cut into messages of 240; the last one may be shorter.
+/// Bytes cut into messages of 240; the last one may be shorter.
 #[derive(Clone, Copy, Debug)]
 pub struct Bytes {
     start: *const u8,
     len: u64,
     kind: u16,
 }
+
+// SAFETY: by the contract of `new` the bytes are readable by all lanes, and do not change.
+unsafe impl Sync for Bytes {}
 
 impl Bytes {
     /// `len` bytes at `start`, in any memory the device can read; fastest when aligned to 16.
@@ -99,7 +105,7 @@ pub struct Made<F> {
     make: F,
 }
 
-impl<F: Fn(u64, usize) -> [u64; 2]> Made<F> {
+impl<F: Fn(u64, usize) -> [u64; 2] + Sync> Made<F> {
     /// Messages of `len` bytes; `make(index, piece)` returns 16 bytes of message `index` of the batch.
     #[inline(always)]
     pub fn new(len: usize, kind: u16, make: F) -> Self {
@@ -107,7 +113,7 @@ impl<F: Fn(u64, usize) -> [u64; 2]> Made<F> {
     }
 }
 
-impl<F: Fn(u64, usize) -> [u64; 2]> Source for Made<F> {
+impl<F: Fn(u64, usize) -> [u64; 2] + Sync> Source for Made<F> {
     #[inline(always)]
     fn len(&self, _index: u64) -> usize {
         self.len

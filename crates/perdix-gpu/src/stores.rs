@@ -6,22 +6,23 @@ use core::sync::atomic::{AtomicU64, Ordering};
 use perdix_core::Cursor;
 #[cfg(target_arch = "nvptx64")]
 use perdix_core::Word;
-use perdix_core::{Fault, Ring};
+use perdix_core::{Chunk16, Fault, Ring};
 
 #[cfg(not(target_arch = "nvptx64"))]
 use crate::emulation::make_store;
 
-/// Stores two neighbouring words (`low` aligned to 16 bytes) that nothing else orders.
+/// Stores a chunk whose words nothing else orders.
 #[cfg(target_arch = "nvptx64")]
 #[inline(always)]
-pub(crate) fn store_pair(low: &AtomicU64, high: &AtomicU64, values: [u64; 2]) {
-    AtomicU64::store_pair(low, high, values);
+pub(crate) fn store_chunk(chunk: &Chunk16, values: [u64; 2]) {
+    AtomicU64::store_chunk(chunk, values);
 }
 
-/// The same on emulated lanes: two stores, since the link may split the pair.
+/// The same on emulated lanes: two stores, since the link may split the chunk.
 #[cfg(not(target_arch = "nvptx64"))]
-pub(crate) fn store_pair(low: &AtomicU64, high: &AtomicU64, values: [u64; 2]) {
-    // As `Word::store_pair` does on a CPU.
+pub(crate) fn store_chunk(chunk: &Chunk16, values: [u64; 2]) {
+    let [low, high] = chunk.words();
+    // As `Word::store_chunk` does on a CPU.
     make_store(low, values[0], false, || low.store(values[0], Ordering::Release));
     make_store(high, values[1], false, || high.store(values[1], Ordering::Release));
 }
@@ -39,9 +40,14 @@ pub(crate) fn store_last(word: &AtomicU64, value: u64, order: Ordering) {
 #[inline(always)]
 pub(crate) fn close(ring: &Ring, number: u64, fault: Option<Fault>) {
     #[cfg(target_arch = "nvptx64")]
-    ring.close(number, fault);
-    #[cfg(not(target_arch = "nvptx64"))]
-    make_store(&ring.control().producer.end, Cursor::new(number, true).word(), true, || {
+    // SAFETY: the caller is the ring's producer.
+    unsafe {
         ring.close(number, fault);
+    }
+    #[cfg(not(target_arch = "nvptx64"))]
+    // SAFETY: as above.
+    make_store(unsafe { &ring.control().producer.end }, Cursor::new(number, true).word(), true, || {
+        // SAFETY: as above.
+        unsafe { ring.close(number, fault) };
     });
 }

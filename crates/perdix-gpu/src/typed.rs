@@ -7,7 +7,7 @@ use bytemuck::NoUninit;
 use perdix_core::{MessageLayout, Typed};
 
 use crate::error::Error;
-use crate::producers::{BlockProducer, GridProducer, ThreadProducer, WarpProducer};
+use crate::producers::{BlockProducer, ThreadProducer};
 use crate::source::{Source, read_piece};
 
 /// Typed messages that a closure makes, one to a slot: a batch for any producer's `produce_batch`.
@@ -47,7 +47,7 @@ pub struct Values<T, F> {
     value: PhantomData<fn() -> T>,
 }
 
-impl<T: Typed, F: Fn(u64) -> T> Values<T, F> {
+impl<T: Typed, F: Fn(u64) -> T + Sync> Values<T, F> {
     /// As many messages as a batch asks for; `make(i)` returns message `i`.
     #[inline(always)]
     pub fn new(make: F) -> Self {
@@ -55,7 +55,7 @@ impl<T: Typed, F: Fn(u64) -> T> Values<T, F> {
     }
 }
 
-impl<T: Typed, F: Fn(u64) -> T> Source for Values<T, F> {
+impl<T: Typed, F: Fn(u64) -> T + Sync> Source for Values<T, F> {
     #[inline(always)]
     fn len(&self, _index: u64) -> usize {
         MessageLayout::<T>::SIZE
@@ -68,7 +68,7 @@ impl<T: Typed, F: Fn(u64) -> T> Source for Values<T, F> {
 
     #[inline(always)]
     fn piece(&self, index: u64, piece: usize) -> [u64; 2] {
-        piece_of(&(self.make)(index), piece)
+        chunk_of(&Value(&(self.make)(index)), piece)
     }
 }
 
@@ -79,7 +79,7 @@ impl ThreadProducer {
     /// [`Error::TimedOut`], [`Error::ConsumerGone`] or [`Error::Corrupt`]; nothing was sent then.
     #[inline(always)]
     pub fn send<T: Typed>(&mut self, value: &T) -> Result<(), Error> {
-        self.produce_made(T::KIND, MessageLayout::<T>::SIZE, |piece| piece_of(value, piece))
+        self.produce_made(T::KIND, MessageLayout::<T>::SIZE, |piece| chunk_of(&Value(value), piece))
     }
 
     /// Sends a value if a slot is free.
@@ -88,7 +88,7 @@ impl ThreadProducer {
     /// As [`send`](Self::send), with [`Error::Full`] instead of [`Error::TimedOut`].
     #[inline(always)]
     pub fn try_send<T: Typed>(&mut self, value: &T) -> Result<(), Error> {
-        self.produce_made_within(T::KIND, MessageLayout::<T>::SIZE, |piece| piece_of(value, piece), 0)
+        self.produce_made_within(T::KIND, MessageLayout::<T>::SIZE, |piece| chunk_of(&Value(value), piece), 0)
     }
 
     /// Sends a value if a slot is free; if the ring is full, drops and counts it. Whether it was sent.
@@ -97,53 +97,9 @@ impl ThreadProducer {
     /// [`Error::ConsumerGone`] or [`Error::Corrupt`].
     #[inline(always)]
     pub fn send_or_drop<T: Typed>(&mut self, value: &T) -> Result<bool, Error> {
-        self.produce_made_or_drop(T::KIND, MessageLayout::<T>::SIZE, |piece| piece_of(value, piece))
+        self.produce_made_or_drop(T::KIND, MessageLayout::<T>::SIZE, |piece| chunk_of(&Value(value), piece))
     }
 }
-
-/// For producers of whole warps: all lanes call with the same value.
-macro_rules! converged_sends {
-    ($producer:ty, $errors:literal) => {
-        impl $producer {
-            /// Sends a value, the same in all lanes, waiting while the ring is full, up to the ring's time limit.
-            ///
-            /// # Errors
-            #[doc = $errors]
-            #[inline(always)]
-            pub fn send<T: Typed>(&mut self, value: &T) -> Result<(), Error> {
-                self.produce(T::KIND, MessageLayout::<T>::SIZE, |piece| piece_of(value, piece))
-            }
-
-            /// Sends a value, the same in all lanes, if a slot is free.
-            ///
-            /// # Errors
-            /// As `try_produce`.
-            #[inline(always)]
-            pub fn try_send<T: Typed>(&mut self, value: &T) -> Result<(), Error> {
-                self.try_produce(T::KIND, MessageLayout::<T>::SIZE, |piece| piece_of(value, piece))
-            }
-
-            /// Sends a value, the same in all lanes, if a slot is free; if the ring is full, drops and counts it. Whether it was sent.
-            ///
-            /// # Errors
-            /// As `produce_or_drop`.
-            #[inline(always)]
-            pub fn send_or_drop<T: Typed>(&mut self, value: &T) -> Result<bool, Error> {
-                self.produce_or_drop(T::KIND, MessageLayout::<T>::SIZE, |piece| piece_of(value, piece))
-            }
-        }
-    };
-}
-
-converged_sends!(
-    WarpProducer,
-    "[`Error::TimedOut`], [`Error::ConsumerGone`] or [`Error::Corrupt`]; nothing was sent then."
-);
-converged_sends!(
-    GridProducer,
-    "[`Error::TimedOut`], [`Error::ConsumerGone`], [`Error::Corrupt`] or [`Error::Stopped`]: the stream ends before this message, for all \
-     warps."
-);
 
 impl BlockProducer {
     /// Sends a value, the same in all threads, waiting while the ring is full, up to the ring's time limit. Many at once are faster: a
@@ -153,7 +109,7 @@ impl BlockProducer {
     /// As [`produce_batch`](Self::produce_batch).
     #[inline(always)]
     pub fn send<T: Typed>(&mut self, value: &T) -> Result<(), Error> {
-        self.produce_batch(1, &Values::new(|_| *value))
+        self.produce_batch(1, &Value(value))
     }
 
     /// Sends a value, the same in all threads, if a slot is free.
@@ -162,7 +118,7 @@ impl BlockProducer {
     /// As [`try_produce_batch`](Self::try_produce_batch).
     #[inline(always)]
     pub fn try_send<T: Typed>(&mut self, value: &T) -> Result<(), Error> {
-        self.try_produce_batch(1, &Values::new(|_| *value))
+        self.try_produce_batch(1, &Value(value))
     }
 
     /// Sends a value, the same in all threads, if a slot is free; if the ring is full, drops and counts it. Whether it was sent.
@@ -171,16 +127,41 @@ impl BlockProducer {
     /// As [`produce_batch_or_drop`](Self::produce_batch_or_drop).
     #[inline(always)]
     pub fn send_or_drop<T: Typed>(&mut self, value: &T) -> Result<bool, Error> {
-        self.produce_batch_or_drop(1, &Values::new(|_| *value))
+        self.produce_batch_or_drop(1, &Value(value))
     }
 }
 
 /// Values up to this size are taken apart in registers; larger ones are read from (local) memory.
 const IN_REGISTERS: usize = 64;
 
+/// A value that lanes take apart, each its own 16 bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Value<'v, T>(pub(crate) &'v T);
+
+// SAFETY: nothing is done with the value but to read its bytes, which are plain (`NoUninit`).
+unsafe impl<T: NoUninit> Sync for Value<'_, T> {}
+
+/// A batch of the value alone.
+impl<T: Typed> Source for Value<'_, T> {
+    #[inline(always)]
+    fn len(&self, _index: u64) -> usize {
+        MessageLayout::<T>::SIZE
+    }
+
+    #[inline(always)]
+    fn kind(&self, _index: u64) -> u16 {
+        T::KIND
+    }
+
+    #[inline(always)]
+    fn piece(&self, _index: u64, piece: usize) -> [u64; 2] {
+        chunk_of(self, piece)
+    }
+}
+
 /// Bytes `16 * piece` to `16 * piece + 16` of a value.
 #[inline(always)]
-fn piece_of<T: NoUninit>(value: &T, piece: usize) -> [u64; 2] {
+pub(crate) fn chunk_of<T: NoUninit>(&Value(value): &Value<'_, T>, piece: usize) -> [u64; 2] {
     let size = size_of::<T>();
     let (at, mut bytes) = (16 * piece, [0; 2]);
     if at >= size {

@@ -2,21 +2,29 @@
 
 use core::sync::atomic::{Ordering, fence};
 
+use perdix_core::policy::batch;
 use perdix_core::{Meta, Mode, PAYLOAD_SIZE, Ring, sentinel};
 
-use crate::intrinsics::{WARP_SIZE, ballot, lane_id, sync_warp};
-use crate::link::{Link, Look};
+use crate::intrinsics::{WARP_SIZE, Warp, lane_id};
+use crate::link::{Link, Prefetch};
 use crate::source::Source;
-use crate::stores::{store_last, store_pair};
+use crate::stores::{store_chunk, store_last};
 
 /// Lanes that write one slot: one for the header, fifteen for the payload. Of every two messages, lane `l` writes message
 /// `l / 16`: its header if `l % 16` is 0, else piece `l % 16 - 1`. The record packer brings the pieces there beforehand.
 pub(crate) const LANES_PER_SLOT: u32 = WARP_SIZE / 2;
 
 /// Writes and publishes messages `first` to `first + count` (at most 32), which are messages `index` onwards of `source`. Their
-/// slots are free. Counts them, and renews the credit where that costs little. Converged.
+/// slots are free. Counts them, and renews the credit where that costs little.
 #[inline(always)]
-pub(crate) fn publish<S: Source>(link: &mut Link, first: u64, count: u32, source: &S, index: u64) {
+pub(crate) fn publish<S: Source>(
+    link: &mut Link,
+    warp: &mut Warp,
+    first: u64,
+    count: u32,
+    source: &S,
+    index: u64,
+) {
     if count == 0 {
         return;
     }
@@ -24,14 +32,14 @@ pub(crate) fn publish<S: Source>(link: &mut Link, first: u64, count: u32, source
     match ring.mode() {
         Mode::Fenced => {
             // Asked for ahead of the payload and taken behind the fence, a newer tail costs hardly any time of its own.
-            let look = link.look(first, end);
-            write_run(&ring, first, count, source, index);
-            publish_run(&ring, first, !matches!(look, Look::None));
-            link.take(look, first);
+            let found = link.prefetch(first, end);
+            write_batch(&ring, first, count, source, index);
+            publish_batch(&ring, warp, first, !matches!(found, Prefetch::None));
+            link.take_prefetch(warp, found, first);
         }
         Mode::FenceFree => {
-            publish_fence_free(&ring, first, count, source, index);
-            link.look_ahead(first, end);
+            publish_fence_free(&ring, warp, first, count, source, index);
+            link.renew_ahead(warp, first, end);
         }
     }
     let lane = lane_id();
@@ -40,19 +48,19 @@ pub(crate) fn publish<S: Source>(link: &mut Link, first: u64, count: u32, source
     }
 }
 
-/// How many of the `count` (at most 32) messages from `index` on fit their slots, up to the first that does not. Converged.
+/// How many of the `count` (at most 32) messages from `index` on fit their slots, up to the first that does not.
 #[inline(always)]
-pub(crate) fn fitting<S: Source>(source: &S, index: u64, count: u32) -> u32 {
+pub(crate) fn fitting<S: Source>(warp: &mut Warp, source: &S, index: u64, count: u32) -> u32 {
     let lane = lane_id();
-    let too_long =
-        ballot(lane < count && source.len(index + u64::from(lane)) > PAYLOAD_SIZE).trailing_zeros();
+    let is_too_long = lane < count && source.len(index + u64::from(lane)) > PAYLOAD_SIZE;
+    let too_long = warp.ballot(is_too_long).trailing_zeros();
     if too_long < count { too_long } else { count }
 }
 
-/// Writes a run: messages that one sequence word will publish. Whole slots, so that each is one write of whole lines across the
+/// Writes a batch: messages that one sequence word will publish. Whole slots, so that each is one write of whole lines across the
 /// link: the followers' sequence words too, which nobody looks at before the head's, while the head's keeps the value it has.
 #[inline(always)]
-fn write_run<S: Source>(ring: &Ring, first: u64, count: u32, source: &S, index: u64) {
+fn write_batch<S: Source>(ring: &Ring, first: u64, count: u32, source: &S, index: u64) {
     let lane = lane_id();
     let (half, part) = (lane / LANES_PER_SLOT, lane % LANES_PER_SLOT);
     let mut i = half;
@@ -71,30 +79,32 @@ fn write_run<S: Source>(ring: &Ring, first: u64, count: u32, source: &S, index: 
             }
             let meta = Meta::new(len, 0, source.kind(item));
             let header = if i == 0 {
-                sentinel::header(number.wrapping_sub(ring.capacity()), meta.with_followers(count - 1))
+                batch::head_header(ring.capacity(), number, meta, count)
             } else {
-                sentinel::header(number, meta)
+                batch::header(number, meta)
             };
             (true, header)
         });
         for (ahead, (is_needed, values)) in made.into_iter().enumerate() {
             if is_needed {
                 let i = i + 2 * ahead as u32;
-                let [low, high] = ring.slot(first.wrapping_add(u64::from(i))).pair(part);
-                store_pair(low, high, values);
+                // SAFETY: the slots of these messages are free, and each chunk is one lane's.
+                let slot = unsafe { ring.slot(first.wrapping_add(u64::from(i))) };
+                store_chunk(slot.chunk16(part), values);
             }
         }
         i += 2 * AHEAD;
     }
 }
 
-/// Publishes a run that the warp has written; with a fence that is an Acquire too if asked. Converged.
+/// Publishes a batch that the warp has written; with a fence that is an Acquire too if asked.
 #[inline(always)]
-fn publish_run(ring: &Ring, first: u64, acquire: bool) {
+fn publish_batch(ring: &Ring, warp: &mut Warp, first: u64, acquire: bool) {
     // All lanes' writes come before lane 0's Release, which is cumulative.
-    sync_warp();
+    warp.sync();
     if lane_id() == 0 {
-        let (seq, value) = (&ring.slot(first).seq, first.wrapping_add(1));
+        // SAFETY: the slot is free, and this lane publishes it.
+        let (seq, value) = (unsafe { &ring.slot(first).seq }, batch::published(first));
         // pairs with the Acquire load of seq in Consumer::learn_run
         if acquire {
             fence(Ordering::AcqRel);
@@ -114,7 +124,14 @@ fn each<T>(make: impl Fn(u32) -> T) -> [T; AHEAD as usize] {
 }
 
 #[inline(always)]
-fn publish_fence_free<S: Source>(ring: &Ring, first: u64, count: u32, source: &S, index: u64) {
+fn publish_fence_free<S: Source>(
+    ring: &Ring,
+    warp: &mut Warp,
+    first: u64,
+    count: u32,
+    source: &S,
+    index: u64,
+) {
     let lane = lane_id();
     let (half, part) = (lane / LANES_PER_SLOT, lane % LANES_PER_SLOT);
     // The votes need both halves in every round, so the rounds are counted for the warp, not for the half.
@@ -124,29 +141,35 @@ fn publish_fence_free<S: Source>(ring: &Ring, first: u64, count: u32, source: &S
         let len = if i < count { length(source, item) } else { 0 };
         let is_mine = i < count && 16 * (part as usize) < 16 + len;
         let piece = if part == 0 { [0; 2] } else { source.piece_within(item, part as usize - 1, len) };
-        let header = sentinel::header(number, Meta::new(len, 0, source.kind(item)));
+        let header = batch::header(number, Meta::new(len, 0, source.kind(item)));
         let mut values = if part == 0 { header } else { piece };
         // Hardly any word equals the sentinel: one vote, on the lower halves of words, settles that.
         let [low, high] = piece.map(|word| word as u32 == sentinel::SENTINEL as u32);
-        if ballot(low | high) != 0 {
-            let (low, high) = escape(values[0], values[1], half, part);
+        if warp.ballot(low | high) != 0 {
+            // SAFETY: the ballot has the same result for all lanes, which call this together.
+            let (low, high) = unsafe { escape(values[0], values[1], half, part) };
             values = [low, high];
         }
         // Header and payload in one store instruction, so that they make one write across the link.
         if is_mine {
-            let [low, high] = ring.slot(number).pair(part);
-            store_pair(low, high, values);
+            // SAFETY: the slots of these messages are free, and each chunk is one lane's.
+            store_chunk(unsafe { ring.slot(number) }.chunk16(part), values);
         }
     }
 }
 
 /// A lane's words of a slot as they are sent: stand-ins for those that equal the sentinel, and in the header the mask that
-/// names them. Converged.
+/// names them.
+///
+/// # Safety
+/// All lanes of the warp call it together. (Not inlined, it makes its own token, which costs nothing to pass.)
 #[cold]
 #[inline(never)]
-fn escape(low: u64, high: u64, half: u32, part: u32) -> (u64, u64) {
-    let (sent, mine) = if part == 0 { ([low, high], 0) } else { sentinel::escape_pair([low, high]) };
-    let (low, high) = (ballot(mine & 1 != 0), ballot(mine & 2 != 0));
+unsafe fn escape(low: u64, high: u64, half: u32, part: u32) -> (u64, u64) {
+    // SAFETY: the caller's contract.
+    let mut warp = unsafe { Warp::new() };
+    let (sent, mine) = if part == 0 { ([low, high], 0) } else { sentinel::escape_chunk([low, high]) };
+    let (low, high) = (warp.ballot(mine & 1 != 0), warp.ballot(mine & 2 != 0));
     let shift = LANES_PER_SLOT * half + 1;
     let mask = interleave(low >> shift & 0x7fff, high >> shift & 0x7fff);
     if part == 0 { (sent[0], sent[1] | u64::from(mask) << 32) } else { (sent[0], sent[1]) }

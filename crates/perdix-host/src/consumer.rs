@@ -296,11 +296,11 @@ impl<'a> Consumer<'a> {
     #[inline(always)]
     pub(crate) fn poll(&mut self) -> Result<Poll, Corruption> {
         let core = self.core();
-        match core.ready(core.next())? {
+        match core.peek(0)? {
             Some(meta) => Ok(Poll::Ready(meta)),
             None => {
                 core.settle();
-                core.poll()
+                core.look()
             }
         }
     }

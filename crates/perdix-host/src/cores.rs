@@ -1,8 +1,6 @@
 //! The state of halves that nobody has: parked by halves that were dropped, recovered for those that
 //! were not.
 
-use std::sync::atomic::Ordering;
-
 use perdix_core::{Consumer as ConsumerCore, DeviceState, Producer as ProducerCore, Ring};
 
 /// What the two halves of a ring begin with.
@@ -64,11 +62,12 @@ pub(crate) unsafe fn recover_producer(consumer: &mut ConsumerCore) -> ProducerCo
     let ring = *consumer.ring();
     consumer.settle();
     let head = consumer.next().wrapping_add(consumer.published().0);
-    ring.clear_free(consumer.next(), head);
+    // SAFETY: the caller's contract: nobody produces, and the slots from `head` on hold no message.
+    unsafe { ring.clear_free(consumer.next(), head) };
     consumer.look_again();
     // SAFETY: the caller's contract: this is the only producer, and `head` is not published.
     let mut producer = unsafe { ProducerCore::resume(ring, head) }.with_counts_of_ring();
-    producer.set_gap(ring.control().producer.stats.dropped.load(Ordering::Relaxed), 0);
+    producer.set_gap(ring.producer_stats().dropped, 0);
     producer
 }
 
@@ -81,9 +80,8 @@ pub(crate) unsafe fn recover_consumer(ring: Ring) -> ConsumerCore {
     // SAFETY: the caller's contract.
     unsafe { ConsumerCore::resume(ring) }.unwrap_or_else(|_| {
         // The consumer's line says what no consumer writes: its tail is all there is to go by.
-        let tail = ring.control().consumer.tail.load(Ordering::Acquire); // pairs with Consumer::publish_tail
         let start = ring.config().start;
-        let next = start.wrapping_add(perdix_core::Cursor::from_word(tail).distance_from(start));
+        let next = start.wrapping_add(ring.tail().distance_from(start));
         // SAFETY: as above.
         unsafe { ConsumerCore::go_on(ring, next, (0, 0), 0, 0) }
     })

@@ -1,7 +1,6 @@
 //! Counters of a ring, readable at any time from any thread.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use perdix_core::{ConsumerStats, ProducerStats, Ring};
 
@@ -57,43 +56,36 @@ impl Counters {
     /// Whether the producer's counts are up to date: some producers count when they pause or finish.
     #[cfg(feature = "metrics")]
     pub(crate) fn are_current(&self) -> bool {
-        let end = self.0.ring.control().producer.end.load(Ordering::Relaxed);
-        perdix_core::Cursor::from_word(end).flag() || self.0.producer.get().counts_at_once()
+        self.0.ring.end().is_some() || self.0.producer.get().counts_at_once()
     }
 }
 
 impl Snapshot {
     /// Reads the counters of a ring.
     pub(crate) fn of(ring: &Ring) -> Self {
-        let control = ring.control();
-        let read = |word: &AtomicU64| word.load(Ordering::Relaxed);
         // The consumer's first, so that a reader never sees more received than sent.
-        Self::gather(ring.capacity(), &control.consumer.stats, &control.producer.stats, read)
+        let consumer = ring.consumer_stats();
+        Self::gather(ring.capacity(), &consumer, &ring.producer_stats())
     }
 
     /// The counters in a copy of a ring's control block.
     #[cfg(target_os = "linux")]
     pub(crate) fn of_copy(capacity: u64, control: &perdix_core::Control<u64>) -> Self {
-        Self::gather(capacity, &control.consumer.stats, &control.producer.stats, |word| *word)
+        Self::gather(capacity, &control.consumer.stats, &control.producer.stats)
     }
 
-    fn gather<W>(
-        capacity: u64,
-        consumer: &ConsumerStats<W>,
-        producer: &ProducerStats<W>,
-        read: impl Fn(&W) -> u64,
-    ) -> Self {
+    fn gather(capacity: u64, consumer: &ConsumerStats<u64>, producer: &ProducerStats<u64>) -> Self {
         Snapshot {
             capacity,
-            received: read(&consumer.messages),
-            received_bytes: read(&consumer.bytes),
-            told: read(&consumer.dropped),
-            sent: read(&producer.messages),
-            sent_bytes: read(&producer.bytes),
-            full: read(&producer.full),
-            dropped: read(&producer.dropped),
-            lost: read(&producer.lost),
-            highest_fill: read(&producer.highest_fill),
+            received: consumer.messages,
+            received_bytes: consumer.bytes,
+            told: consumer.dropped,
+            sent: producer.messages,
+            sent_bytes: producer.bytes,
+            full: producer.full,
+            dropped: producer.dropped,
+            lost: producer.lost,
+            highest_fill: producer.highest_fill,
         }
     }
 }

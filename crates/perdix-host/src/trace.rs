@@ -16,7 +16,7 @@ macro_rules! event {
         tracing::event!(
             target: "perdix",
             tracing::Level::$level,
-            ring = format_args!("{:p}", $ring.control()),
+            ring = format_args!("{:p}", $ring.address()),
             $($($fields)*,)?
             $text
         );
@@ -93,7 +93,7 @@ impl RingSpan {
             _span: tracing::debug_span!(
                 target: "perdix",
                 "ring",
-                ring = format_args!("{:p}", ring.control()),
+                ring = format_args!("{:p}", ring.address()),
                 slots = ring.capacity(),
                 mode = %ring.mode()
             ),

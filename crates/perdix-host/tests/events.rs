@@ -116,10 +116,11 @@ fn events_arrive_while_the_kernel_runs_with_times_of_this_clock() {
             let (mut seen, mut last) = (0, None);
             loop {
                 match consumer.poll().unwrap() {
-                    perdix_core::Poll::Ready(meta) => {
+                    perdix_core::Poll::Ready(message) => {
+                        let meta = message.meta();
                         let mut bytes = vec![0; meta.len()];
-                        consumer.copy_next(meta, &mut bytes);
-                        consumer.take(1, meta.len() as u64);
+                        message.copy_to(&mut bytes);
+                        message.take();
                         consumer.settle();
                         for event in reader.decode(meta.kind(), &bytes).unwrap() {
                             assert_eq!(event.to_string(), format!("step {seen}"));
@@ -133,7 +134,7 @@ fn events_arrive_while_the_kernel_runs_with_times_of_this_clock() {
                         }
                     }
                     perdix_core::Poll::Ended => break,
-                    other => assert_eq!(other, perdix_core::Poll::Empty),
+                    other => assert!(matches!(other, perdix_core::Poll::Empty), "{other:?}"),
                 }
                 // The kernel ends no sooner than this many events were read.
                 if seen == 500 {

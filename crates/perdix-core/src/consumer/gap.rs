@@ -16,21 +16,16 @@ impl<W: Word> Consumer<W> {
     /// that dies is succeeded by one that knows which gaps were told if this follows a [`poll`](Self::poll) that found the gap, with
     /// everything settled: that publishes the tail.
     pub fn take_gap(&mut self) -> Option<u64> {
-        match self.notice() {
-            Some(0) => self.skip(1),
+        let dropped = match self.marker() {
             Some(dropped) => {
                 self.skip(1);
-                self.tell(dropped);
-                return Some(dropped);
+                dropped
             }
-            None if self.until_end() == Some(0) && self.untold() != 0 => {
-                let dropped = self.untold();
-                self.tell(dropped);
-                return Some(dropped);
-            }
-            None => {}
-        }
-        None
+            None if self.until_end() == Some(0) => return self.take_untold(),
+            None => return None,
+        };
+        self.tell(dropped);
+        Some(dropped)
     }
 
     /// How many messages were dropped of which nothing has told, nor will: for when no further message comes, and the stream has no end.
@@ -47,7 +42,7 @@ impl<W: Word> Consumer<W> {
     /// Notes that so many dropped messages were told of before the next one: in the older of two records, which is not valid meanwhile.
     fn tell(&mut self, dropped: u64) {
         self.dropped = self.dropped.wrapping_add(dropped);
-        let record = &self.ring.control().consumer.told[self.told % 2];
+        let record = &self.control().consumer.told[self.told % 2];
         record.position.store(GapRecord::invalid_position(self.ring.config().start), Ordering::Relaxed);
         // Each not before what stands above it, should this process die in between. pairs with the Acquire loads in told_before
         record.dropped.store(self.dropped, Ordering::Release);
@@ -57,7 +52,9 @@ impl<W: Word> Consumer<W> {
 
     /// How many dropped messages an earlier consumer was told of before message `number`, and in which record that stands not.
     pub(super) fn told_before(ring: &Ring<W>, number: u64) -> (u64, usize) {
-        let records = ring.control().consumer.told.each_ref().map(|record| {
+        // SAFETY: words are only loaded.
+        let line = unsafe { &ring.control().consumer };
+        let records = line.told.each_ref().map(|record| {
             // In this order. pairs with the Release stores in tell
             let position = record.position.load(Ordering::Acquire);
             GapRecord { position, dropped: record.dropped.load(Ordering::Acquire) }
@@ -76,7 +73,7 @@ impl<W: Word> Consumer<W> {
         let (next, mut slots, mut dropped) = (self.next, 0, 0_u64);
         while slots < self.ring.capacity() {
             let number = next.wrapping_add(slots);
-            match (self.ready(number), self.notice_at(number)) {
+            match (self.peek(slots), self.notice_at(number)) {
                 (Ok(Some(_)), _) => {}
                 (_, Some(count)) => dropped = dropped.wrapping_add(count),
                 _ => break,
@@ -89,17 +86,25 @@ impl<W: Word> Consumer<W> {
     /// Messages dropped that no notice has told of: at the end of the stream, where a full ring has no room for one.
     pub(super) fn untold(&self) -> u64 {
         // Stored before `end`, whose Acquire load (in `until_end`) comes before this one.
-        unreported(self.ring.control().producer.stats.dropped.load(Ordering::Relaxed), self.dropped)
+        unreported(self.control().producer.stats.dropped.load(Ordering::Relaxed), self.dropped)
     }
 
-    /// What the notice in the next slot says, if one is there.
-    pub(super) fn notice(&mut self) -> Option<u64> {
-        self.notice_at(self.next)
+    /// What the notice in the next slot counts, if one is there. Notices of 0 are skipped: a device producer may have claimed a number for
+    /// one whose messages another has told of.
+    pub(super) fn marker(&mut self) -> Option<u64> {
+        // Nothing lies beyond the ring, whatever the shared memory says.
+        for _ in 0..self.ring.capacity() {
+            match self.notice_at(self.next) {
+                Some(0) => self.skip(1),
+                found => return found,
+            }
+        }
+        None
     }
 
     fn notice_at(&mut self, number: u64) -> Option<u64> {
         let is_published = self.ring.mode() == Mode::Fenced && self.is_published(number);
-        let slot = self.ring.slot(number);
+        let slot = self.slot(number);
         let word = match self.ring.mode() {
             Mode::Fenced => is_published.then(|| slot.meta.load(Ordering::Relaxed)),
             // pairs with the Release store of seq in publish_notice

@@ -21,12 +21,13 @@ impl<W: Word> Consumer<W> {
     pub fn settle(&mut self) {
         if self.ring.mode() == Mode::FenceFree && self.settled != self.next {
             // Release: not before the record of a gap that is settled now.
-            self.ring.control().consumer.settled.store(self.next, Ordering::Release);
+            self.control().consumer.settled.store(self.next, Ordering::Release);
             // Whoever finds a word re-armed finds that store too: pairs with the Acquire load of settled in Consumer::resume
             W::fence(Ordering::Release);
             while self.settled != self.next {
-                let slot = self.ring.slot(self.settled);
-                sentinel::rearm(slot, length(slot));
+                let slot = self.slot(self.settled);
+                // SAFETY: the message was taken, and its slot is not handed back yet.
+                unsafe { sentinel::rearm(slot, length(slot)) };
                 self.settled = self.settled.wrapping_add(1);
             }
         }
@@ -45,7 +46,7 @@ impl<W: Word> Consumer<W> {
             self.write_lines();
         }
         self.unwritten = self.settled;
-        let line = &self.ring.control().consumer;
+        let line = &self.control().consumer;
         line.stats.messages.store(self.messages, Ordering::Relaxed);
         line.stats.bytes.store(self.bytes, Ordering::Relaxed);
         line.stats.dropped.store(self.dropped, Ordering::Relaxed);
@@ -73,7 +74,7 @@ impl<W: Word> Consumer<W> {
     fn write_lines(&mut self) {
         if self.from_core && self.ring.mode() == Mode::Fenced {
             while self.unwritten != self.settled {
-                let slot = self.ring.slot(self.unwritten);
+                let slot = self.slot(self.unwritten);
                 write_lines(slot, length(slot));
                 self.unwritten = self.unwritten.wrapping_add(1);
             }

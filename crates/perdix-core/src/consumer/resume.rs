@@ -76,7 +76,8 @@ impl<W: Word> Consumer<W> {
     /// As [`new`](Self::new): the earlier one is no more.
     pub unsafe fn resume(ring: Ring<W>) -> Result<Self, AttachError> {
         let Config { start, capacity, mode } = ring.config();
-        let line = &ring.control().consumer;
+        // SAFETY: words are only loaded.
+        let line = unsafe { &ring.control().consumer };
         // pairs with the Release store of tail in Consumer::publish_tail
         let tail = line.tail.load(Ordering::Acquire);
         // Stored before any slot was re-armed; the end of the process that did both is what orders it for us.
@@ -88,12 +89,16 @@ impl<W: Word> Consumer<W> {
         let uncounted = settled.wrapping_sub(published);
         if mode == Mode::FenceFree {
             for ahead in 0..uncounted {
+                // SAFETY: the earlier consumer has taken the message in this slot, and not handed it back.
+                let slot = unsafe { ring.slot(published.wrapping_add(ahead)) };
                 // How long the message was may be gone already.
-                sentinel::rearm(ring.slot(published.wrapping_add(ahead)), PAYLOAD_SIZE);
+                // SAFETY: as above.
+                unsafe { sentinel::rearm(slot, PAYLOAD_SIZE) };
             }
             for ahead in 0..capacity - uncounted {
                 let number = settled.wrapping_add(ahead);
-                sentinel::finish_opening(ring.slot(number), number);
+                // SAFETY: written to only if the message is there, and it is not handed back.
+                sentinel::finish_opening(unsafe { ring.slot(number) }, number);
             }
         }
         let messages = line.stats.messages.load(Ordering::Relaxed).wrapping_add(uncounted);

@@ -39,7 +39,8 @@ pub const fn header(number: u64, meta: Meta) -> [u64; 2] {
 /// ```
 #[inline(always)]
 pub const fn head_header(capacity: u64, number: u64, meta: Meta, count: u32) -> [u64; 2] {
-    [free(capacity, number), meta.with_followers(count.wrapping_sub(1)).word()]
+    // The header of the message that had the slot in the lap before.
+    header(number.wrapping_sub(capacity), meta.with_followers(count.wrapping_sub(1)))
 }
 
 /// Where the messages end that a consumer may take, after it has acquired the head `acquired_end` of a batch

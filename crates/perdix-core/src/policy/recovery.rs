@@ -18,7 +18,12 @@ impl Place {
     /// # Errors
     /// The tail, and how far ahead of it slots are said to be recycled, if that is more than the ring has.
     #[inline(always)]
-    pub const fn read(capacity: u64, start: u64, tail: u64, recycled: Option<u64>) -> Result<Self, (u64, u64)> {
+    pub const fn read(
+        capacity: u64,
+        start: u64,
+        tail: u64,
+        recycled: Option<u64>,
+    ) -> Result<Self, (u64, u64)> {
         // The word keeps 63 bits; no stream is longer.
         let tail = start.wrapping_add(Cursor::from_word(tail).distance_from(start));
         let Some(recycled) = recycled else { return Ok(Self { tail, recycled: tail }) };

@@ -61,7 +61,7 @@ impl<W: Word> Producer<W> {
     #[inline(always)]
     pub(super) fn read_tail(&mut self) -> Result<(), Refused> {
         // pairs with the Release store of tail in Consumer::publish_tail
-        let word = self.ring.control().consumer.tail.load(Ordering::Acquire);
+        let word = self.control().consumer.tail.load(Ordering::Acquire);
         let renewed = self.known().renew(word, self.head)?;
         self.tail = renewed.tail();
         self.note_fill(renewed.used(self.head));
@@ -74,19 +74,19 @@ impl<W: Word> Producer<W> {
         if !self.starved {
             self.starved = true;
             self.full += 1;
-            self.ring.control().producer.stats.full.store(self.full, Ordering::Relaxed);
+            self.control().producer.stats.full.store(self.full, Ordering::Relaxed);
         }
     }
 
     /// Whether the consumer has said that it will read no more.
     pub fn consumer_gone(&self) -> bool {
-        Cursor::from_word(self.ring.control().consumer.tail.load(Ordering::Relaxed)).flag()
+        Cursor::from_word(self.control().consumer.tail.load(Ordering::Relaxed)).flag()
     }
 
     pub(super) fn note_fill(&mut self, fill: u64) {
         if fill > self.highest_fill {
             self.highest_fill = fill;
-            self.ring.control().producer.stats.highest_fill.store(fill, Ordering::Relaxed);
+            self.control().producer.stats.highest_fill.store(fill, Ordering::Relaxed);
         }
     }
 }

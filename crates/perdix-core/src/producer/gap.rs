@@ -17,9 +17,8 @@ use crate::word::Word;
 /// The slot is that of message `number`, free, and the calling thread's to write.
 #[inline(always)]
 pub unsafe fn publish_notice<W: Word>(slot: &Slot<W>, number: u64, dropped: u64, mode: Mode) {
-    let [count, zero, ..] = &slot.payload;
     // SAFETY: the caller's contract: nobody else touches the slot before the Release store below.
-    unsafe { W::write_pair(count, zero, [dropped, 0]) };
+    unsafe { W::write_chunk(slot.chunk16(1), [dropped, 0]) };
     let meta = match mode {
         Mode::Fenced => Meta::GAP,
         Mode::FenceFree => Meta::GAP.with_mask(sentinel::escape_in_place(slot, GAP_SIZE)),
@@ -108,7 +107,7 @@ impl<W: Word> Producer<W> {
         self.gap = self.gap.wrapping_add(1);
         // A device stores its counts when it pauses or finishes.
         if cfg!(not(target_arch = "nvptx64")) {
-            self.ring.control().producer.stats.dropped.store(self.dropped, Ordering::Relaxed);
+            self.control().producer.stats.dropped.store(self.dropped, Ordering::Relaxed);
         }
     }
 
@@ -117,7 +116,9 @@ impl<W: Word> Producer<W> {
     pub(super) fn publish_gap(&mut self) {
         let (number, ring) = (self.head, self.ring);
         // SAFETY: the slot is free (the Acquire of tail), and this is the only producer.
-        unsafe { publish_notice(ring.slot(number), number, self.gap, ring.mode()) };
+        let slot = unsafe { ring.slot(number) };
+        // SAFETY: as above.
+        unsafe { publish_notice(slot, number, self.gap, ring.mode()) };
         self.head = number.wrapping_add(1);
         self.gap = 0;
     }

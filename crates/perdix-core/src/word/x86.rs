@@ -1,22 +1,24 @@
 //! Many shared words at a time on x86-64, with SSE2, which every such processor has.
 
-use core::arch::x86_64::{__m128i, _MM_HINT_NTA, _mm_prefetch, _mm_set1_epi64x, _mm_store_si128};
-use core::sync::atomic::AtomicU64;
-
+use crate::chunk::Chunk16;
 use crate::slot::{SLOT_SIZE, Slot};
+use core::arch::x86_64::{__m128i, _MM_HINT_NTA, _mm_prefetch, _mm_set1_epi64x, _mm_store_si128};
 
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
-/// Stores `value` to all words, which are pairs aligned to 16 bytes; an odd last word is left out. They belong to the caller: no other
-/// thread accesses them before a later Release.
+/// Stores `value` to all words of the chunks.
+///
+/// # Safety
+/// No other thread accesses them before a later Release.
 #[inline(always)]
-pub(super) fn fill(words: &[AtomicU64], value: u64) {
+pub(super) unsafe fn fill(chunks: &[Chunk16], value: u64) {
     // SAFETY: every x86-64 processor has SSE2.
     let value = unsafe { _mm_set1_epi64x(value as i64) };
-    for pair in words.chunks_exact(2) {
-        // SAFETY: 16 bytes of atomics (shared mutability), aligned to 16, that nobody else accesses now.
-        unsafe { _mm_store_si128(pair.as_ptr().cast::<__m128i>().cast_mut(), value) };
+    for chunk in chunks {
+        let words = core::ptr::from_ref(chunk).cast::<__m128i>().cast_mut();
+        // SAFETY: a chunk is 16 bytes of atomics (shared mutability), aligned to 16, and ours by the contract.
+        unsafe { _mm_store_si128(words, value) };
     }
 }
 
@@ -34,18 +36,17 @@ pub(super) fn prefetch_once(slot: &Slot) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use core::sync::atomic::Ordering;
-
-    #[repr(align(16))]
-    struct Pairs([AtomicU64; 30]);
+    use core::sync::atomic::{AtomicU64, Ordering};
 
     #[test]
-    fn pairs_are_filled_and_nothing_else() {
-        let pairs = Pairs([const { AtomicU64::new(0) }; 30]);
-        for len in (0..=30).step_by(2) {
-            fill(&pairs.0[..len], 7);
-            let filled = pairs.0.iter().filter(|word| word.swap(0, Ordering::Relaxed) == 7).count();
-            assert_eq!(filled, len);
+    fn chunks_are_filled_and_nothing_else() {
+        let word = || AtomicU64::new(0);
+        let slot = Slot { seq: word(), meta: word(), payload: [const { AtomicU64::new(0) }; 30] };
+        for len in 0..=15 {
+            // SAFETY: the slot is this thread's.
+            unsafe { fill(&slot.payload_chunks()[..len], 7) };
+            let filled = slot.payload.iter().filter(|word| word.swap(0, Ordering::Relaxed) == 7).count();
+            assert_eq!(filled, 2 * len);
         }
     }
 }

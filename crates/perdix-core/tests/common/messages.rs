@@ -44,8 +44,10 @@ pub fn config(modes: &'static [Mode]) -> impl Strategy<Value = Config> {
 
 /// The payload of message `number`, read in place.
 pub fn in_place(ring: &Ring, number: u64, len: usize) -> Vec<u8> {
-    // SAFETY: the tests that call this are single-threaded, and payloads have 240 bytes.
-    unsafe { std::slice::from_raw_parts(ring.slot(number).payload_ptr(), len) }.to_vec()
+    // SAFETY: the tests that call this are single-threaded.
+    let slot = unsafe { ring.slot(number) };
+    // SAFETY: as above, and payloads have 240 bytes.
+    unsafe { std::slice::from_raw_parts(slot.payload_ptr(), len) }.to_vec()
 }
 
 /// Whether `meta` is that of `message`, and its mask true of the words in the slot of message `number`.

@@ -5,7 +5,7 @@
 use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use perdix_core::{AttachError, Config, Consumer, Mode, Producer, Ring};
+use perdix_core::{AttachError, Config, Consumer, Mode, Poll, Producer, Ring};
 
 /// Zeroed memory aligned to 4096 bytes, freed on drop.
 pub struct Region {
@@ -80,6 +80,14 @@ pub fn halves(ring: Ring) -> (Producer, Consumer) {
     // SAFETY: as above.
     let consumer = unsafe { Consumer::new(ring) };
     (producer, consumer)
+}
+
+/// Takes so many messages, which are there.
+pub fn take(consumer: &mut Consumer, messages: u64) {
+    for _ in 0..messages {
+        let Ok(Poll::Ready(message)) = consumer.poll() else { panic!("a message is missing") };
+        message.take();
+    }
 }
 
 pub const MODES: [Mode; 2] = [Mode::Fenced, Mode::FenceFree];

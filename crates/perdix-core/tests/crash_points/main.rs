@@ -11,22 +11,24 @@ mod crash_word;
 mod rig;
 mod scenario;
 
-use std::sync::atomic::Ordering;
-
 use crash_word::{copy_backwards, take_log};
-use perdix_core::{Config, Consumer, Word};
+use perdix_core::{Config, Consumer};
 use rig::{Item, Rig};
 use scenario::{SCENARIOS, Scenario, Side, configs, run};
 
 /// For each slot's item, in order, which of the producer's stores published it; and which one ended the stream.
 fn publications(rig: &Rig, log: &[(usize, u64)]) -> (Vec<u64>, Option<u64>) {
-    let control = rig.ring.control();
+    // SAFETY: words are only looked at.
+    let control = unsafe { rig.ring.control() };
     let (mut all, mut end) = (Vec::new(), None);
     for (index, (address, value)) in (1..).zip(log) {
         if *address == control.producer.end.address() && *value != 0 {
             end = Some(index);
         }
-        let slots = (0..rig.config.capacity).map(|slot| rig.ring.slot(slot));
+        let slots = (0..rig.config.capacity).map(|slot| {
+            // SAFETY: as above.
+            unsafe { rig.ring.slot(slot) }
+        });
         let Some(slot) = slots.into_iter().find(|slot| slot.seq.address() == *address) else { continue };
         assert_eq!(*value, rig.first().wrapping_add(all.len() as u64 + 1), "numbers in a row");
         // Where words go in any order the header comes last, and its second word publishes; else the sequence word does.
@@ -75,7 +77,7 @@ fn stop_producer(scenario: &Scenario, config: Config, from_core: bool) -> u64 {
             rig.ended = false;
             let before = told(&rig.came);
             rig.goes_on();
-            let dropped = rig.ring.control().producer.stats.dropped.load(Ordering::Relaxed);
+            let dropped = rig.ring.producer_stats().dropped;
             assert_eq!(before + told(&rig.came), dropped, "{context}");
         }
     }

@@ -1,9 +1,7 @@
 //! A ring whose sides can be stopped, and what they do.
 
-use std::sync::atomic::Ordering;
-
 use perdix_core::sentinel::{SENTINEL, STAND_IN};
-use perdix_core::{Config, Consumer, Fault, Meta, Mode, Poll, Producer, Refused, Ring, Word};
+use perdix_core::{Config, Consumer, Fault, Mode, Poll, Producer, Ready, Refused, Ring};
 
 use crate::crash_word::{CrashWord, Memory};
 
@@ -95,10 +93,9 @@ impl Rig {
             }
             Step::InPlace(len) => {
                 let (kind, bytes) = self.make(len);
-                if let Ok(number) = self.producer.vacant() {
-                    // SAFETY: the slot is vacant.
-                    unsafe { CrashWord::write_plain(&self.ring.slot(number).payload, &bytes) };
-                    accept(self.producer.push_in_place(kind, 0, len));
+                if let Ok(mut free) = self.producer.vacant() {
+                    free.write(&bytes);
+                    free.publish(kind, 0, len);
                 }
             }
             Step::Batch(lens) | Step::GiveUp(lens) => {
@@ -118,8 +115,8 @@ impl Rig {
                 let word = |i: usize| u64::from_le_bytes(bytes[8 * i..8 * i + 8].try_into().unwrap());
                 let pair = |i: usize| [word(2 * i), word(2 * i + 1)];
                 accept(match step {
-                    Step::Unordered(_) => self.producer.push_unordered(kind, 0, len, pair),
-                    _ => self.producer.push_pairs(kind, 0, len, pair),
+                    Step::Unordered(_) => self.producer.push_chunks(kind, 0, len, pair),
+                    _ => self.producer.push_chunks(kind, 0, len, pair),
                 });
             }
             Step::OrDrop(len) => {
@@ -145,13 +142,12 @@ impl Rig {
 
     /// Takes the next item, if there is one.
     fn take_one(&mut self) -> bool {
-        match self.consumer.poll().unwrap() {
+        match self.consumer.look().unwrap() {
             Poll::Ready(meta) => {
                 // A second look must find the same.
-                assert_eq!(self.consumer.poll(), Ok(Poll::Ready(meta)));
-                let item = item(&self.consumer, meta);
-                self.consumer.take(1, meta.len() as u64);
-                self.came.push(item);
+                assert_eq!(self.consumer.look(), Ok(Poll::Ready(meta)));
+                let Ok(Poll::Ready(message)) = self.consumer.poll() else { panic!("it was there") };
+                self.came.push(item(message));
                 true
             }
             Poll::Gap(dropped) => {
@@ -180,11 +176,12 @@ impl Rig {
         self.consumer.settle();
         let (slots, told) = self.consumer.published();
         let head = self.consumer.next().wrapping_add(slots);
-        self.ring.clear_free(self.consumer.next(), head);
+        // SAFETY: neither half is in use.
+        unsafe { self.ring.clear_free(self.consumer.next(), head) };
         self.consumer.look_again();
         // SAFETY: the producer before is stopped and replaced.
         self.producer = unsafe { Producer::resume(self.ring, head) };
-        let dropped = self.ring.control().producer.stats.dropped.load(Ordering::Relaxed);
+        let dropped = self.ring.producer_stats().dropped;
         let told = self.consumer.dropped().wrapping_add(told);
         self.producer.set_gap(dropped, dropped.wrapping_sub(told));
         self.producer.reopen();
@@ -238,9 +235,11 @@ fn accept(result: Result<(), Refused>) {
     assert!(matches!(result, Ok(()) | Err(Refused::Full)), "{result:?}");
 }
 
-/// The message that a consumer has found next.
-fn item(consumer: &Consumer<CrashWord>, meta: Meta) -> Item {
+/// Takes a message.
+fn item(message: Ready<'_, CrashWord>) -> Item {
+    let meta = message.meta();
     let mut bytes = vec![0; meta.len()];
-    assert_eq!(consumer.copy_next(meta, &mut bytes), meta.len());
+    assert_eq!(message.copy_to(&mut bytes), meta.len());
+    message.take();
     Item::Message { kind: meta.kind(), flags: meta.flags(), bytes }
 }

@@ -16,8 +16,8 @@ use loom::cell::UnsafeCell;
 use loom::sync::atomic::{AtomicU64, fence};
 use perdix_core::sentinel::SENTINEL;
 use perdix_core::{
-    Config, ConsumerLine, ConsumerStats, Control, Identity, Mode, ProducerLine, ProducerStats, Reserved,
-    Ring, Slot, Told, Word,
+    Chunk16, Config, ConsumerLine, ConsumerStats, Control, Identity, Mode, ProducerLine, ProducerStats,
+    Reserved, Ring, Slot, Told, Word,
 };
 
 /// How a device's stores are modelled.
@@ -136,7 +136,8 @@ unsafe impl Word for LoomWord {
         fence(order);
     }
 
-    fn store_pair(low: &Self, high: &Self, values: [u64; 2]) {
+    fn store_chunk(chunk: &Chunk16<Self>, values: [u64; 2]) {
+        let [low, high] = chunk.words();
         // The sequence word does not know, but its neighbour does.
         let released = low.is_released() || high.is_released();
         let order = if released { Ordering::Release } else { Ordering::Relaxed };
@@ -144,7 +145,8 @@ unsafe impl Word for LoomWord {
         high.store_device(values[1], order);
     }
 
-    unsafe fn write_pair(low: &Self, high: &Self, values: [u64; 2]) {
+    unsafe fn write_chunk(chunk: &Chunk16<Self>, values: [u64; 2]) {
+        let [low, high] = chunk.words();
         for (word, value) in [(low, values[0]), (high, values[1])] {
             if word.kind().is_some() {
                 // SAFETY: the caller's contract.
@@ -227,7 +229,8 @@ impl Memory {
         let memory = Arc::new(Self { control: control(), slots });
         // SAFETY: every thread of the models that has the ring has the Arc too.
         let ring = unsafe { Ring::from_parts(&memory.control, &memory.slots, config) }.unwrap();
-        ring.reset();
+        // SAFETY: nobody uses the ring yet.
+        unsafe { ring.reset() };
         (memory, ring)
     }
 }

@@ -98,12 +98,13 @@ pub fn push<const N: u64, const WORDS: usize>(ring: Ring<LoomWord>) {
 pub fn receive(consumer: &mut Consumer<LoomWord>, i: u64, words: usize) -> bool {
     loop {
         match consumer.poll().unwrap() {
-            Poll::Ready(meta) => {
+            Poll::Ready(message) => {
+                let meta = message.meta();
                 assert_eq!((u64::from(meta.kind()), meta.len()), (i, 8 * words));
                 let mut found = vec![0; meta.len()];
-                consumer.copy_next(meta, &mut found);
+                message.copy_to(&mut found);
                 assert_eq!(found, bytes(&payload(i, words)), "message {i}");
-                consumer.take(1, meta.len() as u64);
+                message.take();
                 return true;
             }
             Poll::Empty => thread::yield_now(),
@@ -144,7 +145,7 @@ pub fn receive_runs<const N: u64>(mut consumer: Consumer<LoomWord>) {
         }
         consumer.settle();
         if run == 0 {
-            assert_ne!(consumer.poll(), Ok(Poll::Ended));
+            assert_ne!(consumer.look(), Ok(Poll::Ended));
             thread::yield_now();
         }
     }
@@ -154,15 +155,14 @@ pub fn receive_runs<const N: u64>(mut consumer: Consumer<LoomWord>) {
 /// Receives exactly `N` messages and looks at each in every way there is, and again, before it copies it.
 pub fn receive_twice<const N: u64, const WORDS: usize>(mut consumer: Consumer<LoomWord>) {
     for i in 0..N {
-        let number = consumer.next();
         let meta = loop {
-            match consumer.poll().unwrap() {
+            match consumer.look().unwrap() {
                 Poll::Ready(meta) => break meta,
                 Poll::Empty => thread::yield_now(),
                 Poll::Gap(_) | Poll::Ended => panic!("the stream ended before message {i}"),
             }
         };
-        assert_eq!(consumer.ready(number), Ok(Some(meta)));
+        assert_eq!(consumer.peek(0), Ok(Some(meta)));
         assert_eq!(consumer.run_sized(1), (1, meta.len() as u64));
         assert!(receive(&mut consumer, i, WORDS));
         consumer.settle();

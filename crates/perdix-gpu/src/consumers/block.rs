@@ -5,7 +5,7 @@ use core::sync::atomic::Ordering;
 use perdix_core::DeviceInput;
 
 use super::{ConsumeError, WarpConsumer, WarpMessage};
-use crate::intrinsics::{device_load_acquire, device_store_release, sync_threads, thread_rank, warp_id};
+use crate::intrinsics::{Block, Warp, device_load_acquire, device_store_release, thread_rank, warp_id};
 
 /// Takes messages into one block, whose threads call every method together with the same arguments: every warp gets the whole message,
 /// as a [`WarpConsumer`] does.
@@ -14,6 +14,7 @@ use crate::intrinsics::{device_load_acquire, device_store_release, sync_threads,
 #[derive(Debug)]
 pub struct BlockConsumer {
     warp: WarpConsumer,
+    block: Block,
 }
 
 /// What thread 0 tells the others: this, or an error's code with its value behind it.
@@ -25,18 +26,21 @@ impl BlockConsumer {
     /// The consumer of a ring, going on where the one before paused.
     ///
     /// # Errors
-    /// [`ConsumeError::Corrupt`] if the handle is none that a host made, [`ConsumeError::Launch`] if the block is not made of whole warps.
+    /// [`ConsumeError::Corrupt`] if the handle is none that a host made, [`ConsumeError::Version`] if a host of another
+    /// layout version made it, [`ConsumeError::Launch`] if the block is not made of whole warps.
     ///
     /// # Safety
-    /// The handle is a host's, for a ring that outlives the kernel; this block's consumer is the ring's only one now, and all its threads
-    /// call all methods together.
+    /// The handle is a host's, for a ring that outlives the kernel. This block's consumer is the only one that uses the
+    /// ring and its state now. All threads of the block call all methods together, never some of them alone.
     #[inline(always)]
     pub unsafe fn new(handle: DeviceInput) -> Result<Self, ConsumeError> {
         // SAFETY: the caller's contract.
         let warp = unsafe { WarpConsumer::new(handle) }?;
+        // SAFETY: all threads call together.
+        let mut block = unsafe { Block::new() };
         // The first warp writes what all have read now.
-        sync_threads();
-        Ok(Self { warp })
+        block.sync();
+        Ok(Self { warp, block })
     }
 
     /// Takes the next message, waiting up to the ring's time limit.
@@ -70,7 +74,7 @@ impl BlockConsumer {
             }
             result = self.warp.wait(limit_ns);
             if thread_rank() == 0 {
-                let state = self.warp.input().state();
+                let state = self.warp.input().state;
                 let word = match result {
                     Ok(_) => FOUND,
                     Err(error) => {
@@ -79,15 +83,18 @@ impl BlockConsumer {
                     }
                 };
                 // Where the first warp stands: it may have gone on behind a gap. pairs with the acquire loads below
-                state.head.store(self.warp.input().next, Ordering::Relaxed);
-                device_store_release(&state.found, word);
+                state.words().head.store(self.warp.input().next, Ordering::Relaxed);
+                // SAFETY: a word of the state, in the device's memory.
+                unsafe { device_store_release(&state.words().found, word) };
             }
         }
-        sync_threads();
+        self.block.sync();
         if warp_id() != 0 {
             // pairs with the release store above
-            let word = device_load_acquire(&self.warp.input().state().found);
-            self.warp.go_to(self.warp.input().state().head.load(Ordering::Relaxed));
+            let state = self.warp.input().state;
+            // SAFETY: a word of the state, in the device's memory.
+            let word = unsafe { device_load_acquire(&state.words().found) };
+            self.warp.go_to(state.head());
             result = if word == FOUND {
                 // The first warp has seen all of it.
                 self.warp.read_found().ok_or(ConsumeError::Corrupt)
@@ -97,7 +104,7 @@ impl BlockConsumer {
             };
         }
         // Nothing goes back, and nothing new is told, before all have read.
-        sync_threads();
+        self.block.sync();
         if let Ok(message) = &result {
             self.warp.advance(message.len());
         }
@@ -110,6 +117,18 @@ impl BlockConsumer {
         if warp_id() == 0 {
             self.warp.release();
         }
+    }
+
+    /// The warp's token, for operations of the kernel's own: all lanes are here, by the contract of the constructor.
+    #[inline(always)]
+    pub fn warp(&mut self) -> &mut Warp {
+        self.warp.warp()
+    }
+
+    /// The block's token, for barriers of the kernel's own.
+    #[inline(always)]
+    pub fn block(&mut self) -> &mut Block {
+        &mut self.block
     }
 
     /// Messages taken so far, by all consumers of this ring.

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use perdix_core::{AttachError, Corruption, Fault};
+use perdix_core::{Corruption, Fault};
 
 /// Why a device consumer has no message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,16 +59,6 @@ impl ConsumeError {
     }
 }
 
-impl From<AttachError> for ConsumeError {
-    #[inline(always)]
-    fn from(error: AttachError) -> Self {
-        match error {
-            AttachError::Version { .. } => Self::Version,
-            _ => Self::Corrupt,
-        }
-    }
-}
-
 impl From<Corruption> for ConsumeError {
     #[inline(always)]
     fn from(_: Corruption) -> Self {
@@ -86,7 +76,9 @@ impl fmt::Display for ConsumeError {
             Self::Gap(dropped) => return write!(f, "{dropped} messages were dropped before the next one"),
             Self::Corrupt => "the ring's memory or handle is corrupt",
             Self::Launch => "the launch does not fit the consumer: blocks of whole warps",
-            Self::Version => "the ring has another layout version: recompile the kernels with the host's perdix",
+            Self::Version => {
+                "the ring has another layout version: recompile the kernels with the host's perdix"
+            }
         })
     }
 }

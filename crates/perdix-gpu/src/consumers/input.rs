@@ -1,14 +1,13 @@
-//! What every device consumer has: the ring, its place in it, and how it looks closely.
+//! What every device consumer has: the ring, its place in it, and the slow way to poll.
 
 use core::sync::atomic::Ordering;
 
-use perdix_core::{Consumer, DeviceInput, DeviceState, Mode, Poll, Ring};
+use perdix_core::policy::tail_interval;
+use perdix_core::{Consumer, DeviceInput, Mode, Poll, Ring};
 
 use super::ConsumeError;
-use crate::intrinsics::{WARP_SIZE, lane_id, shuffle, shuffle_u64, sleep_ns, threads_per_block};
-
-/// Messages that a consumer holds back at most before it hands their slots back: handing back takes a fence or two across the link.
-const MOST_HELD: u64 = 256;
+use crate::intrinsics::{WARP_SIZE, Warp, lane_id, sleep_ns, threads_per_block};
+use crate::state::State;
 
 /// Looks that find nothing before a consumer hands back what it holds: in fewer the answer to what it has just sent may come, which must
 /// not wait until a fence is through.
@@ -21,7 +20,7 @@ const QUICK_LOOKS: u32 = 1 << 16;
 #[derive(Debug)]
 pub(super) struct Input {
     pub(super) ring: Ring,
-    state: *const DeviceState,
+    pub(super) state: State,
     pub(super) limit_ns: u64,
     /// Whether one look at a slot is enough: see [`DeviceInput::whole_words`].
     pub(super) at_once: bool,
@@ -40,12 +39,16 @@ impl Input {
     /// The handle was made by a host for a ring that outlives this consumer.
     #[inline(always)]
     pub(super) unsafe fn new(handle: &DeviceInput) -> Result<Self, ConsumeError> {
-        // SAFETY: the caller's contract.
-        let ring = unsafe { handle.ring.ring() }?;
-        let state: *const DeviceState = handle.ring.state;
-        if state.is_null() {
-            return Err(ConsumeError::Corrupt);
+        // Asked by itself: an error with the version in it would cost every kernel registers.
+        if !handle.ring.is_current() {
+            return Err(ConsumeError::Version);
         }
+        // SAFETY: the caller's contract.
+        let ring = unsafe { handle.ring.ring() }.map_err(|_| ConsumeError::Corrupt)?;
+        // SAFETY: as above.
+        let Some(state) = (unsafe { State::new(handle.ring.state) }) else {
+            return Err(ConsumeError::Corrupt);
+        };
         let mut input = Self {
             ring,
             state,
@@ -58,35 +61,27 @@ impl Input {
             dropped: 0,
             told: 0,
         };
-        let state = input.state();
+        let state = input.state.words();
         let read = [&state.head, &state.messages, &state.bytes, &state.dropped, &state.told];
         let [next, messages, bytes, dropped, told] = read.map(|word| word.load(Ordering::Relaxed));
         // Earlier kernels' pauses say nothing about how this one ends.
-        state.paused.store(0, Ordering::Relaxed);
+        input.state.set_paused(false);
         (input.next, input.published) = (next, next);
         (input.messages, input.bytes, input.dropped, input.told) = (messages, bytes, dropped, told);
         Ok(input)
     }
 
-    #[inline(always)]
-    pub(super) fn state(&self) -> &DeviceState {
-        // SAFETY: the host keeps the state as long as the ring, and all its words are atomics.
-        unsafe { &*self.state }
-    }
-
     /// Whether so much was taken that it has to go back.
     #[inline(always)]
     pub(super) fn holds_much(&self) -> bool {
-        let quarter = self.ring.capacity() / 4;
-        let most = if quarter < MOST_HELD { quarter } else { MOST_HELD };
-        let held = self.next.wrapping_sub(self.published);
-        held != 0 && held >= most
+        // Handing back takes a fence or two across the link.
+        self.next.wrapping_sub(self.published) >= tail_interval(self.ring.capacity())
     }
 
     /// Keeps this consumer's place for a later one. One thread, after everything was handed back.
     #[inline(always)]
     pub(super) fn keep_place(&self) {
-        let state = self.state();
+        let state = self.state.words();
         state.head.store(self.next, Ordering::Relaxed);
         state.messages.store(self.messages, Ordering::Relaxed);
         state.bytes.store(self.bytes, Ordering::Relaxed);
@@ -102,18 +97,18 @@ impl Input {
     }
 
     /// Goes on behind a gap, says that the stream has ended, or has nothing to say: for what is no ordinary message. One lane looks, all
-    /// get the answer. Converged.
+    /// get the answer.
     #[inline(always)]
-    pub(super) fn look_closely(&mut self) -> Result<(), ConsumeError> {
+    pub(super) fn poll_slow(&mut self, warp: &mut Warp) -> Result<(), ConsumeError> {
         let (mut code, mut close) = (0, Close { value: 0, next: 0, dropped: 0, told: 0 });
         if lane_id() == 0 {
-            (code, close) = look(self.ring, self.next, self.dropped, self.told);
+            (code, close) = poll_slow(self.ring, self.next, self.dropped, self.told);
         }
-        let code = shuffle(code, 0);
-        let value = shuffle_u64(close.value, 0);
-        self.next = shuffle_u64(if lane_id() == 0 { close.next } else { self.next }, 0);
-        self.dropped = shuffle_u64(close.dropped, 0);
-        self.told = shuffle_u64(close.told, 0);
+        let code = warp.shuffle(code, 0);
+        let value = warp.shuffle_u64(close.value, 0);
+        self.next = warp.shuffle_u64(if lane_id() == 0 { close.next } else { self.next }, 0);
+        self.dropped = warp.shuffle_u64(close.dropped, 0);
+        self.told = warp.shuffle_u64(close.told, 0);
         if code == 0 { Ok(()) } else { Err(ConsumeError::from_code(code, value)) }
     }
 }
@@ -131,10 +126,10 @@ struct Close {
 /// to live in (slow) local memory all the time.
 #[cold]
 #[inline(never)]
-fn look(ring: Ring, next: u64, dropped: u64, told: u64) -> (u32, Close) {
+fn poll_slow(ring: Ring, next: u64, dropped: u64, told: u64) -> (u32, Close) {
     // SAFETY: this is the ring's only consumer, and it hands nothing back.
     let mut core = unsafe { Consumer::go_on(ring, next, (0, 0), dropped, told) };
-    let (code, value) = match core.poll() {
+    let (code, value) = match core.look() {
         Ok(Poll::Ready(_) | Poll::Empty) => (0, 0),
         Ok(Poll::Gap(_)) => core.take_gap().map_or((0, 0), |dropped| ConsumeError::Gap(dropped).code()),
         Ok(Poll::Ended) => core.fault().map_or(ConsumeError::Ended, ConsumeError::ProducerFailed).code(),

@@ -2,7 +2,7 @@
 
 use perdix_core::Meta;
 
-use crate::intrinsics::{WARP_SIZE, lane_id, shuffle_u64};
+use crate::intrinsics::{WARP_SIZE, Warp, lane_id};
 
 /// What a message is, without its payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,12 +91,15 @@ impl WarpMessage {
         self.piece
     }
 
-    /// Word `i` of the payload (bytes `8 * i` to `8 * i + 8`), for all lanes; zero behind the message's end. Converged, with the same `i`.
+    /// Word `i` of the payload (bytes `8 * i` to `8 * i + 8`), for all lanes; zero behind the message's end.
+    ///
+    /// All lanes call it together, with the same `i`. The warp's token comes from whoever took the message:
+    /// `message.word(consumer.warp(), 0)`.
     #[inline(always)]
-    pub fn word(&self, i: u32) -> u64 {
+    pub fn word(&self, warp: &mut Warp, i: u32) -> u64 {
         let [low, high] = self.piece;
         // Lanes from 15 on hold nothing.
-        shuffle_u64(
+        warp.shuffle_u64(
             if i % 2 == 0 { low } else { high },
             if i / 2 < WARP_SIZE { i / 2 } else { WARP_SIZE - 1 },
         )

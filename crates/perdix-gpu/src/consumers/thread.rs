@@ -1,12 +1,10 @@
 //! One thread.
 
-use core::sync::atomic::Ordering;
-
 use perdix_core::{Consumer, DeviceInput, PAYLOAD_WORDS, Poll};
 
 use super::input::{IDLE_LOOKS, Input, rest};
 use super::{ConsumeError, Received};
-use crate::intrinsics::{load_pair, now_ns};
+use crate::intrinsics::{load_chunk, now_ns};
 
 /// Takes messages into one thread: simplest, slowest.
 ///
@@ -22,10 +20,12 @@ impl ThreadConsumer {
     /// The consumer of a ring, going on where the one before paused.
     ///
     /// # Errors
-    /// [`ConsumeError::Corrupt`] if the handle is none that a host made.
+    /// [`ConsumeError::Corrupt`] if the handle is none that a host made, [`ConsumeError::Version`] if a host of another
+    /// layout version made it.
     ///
     /// # Safety
-    /// The handle is a host's, for a ring that outlives the kernel; this thread's consumer is the ring's only one now.
+    /// The handle is a host's, for a ring that outlives the kernel. This thread's consumer is the only one that uses the
+    /// ring and its state now.
     #[inline(always)]
     pub unsafe fn new(handle: DeviceInput) -> Result<Self, ConsumeError> {
         // SAFETY: the caller's contract.
@@ -70,16 +70,18 @@ impl ThreadConsumer {
         let mut looks = 0_u32;
         loop {
             let number = self.core.next();
-            if let Some(meta) = self.core.ready(number)? {
-                let pairs = self.core.ring().slot(number).payload.chunks_exact(2);
+            if let Some(meta) = self.core.peek(0)? {
+                // SAFETY: the message was found there, and its slot is not handed back.
+                let slot = unsafe { self.core.ring().slot(number) };
                 let used = meta.len().div_ceil(16);
-                for (pair, to) in pairs.take(used).zip(words.chunks_exact_mut(2)) {
-                    if let ([low, high], [first, second]) = (pair, to) {
-                        // Behind the Acquire with which `ready` saw the message.
-                        [*first, *second] = load_pair(low, high);
+                for (chunk, to) in slot.payload_chunks().iter().take(used).zip(words.chunks_exact_mut(2)) {
+                    if let [first, second] = to {
+                        // Behind the Acquire with which `peek` saw the message.
+                        [*first, *second] = load_chunk(chunk);
                     }
                 }
-                self.core.take(1, meta.len() as u64);
+                // SAFETY: the message was found there.
+                unsafe { self.core.take(1, meta.len() as u64) };
                 self.input.next = self.core.next();
                 self.idle = 0;
                 return Ok(Received::new(number, meta));
@@ -88,7 +90,7 @@ impl ThreadConsumer {
             self.idle += 1;
             if self.idle % IDLE_LOOKS == 0 || limit_ns == 0 {
                 self.release();
-                self.look_closely()?;
+                self.poll_slow()?;
             }
             if limit_ns == 0 {
                 return Err(ConsumeError::Empty);
@@ -124,7 +126,7 @@ impl ThreadConsumer {
         self.core.settle();
         self.core.publish_tail();
         self.keep_place();
-        self.input.state().paused.store(1, Ordering::Relaxed);
+        self.input.state.set_paused(true);
     }
 
     /// Says that nobody will read any more: the producer's calls fail.
@@ -135,8 +137,8 @@ impl ThreadConsumer {
     }
 
     #[inline(always)]
-    fn look_closely(&mut self) -> Result<(), ConsumeError> {
-        let found = match self.core.poll()? {
+    fn poll_slow(&mut self) -> Result<(), ConsumeError> {
+        let found = match self.core.look()? {
             Poll::Ready(_) | Poll::Empty => Ok(()),
             Poll::Gap(_) => self.core.take_gap().map_or(Ok(()), |dropped| Err(ConsumeError::Gap(dropped))),
             Poll::Ended => Err(self.core.fault().map_or(ConsumeError::Ended, ConsumeError::ProducerFailed)),

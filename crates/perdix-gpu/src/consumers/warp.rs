@@ -7,7 +7,7 @@ use perdix_core::{Cursor, DeviceInput, Meta, Mode, Ring, Word};
 
 use super::input::{IDLE_LOOKS, Input, check_launch, rest};
 use super::{ConsumeError, Received, WarpMessage};
-use crate::intrinsics::{ballot, lane_id, load_pair, load_pair_acquire, now_ns, shuffle_u64, sync_warp};
+use crate::intrinsics::{Warp, lane_id, load_chunk, load_chunk_acquire, now_ns};
 
 /// The lane that looks at a slot's header; those before it look at the payload, 16 bytes each.
 const HEADER: u32 = 15;
@@ -26,15 +26,17 @@ const CLOCK: u32 = 17;
 /// use perdix_gpu::{ConsumeError, Mode, WarpConsumer};
 ///
 /// let ring = EmulatedRing::new(8, Mode::Fenced);
+/// // SAFETY: the ring outlives the producer.
+/// let view = unsafe { ring.ring() };
 /// // SAFETY: the ring's only producer.
-/// let mut producer = unsafe { perdix_core::Producer::new(ring.ring()) };
+/// let mut producer = unsafe { perdix_core::Producer::new(view) };
 /// producer.push(7, 0, &3_u64.to_le_bytes())?;
 /// producer.finish();
 /// launch(1, 32, || {
 ///     // SAFETY: the ring's only consumer.
 ///     let mut consumer = unsafe { WarpConsumer::new(ring.input()) }.expect("a whole warp");
 ///     let message = consumer.consume().expect("it was sent");
-///     assert_eq!((message.kind(), message.len(), message.word(0)), (7, 8, 3));
+///     assert_eq!((message.kind(), message.len(), message.word(consumer.warp(), 0)), (7, 8, 3));
 ///     assert_eq!(consumer.consume().unwrap_err(), ConsumeError::Ended);
 ///     consumer.finish();
 /// });
@@ -43,6 +45,7 @@ const CLOCK: u32 = 17;
 #[derive(Debug)]
 pub struct WarpConsumer {
     input: Input,
+    warp: Warp,
     /// Looks since the last message.
     idle: u32,
 }
@@ -51,19 +54,22 @@ impl WarpConsumer {
     /// The consumer of a ring, going on where the one before paused.
     ///
     /// # Errors
-    /// [`ConsumeError::Corrupt`] if the handle is none that a host made, [`ConsumeError::Launch`] if the block is not made of whole warps.
+    /// [`ConsumeError::Corrupt`] if the handle is none that a host made, [`ConsumeError::Version`] if a host of another
+    /// layout version made it, [`ConsumeError::Launch`] if the block is not made of whole warps.
     ///
     /// # Safety
-    /// The handle is a host's, for a ring that outlives the kernel; this warp's consumer is the ring's only one now, and all its lanes
-    /// call all methods together.
+    /// The handle is a host's, for a ring that outlives the kernel. This warp's consumer is the only one that uses the
+    /// ring and its state now. All lanes of the warp call all methods together, never some of them alone.
     #[inline(always)]
     pub unsafe fn new(handle: DeviceInput) -> Result<Self, ConsumeError> {
         check_launch()?;
         // SAFETY: the caller's contract.
         let input = unsafe { Input::new(&handle) }?;
+        // SAFETY: the warps are whole, and all lanes call together.
+        let mut warp = unsafe { Warp::new() };
         // One lane writes what all have read now.
-        sync_warp();
-        Ok(Self { input, idle: 0 })
+        warp.sync();
+        Ok(Self { input, warp, idle: 0 })
     }
 
     /// Takes the next message, waiting up to the ring's time limit.
@@ -119,7 +125,7 @@ impl WarpConsumer {
         self.hand_back(false);
         if lane_id() == 0 {
             self.input.keep_place();
-            self.input.state().paused.store(1, Ordering::Relaxed);
+            self.input.state.set_paused(true);
         }
     }
 
@@ -132,22 +138,28 @@ impl WarpConsumer {
         }
     }
 
-    /// Waits for the next message, and leaves it where it is. Converged.
+    /// The warp's token, for operations of the kernel's own: all lanes are here, by the contract of the constructor.
+    #[inline(always)]
+    pub fn warp(&mut self) -> &mut Warp {
+        &mut self.warp
+    }
+
+    /// Waits for the next message, and leaves it where it is.
     #[inline(always)]
     pub(super) fn wait(&mut self, limit_ns: u64) -> Result<WarpMessage, ConsumeError> {
         let begun = now_ns();
         let mut looks = 0;
         loop {
-            let seen = self.look(begun, limit_ns);
+            let seen = self.poll_once(begun, limit_ns);
             let row = if seen.is_there { self.read(seen.words) } else { Row::OnItsWay };
             match row {
                 Row::Message(message) => {
                     self.idle = 0;
                     return Ok(message);
                 }
-                // A notice, or nothing that a producer writes.
-                Row::Other => self.input.look_closely()?,
-                Row::OnItsWay if seen.has_ended => self.input.look_closely()?,
+                // A gap marker, or nothing that a producer writes.
+                Row::Other => self.input.poll_slow(&mut self.warp)?,
+                Row::OnItsWay if seen.has_ended => self.input.poll_slow(&mut self.warp)?,
                 Row::OnItsWay => {}
             }
             self.idle += 1;
@@ -186,55 +198,59 @@ impl WarpConsumer {
         &self.input
     }
 
-    /// The next message, which another warp of the block has found. Converged.
+    /// The next message, which another warp of the block has found.
     #[inline(always)]
-    pub(super) fn read_found(&self) -> Option<WarpMessage> {
-        match self.read(self.load_row()) {
+    pub(super) fn read_found(&mut self) -> Option<WarpMessage> {
+        let words = self.load_row();
+        match self.read(words) {
             Row::Message(message) => Some(message),
             _ => None,
         }
     }
 
-    /// Looks at the next slot, the end of the stream and the clock, in one load across the link. Converged.
+    /// Looks at the next slot, the end of the stream and the clock, in one load across the link.
     #[inline(always)]
-    fn look(&self, begun: u64, limit_ns: u64) -> Seen {
+    fn poll_once(&mut self, begun: u64, limit_ns: u64) -> Seen {
         let (input, lane) = (&self.input, lane_id());
-        let end = &input.ring.control().producer;
-        let slot = input.ring.slot(input.next);
-        let [low, high] = match lane {
-            0..END if input.at_once => slot.pair(lane + 1),
-            0..END => slot.pair(0),
-            _ => [&end.end, &end.fault],
+        // SAFETY: words are only loaded.
+        let end = unsafe { &input.ring.control().producer };
+        // SAFETY: as above.
+        let slot = unsafe { input.ring.slot(input.next) };
+        let chunk = match lane {
+            0..END if input.at_once => slot.chunk16(lane + 1),
+            0..END => slot.chunk16(0),
+            _ => end.end_and_fault(),
         };
-        // pairs with the Release stores of seq in Producer::push, of whole words in publish_pairs, and of end in Ring::close
-        let words = load_pair_acquire(low, high);
-        let votes = ballot(match lane {
+        // pairs with the Release stores of seq in Producer::push, of whole words in publish_chunks, and of end in Ring::close
+        let words = load_chunk_acquire(chunk);
+        let votes = self.warp.ballot(match lane {
             HEADER => words[0] == input.next.wrapping_add(1),
             END => Cursor::from_word(words[0]).flag(),
             CLOCK => limit_ns != 0 && now_ns().wrapping_sub(begun) >= limit_ns,
             _ => false,
         });
         let has = |lane: u32| votes >> lane & 1 != 0;
-        // Of a run's followers the head has spoken, which was taken before them.
+        // Of a batch's followers the head has spoken, which was taken before them.
         let is_there = has(HEADER);
         let words = if is_there && !input.at_once { self.load_row() } else { words };
         Seen { words, is_there, has_ended: has(END), is_late: has(CLOCK) }
     }
 
-    /// Each lane's part of the next slot, whose sequence word was seen. Converged.
+    /// Each lane's part of the next slot, whose sequence word was seen.
     #[inline(always)]
-    fn load_row(&self) -> [u64; 2] {
+    fn load_row(&mut self) -> [u64; 2] {
         // One lane's Acquire orders all lanes' loads: they come after they have met it.
-        sync_warp();
-        let [low, high] = self.input.ring.slot(self.input.next).pair(lane_id() + 1);
-        load_pair(low, high)
+        self.warp.sync();
+        // SAFETY: words are only loaded.
+        let slot = unsafe { self.input.ring.slot(self.input.next) };
+        load_chunk(slot.chunk16(lane_id() + 1))
     }
 
-    /// What the lanes' `words` are, a slot whose sequence word was seen. Converged.
+    /// What the lanes' `words` are, a slot whose sequence word was seen.
     #[inline(always)]
-    fn read(&self, words: [u64; 2]) -> Row {
+    fn read(&mut self, words: [u64; 2]) -> Row {
         let (lane, number) = (lane_id(), self.input.next);
-        let word = shuffle_u64(words[1], HEADER);
+        let word = self.warp.shuffle_u64(words[1], HEADER);
         let Some(meta) = Meta::from_word(word) else {
             let is_missing = self.input.ring.mode() == Mode::FenceFree && word == SENTINEL;
             return if is_missing { Row::OnItsWay } else { Row::Other };
@@ -246,7 +262,7 @@ impl WarpConsumer {
             Mode::FenceFree if word & OPENED != 0 => {}
             Mode::FenceFree => {
                 let is_used = (lane as usize) < meta.len().div_ceil(16);
-                if ballot(is_used && (words[0] == SENTINEL || words[1] == SENTINEL)) != 0 {
+                if self.warp.ballot(is_used && (words[0] == SENTINEL || words[1] == SENTINEL)) != 0 {
                     return Row::OnItsWay;
                 }
                 for (i, word) in piece.iter_mut().enumerate() {
@@ -259,34 +275,47 @@ impl WarpConsumer {
         Row::Message(WarpMessage::new(Received::new(number, meta), piece))
     }
 
-    /// Hands the slots of all that was taken back to the producer. Converged.
+    /// Hands the slots of all that was taken back to the producer.
     #[inline(always)]
     fn hand_back(&mut self, is_gone: bool) {
         let Input { ring, next, published, messages, bytes, dropped, .. } = self.input;
-        hand_back(ring, published, next, is_gone, [messages, bytes, dropped]);
+        // SAFETY: all lanes are here, as this value holds their token.
+        unsafe { hand_back(ring, published, next, is_gone, [messages, bytes, dropped]) };
         self.input.published = next;
     }
 }
 
 /// Hands back the slots of messages `published` to `next`. Takes numbers, as a consumer whose address was passed to another function would
-/// have to live in (slow) local memory all the time; not inlined, as it is needed in many places. Converged.
+/// have to live in (slow) local memory all the time; not inlined, as it is needed in many places.
+///
+/// # Safety
+/// All lanes of the warp call it together. (It makes its own token, which costs nothing to pass.)
 #[inline(never)]
-fn hand_back(ring: Ring, published: u64, next: u64, is_gone: bool, [messages, bytes, dropped]: [u64; 3]) {
+unsafe fn hand_back(
+    ring: Ring,
+    published: u64,
+    next: u64,
+    is_gone: bool,
+    [messages, bytes, dropped]: [u64; 3],
+) {
+    // SAFETY: the caller's contract.
+    let mut warp = unsafe { Warp::new() };
     let lane = lane_id();
-    let line = &ring.control().consumer;
+    // SAFETY: this is the ring's consumer.
+    let line = unsafe { &ring.control().consumer };
     if ring.mode() == Mode::FenceFree && next != published {
         if lane == 0 {
             line.settled.store(next, Ordering::Relaxed);
             // Whoever finds a word re-armed finds that store too: pairs with the Acquire load of settled in Consumer::resume
             fence(Ordering::Release);
         }
-        sync_warp();
+        warp.sync();
         let mut number = published;
         while number != next {
-            let slot = ring.slot(number);
-            let [low, high] = slot.pair(lane + 1);
+            // SAFETY: the message was taken, and its slot is not handed back.
+            let slot = unsafe { ring.slot(number) };
             if lane < HEADER {
-                Word::store_pair(low, high, [SENTINEL; 2]);
+                Word::store_chunk(slot.chunk16(lane + 1), [SENTINEL; 2]);
             } else if lane == HEADER {
                 slot.meta.store(SENTINEL, Ordering::Relaxed);
             }
@@ -294,7 +323,7 @@ fn hand_back(ring: Ring, published: u64, next: u64, is_gone: bool, [messages, by
         }
     }
     // All lanes have read, and have re-armed.
-    sync_warp();
+    warp.sync();
     if lane == 0 {
         line.stats.messages.store(messages, Ordering::Relaxed);
         line.stats.bytes.store(bytes, Ordering::Relaxed);

@@ -57,8 +57,7 @@ impl EmulatedRing {
         let bytes = config.bytes().expect("a legal number of slots");
         let memory = Memory::new(bytes / size_of::<Line>(), DeviceState::new(start, start));
         // SAFETY: the memory is ours, aligned and long enough, and lives as long as this value.
-        let ring =
-            unsafe { Ring::init(memory.start(), bytes, config) }.expect("aligned and long enough");
+        let ring = unsafe { Ring::init(memory.start(), bytes, config) }.expect("aligned and long enough");
         // SAFETY: `received` needs `&mut self`, and whoever takes another consumer promises not to call it.
         let consumer = unsafe { Consumer::new(ring) };
         Self { ring, consumer, memory }
@@ -105,12 +104,10 @@ impl EmulatedRing {
     pub fn received(&mut self) -> Vec<(u16, Vec<u8>)> {
         let consumer = &mut self.consumer;
         let mut all = Vec::new();
-        while let Ok(Poll::Ready(meta)) = consumer.poll() {
-            let mut bytes = vec![0; meta.len()];
-            consumer.copy_next(meta, &mut bytes);
-            consumer.take(1, meta.len() as u64);
+        while let Ok(Poll::Ready(message)) = consumer.poll() {
+            all.push((message.meta().kind(), message.payload().to_vec()));
+            message.take();
             consumer.settle();
-            all.push((meta.kind(), bytes));
         }
         all
     }

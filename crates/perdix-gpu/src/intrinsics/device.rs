@@ -6,6 +6,8 @@
 use core::arch::{asm, nvptx};
 use core::sync::atomic::AtomicU64;
 
+use perdix_core::Chunk16;
+
 unsafe extern "C" {
     #[link_name = "llvm.nvvm.bar.warp.sync"]
     fn bar_warp_sync(mask: u32);
@@ -54,38 +56,53 @@ pub fn grid_dim() -> [u32; 3] {
     [special_register!(_grid_dim_x), special_register!(_grid_dim_y), special_register!(_grid_dim_z)]
 }
 
-/// Waits for all lanes of the warp, and makes their earlier writes visible to each other. Converged. (`bar.warp.sync`)
+/// Waits for all lanes of the warp, and makes their earlier writes visible to each other. (`bar.warp.sync`)
+///
+/// # Safety
+/// All lanes of the warp call it together.
 #[inline(always)]
-pub fn sync_warp() {
-    // SAFETY: called by the whole warp.
+pub(super) unsafe fn sync_warp() {
+    // SAFETY: the caller's contract.
     unsafe { bar_warp_sync(ALL) }
 }
 
-/// The value that lane `lane` has. Converged. (`shfl.sync.idx.b32`)
+/// The value that lane `lane` has. (`shfl.sync.idx.b32`)
+///
+/// # Safety
+/// All lanes of the warp call it together.
 #[inline(always)]
-pub fn shuffle(value: u32, lane: u32) -> u32 {
-    // SAFETY: called by the whole warp.
+pub(super) unsafe fn shuffle(value: u32, lane: u32) -> u32 {
+    // SAFETY: the caller's contract.
     unsafe { shfl_sync_idx(ALL, value, lane, 31) }
 }
 
-/// Which lanes say yes: bit `i` for lane `i`. Converged. (`vote.sync.ballot.b32`)
+/// Which lanes say yes: bit `i` for lane `i`. (`vote.sync.ballot.b32`)
+///
+/// # Safety
+/// All lanes of the warp call it together.
 #[inline(always)]
-pub fn ballot(yes: bool) -> u32 {
-    // SAFETY: called by the whole warp.
+pub(super) unsafe fn ballot(yes: bool) -> u32 {
+    // SAFETY: the caller's contract.
     unsafe { vote_ballot_sync(ALL, yes) }
 }
 
-/// Waits for all threads of the block, and makes their earlier writes visible to each other. Converged. (`bar.sync`)
+/// Waits for all threads of the block, and makes their earlier writes visible to each other. (`bar.sync`)
+///
+/// # Safety
+/// All threads of the block call it together.
 #[inline(always)]
-pub fn sync_threads() {
-    // SAFETY: called by the whole block.
+pub(super) unsafe fn sync_threads() {
+    // SAFETY: the caller's contract.
     unsafe { nvptx::_syncthreads() }
 }
 
-/// [`sync_threads`], and whether all threads say yes. Converged. (`bar.red.and`)
+/// `sync_threads`, and whether all threads say yes. (`bar.red.and`)
+///
+/// # Safety
+/// All threads of the block call it together.
 #[inline(always)]
-pub fn sync_threads_and(yes: bool) -> bool {
-    // SAFETY: called by the whole block.
+pub(super) unsafe fn sync_threads_and(yes: bool) -> bool {
+    // SAFETY: the caller's contract.
     unsafe { barrier0_and(i32::from(yes)) != 0 }
 }
 
@@ -111,10 +128,14 @@ pub fn trap() -> ! {
 }
 
 /// Adds to a word in device memory and returns what it was; no order. (`atom.relaxed.gpu.add.u64`)
+///
+/// # Safety
+/// The word lies in memory that all threads of the device address (not in a thread's own stack), and
+/// only they access it meanwhile.
 #[inline(always)]
-pub fn device_add(word: &AtomicU64, value: u64) -> u64 {
+pub unsafe fn device_add(word: &AtomicU64, value: u64) -> u64 {
     let before;
-    // SAFETY: an atomic access to an atomic word.
+    // SAFETY: an atomic access to an atomic word, which is where the caller's contract says.
     unsafe {
         asm!("atom.relaxed.gpu.add.u64 {}, [{}], {};", out(reg64) before, in(reg64) word.as_ptr(), in(reg64) value,
              options(nostack, preserves_flags));
@@ -123,9 +144,13 @@ pub fn device_add(word: &AtomicU64, value: u64) -> u64 {
 }
 
 /// Lowers a word in device memory to `value` if that is less; no order. (`atom.relaxed.gpu.min.u64`)
+///
+/// # Safety
+/// The word lies in memory that all threads of the device address (not in a thread's own stack), and
+/// only they access it meanwhile.
 #[inline(always)]
-pub fn device_min(word: &AtomicU64, value: u64) {
-    // SAFETY: an atomic access to an atomic word.
+pub unsafe fn device_min(word: &AtomicU64, value: u64) {
+    // SAFETY: an atomic access to an atomic word, which is where the caller's contract says.
     unsafe {
         asm!("{{ .reg .u64 %before; atom.relaxed.gpu.min.u64 %before, [{}], {}; }}", in(reg64) word.as_ptr(), in(reg64) value,
              options(nostack, preserves_flags));
@@ -133,10 +158,14 @@ pub fn device_min(word: &AtomicU64, value: u64) {
 }
 
 /// Sets a word in device memory to 0 and returns what it was; no order. (`atom.relaxed.gpu.exch`)
+///
+/// # Safety
+/// The word lies in memory that all threads of the device address (not in a thread's own stack), and
+/// only they access it meanwhile.
 #[inline(always)]
-pub fn device_take(word: &AtomicU64) -> u64 {
+pub unsafe fn device_take(word: &AtomicU64) -> u64 {
     let before;
-    // SAFETY: an atomic access to an atomic word.
+    // SAFETY: an atomic access to an atomic word, which is where the caller's contract says.
     unsafe {
         asm!("atom.relaxed.gpu.exch.b64 {}, [{}], 0;", out(reg64) before, in(reg64) word.as_ptr(),
              options(nostack, preserves_flags));
@@ -144,36 +173,40 @@ pub fn device_take(word: &AtomicU64) -> u64 {
     before
 }
 
-/// Loads two neighbouring words (`low` aligned to 16 bytes) of memory that the host writes, at once, though the link may split the pair;
+/// Loads a chunk of memory that the host writes, at once, though the link may split it;
 /// orders what follows after them. (`ld.acquire.sys.v2`)
 #[inline(always)]
-pub fn load_pair_acquire(low: &AtomicU64, _high: &AtomicU64) -> [u64; 2] {
+pub(crate) fn load_chunk_acquire(chunk: &Chunk16) -> [u64; 2] {
     let (first, second);
-    // SAFETY: the pair is two neighbouring words, aligned to 16 bytes, that allow shared reads.
+    // SAFETY: 16 aligned bytes, which allow shared reads.
     unsafe {
-        asm!("ld.acquire.sys.v2.u64 {{{}, {}}}, [{}];", out(reg64) first, out(reg64) second, in(reg64) low.as_ptr(),
+        asm!("ld.acquire.sys.v2.u64 {{{}, {}}}, [{}];", out(reg64) first, out(reg64) second, in(reg64) core::ptr::from_ref(chunk),
              options(nostack, preserves_flags));
     }
     [first, second]
 }
 
-/// [`load_pair_acquire`] without an order, so that several can be under way. (`ld.relaxed.sys.v2`)
+/// [`load_chunk_acquire`] without an order, so that several can be under way. (`ld.relaxed.sys.v2`)
 #[inline(always)]
-pub fn load_pair(low: &AtomicU64, _high: &AtomicU64) -> [u64; 2] {
+pub(crate) fn load_chunk(chunk: &Chunk16) -> [u64; 2] {
     let (first, second);
     // SAFETY: as above.
     unsafe {
-        asm!("ld.relaxed.sys.v2.u64 {{{}, {}}}, [{}];", out(reg64) first, out(reg64) second, in(reg64) low.as_ptr(),
+        asm!("ld.relaxed.sys.v2.u64 {{{}, {}}}, [{}];", out(reg64) first, out(reg64) second, in(reg64) core::ptr::from_ref(chunk),
              options(nostack, preserves_flags));
     }
     [first, second]
 }
 
 /// Loads a word in device memory; orders what follows after it, among the GPU's threads. (`ld.acquire.gpu`)
+///
+/// # Safety
+/// The word lies in memory that all threads of the device address (not in a thread's own stack), and
+/// only they access it meanwhile.
 #[inline(always)]
-pub fn device_load_acquire(word: &AtomicU64) -> u64 {
+pub unsafe fn device_load_acquire(word: &AtomicU64) -> u64 {
     let value;
-    // SAFETY: an atomic access to an atomic word.
+    // SAFETY: an atomic access to an atomic word, which is where the caller's contract says.
     unsafe {
         asm!("ld.acquire.gpu.u64 {}, [{}];", out(reg64) value, in(reg64) word.as_ptr(), options(nostack, preserves_flags));
     }
@@ -181,9 +214,13 @@ pub fn device_load_acquire(word: &AtomicU64) -> u64 {
 }
 
 /// Stores a word in device memory after all that came before, among the GPU's threads. (`st.release.gpu`)
+///
+/// # Safety
+/// The word lies in memory that all threads of the device address (not in a thread's own stack), and
+/// only they access it meanwhile.
 #[inline(always)]
-pub fn device_store_release(word: &AtomicU64, value: u64) {
-    // SAFETY: an atomic access to an atomic word.
+pub unsafe fn device_store_release(word: &AtomicU64, value: u64) {
+    // SAFETY: an atomic access to an atomic word, which is where the caller's contract says.
     unsafe {
         asm!("st.release.gpu.u64 [{}], {};", in(reg64) word.as_ptr(), in(reg64) value, options(nostack, preserves_flags));
     }

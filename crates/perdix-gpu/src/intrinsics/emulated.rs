@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use perdix_core::Chunk16;
+
 use crate::emulation::{Call, Values, current};
 
 /// This thread's index in its block.
@@ -24,31 +26,46 @@ pub fn grid_dim() -> [u32; 3] {
     [current(|lane| lane.blocks), 1, 1]
 }
 
-/// Waits for all lanes of the warp, and makes their earlier writes visible to each other. Converged.
-pub fn sync_warp() {
+/// Waits for all lanes of the warp, and makes their earlier writes visible to each other.
+///
+/// # Safety
+/// All lanes of the warp call it together.
+pub(super) unsafe fn sync_warp() {
     current(|lane| lane.warp.meet(lane.thread % 32, Call::Sync, 0, |_| ()));
 }
 
-/// The value that lane `lane` has. Converged.
-pub fn shuffle(value: u32, lane: u32) -> u32 {
+/// The value that lane `lane` has.
+///
+/// # Safety
+/// All lanes of the warp call it together.
+pub(super) unsafe fn shuffle(value: u32, lane: u32) -> u32 {
     current(|own| {
         own.warp.meet(own.thread % 32, Call::Shuffle, u64::from(value), |values| values.of(lane % 32) as u32)
     })
 }
 
-/// Which lanes say yes: bit `i` for lane `i`. Converged.
-pub fn ballot(yes: bool) -> u32 {
+/// Which lanes say yes: bit `i` for lane `i`.
+///
+/// # Safety
+/// All lanes of the warp call it together.
+pub(super) unsafe fn ballot(yes: bool) -> u32 {
     let bits = |values: Values<'_>| values.all().zip(0..).fold(0, |bits, (yes, i)| bits | (yes as u32) << i);
     current(|lane| lane.warp.meet(lane.thread % 32, Call::Vote, u64::from(yes), bits))
 }
 
-/// Waits for all threads of the block, and makes their earlier writes visible to each other. Converged.
-pub fn sync_threads() {
+/// Waits for all threads of the block, and makes their earlier writes visible to each other.
+///
+/// # Safety
+/// All threads of the block call it together.
+pub(super) unsafe fn sync_threads() {
     current(|lane| lane.group.meet(lane.thread, Call::Sync, 0, |_| ()));
 }
 
-/// [`sync_threads`], and whether all threads say yes. Converged.
-pub fn sync_threads_and(yes: bool) -> bool {
+/// `sync_threads`, and whether all threads say yes.
+///
+/// # Safety
+/// All threads of the block call it together.
+pub(super) unsafe fn sync_threads_and(yes: bool) -> bool {
     let all = |values: Values<'_>| values.all().all(|yes| yes != 0);
     current(|lane| lane.group.meet(lane.thread, Call::Vote, u64::from(yes), all))
 }
@@ -77,39 +94,61 @@ pub fn trap() -> ! {
 }
 
 /// Adds to a word in device memory and returns what it was; no order.
-pub fn device_add(word: &AtomicU64, value: u64) -> u64 {
+///
+/// # Safety
+/// The word lies in memory that all threads of the device address (not in a thread's own stack), and
+/// only they access it meanwhile.
+pub unsafe fn device_add(word: &AtomicU64, value: u64) -> u64 {
     word.fetch_add(value, Ordering::Relaxed)
 }
 
 /// Lowers a word in device memory to `value` if that is less; no order.
-pub fn device_min(word: &AtomicU64, value: u64) {
+///
+/// # Safety
+/// The word lies in memory that all threads of the device address (not in a thread's own stack), and
+/// only they access it meanwhile.
+pub unsafe fn device_min(word: &AtomicU64, value: u64) {
     word.fetch_min(value, Ordering::Relaxed);
 }
 
 /// Sets a word in device memory to 0 and returns what it was; no order.
-pub fn device_take(word: &AtomicU64) -> u64 {
+///
+/// # Safety
+/// The word lies in memory that all threads of the device address (not in a thread's own stack), and
+/// only they access it meanwhile.
+pub unsafe fn device_take(word: &AtomicU64) -> u64 {
     word.swap(0, Ordering::Relaxed)
 }
 
-/// Loads two neighbouring words (`low` aligned to 16 bytes) of memory that the host writes; orders what follows after them.
-pub fn load_pair_acquire(low: &AtomicU64, high: &AtomicU64) -> [u64; 2] {
+/// Loads a chunk of memory that the host writes; orders what follows after them.
+pub(crate) fn load_chunk_acquire(chunk: &Chunk16) -> [u64; 2] {
+    let [low, high] = chunk.words();
     // pairs with the Release stores of the ring's producer
     [low.load(Ordering::Acquire), high.load(Ordering::Acquire)]
 }
 
-/// [`load_pair_acquire`] without an order.
-pub fn load_pair(low: &AtomicU64, high: &AtomicU64) -> [u64; 2] {
+/// [`load_chunk_acquire`] without an order.
+pub(crate) fn load_chunk(chunk: &Chunk16) -> [u64; 2] {
+    let [low, high] = chunk.words();
     [low.load(Ordering::Relaxed), high.load(Ordering::Relaxed)]
 }
 
 /// Loads a word in device memory; orders what follows after it.
-pub fn device_load_acquire(word: &AtomicU64) -> u64 {
+///
+/// # Safety
+/// The word lies in memory that all threads of the device address (not in a thread's own stack), and
+/// only they access it meanwhile.
+pub unsafe fn device_load_acquire(word: &AtomicU64) -> u64 {
     // pairs with the Release store in device_store_release
     word.load(Ordering::Acquire)
 }
 
 /// Stores a word in device memory after all that came before.
-pub fn device_store_release(word: &AtomicU64, value: u64) {
+///
+/// # Safety
+/// The word lies in memory that all threads of the device address (not in a thread's own stack), and
+/// only they access it meanwhile.
+pub unsafe fn device_store_release(word: &AtomicU64, value: u64) {
     // pairs with the Acquire load in device_load_acquire
     word.store(value, Ordering::Release);
 }

@@ -2,14 +2,12 @@
 
 use core::sync::atomic::Ordering;
 
+use perdix_core::policy::{Plan, marker_and};
 use perdix_core::{DeviceRing, PAYLOAD_SIZE};
 
-use super::{check_launch, chunk};
+use super::{batch_size, check_launch};
 use crate::error::Error;
-use crate::gap::tell;
-use crate::intrinsics::{
-    device_add, lane_id, sync_threads, sync_threads_and, thread_rank, warp_id, warps_per_block,
-};
+use crate::intrinsics::{Block, Warp, lane_id, thread_rank, warp_id, warps_per_block};
 use crate::link::Link;
 use crate::source::Source;
 use crate::write::{fitting, publish};
@@ -19,32 +17,42 @@ use crate::write::{fitting, publish};
 /// A batch is dealt out to the warps, 32 messages each, which publish them side by side; the consumer sees them in the batch's
 /// order. Warps do not wait for each other. Should one give up (time limit, consumer gone), the stream ends before its first
 /// unsent message.
+///
+/// All fields but `link` have the same values in all threads, after errors too.
 #[derive(Debug)]
 pub struct BlockProducer {
     link: Link,
+    warp: Warp,
+    block: Block,
+    /// The next number to claim.
     head: u64,
-    /// Chunks of 32 dealt so far, so that successive batches begin with the next warp.
+    /// Batches of 32 dealt so far, so that successive calls begin with the next warp.
     dealt: u64,
-    /// Messages dropped of which no notice tells yet; all threads have the same number.
-    gap: u64,
+    /// Messages dropped that no gap marker has reported.
+    unreported: u64,
 }
 
 impl BlockProducer {
     /// The producer of a ring, going on where the one before paused.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if the handle is none that a host made, [`Error::Launch`] if the block is not made of whole warps.
+    /// [`Error::Corrupt`] if the handle is none that a host made, [`Error::Version`] if a host of another layout version
+    /// made it, [`Error::Launch`] if the block is not made of whole warps.
     ///
     /// # Safety
-    /// The handle is a host's, for a ring that outlives the kernel; this block's producer is the ring's only one now, and all
-    /// its threads call all methods together.
+    /// The handle is a host's, for a ring that outlives the kernel. This block's producer is the only one that uses the
+    /// ring and its state now. All threads of the block call all methods together, never some of them alone.
     #[inline(always)]
     pub unsafe fn new(handle: DeviceRing) -> Result<Self, Error> {
         check_launch()?;
+        // SAFETY: the warps are whole, and all lanes call together.
+        let mut warp = unsafe { Warp::new() };
+        // SAFETY: all threads call together.
+        let block = unsafe { Block::new() };
         // SAFETY: the caller's contract.
-        let link = unsafe { Link::new_warp(&handle) }?;
-        let (head, gap) = (link.head(), link.gap());
-        Ok(Self { link, head, dealt: 0, gap })
+        let link = unsafe { Link::new_warp(&handle, &mut warp) }?;
+        let (head, unreported) = (link.state.head(), link.unreported(&mut warp));
+        Ok(Self { link, warp, block, head, dealt: 0, unreported })
     }
 
     /// Sends the first `count` messages of `source`, waiting up to the ring's time limit.
@@ -54,7 +62,7 @@ impl BlockProducer {
     /// message that was not sent: call [`finish`](Self::finish), which tells the consumer.
     #[inline(always)]
     pub fn produce_batch(&mut self, count: u64, source: &impl Source) -> Result<(), Error> {
-        self.produce_batch_within(count, source, self.link.limit_ns())
+        self.produce_batch_within(count, source, self.link.limit_ns)
     }
 
     /// [`produce_batch`](Self::produce_batch) with another time limit for each warp's wait.
@@ -68,25 +76,27 @@ impl BlockProducer {
         source: &impl Source,
         limit_ns: u64,
     ) -> Result<(), Error> {
-        if self.gap != 0 {
-            self.tell(limit_ns)?;
-        }
-        let (chunk, warps) = (u64::from(chunk(&self.link)), u64::from(warps_per_block()));
-        let (first, dealt) = (self.head, self.dealt);
-        // The whole batch counts as claimed, sent or not, so that all warps agree on the head.
-        self.head = first.wrapping_add(count);
+        let (chunk, warps) = (u64::from(batch_size(&self.link)), u64::from(warps_per_block()));
+        let (marker, unreported, dealt) = (self.head, self.unreported, self.dealt);
+        // The whole batch and its gap marker count as claimed, sent or not: then all warps agree on the head, whichever gives up.
+        self.head = marker.wrapping_add(marker_and(unreported, count));
         self.dealt = dealt + count.div_ceil(chunk);
+        self.unreported = 0;
+        if unreported != 0 {
+            self.report(marker, unreported, limit_ns)?;
+        }
+        let first = self.head.wrapping_sub(count);
         let mut index = (u64::from(warp_id()) + warps - dealt % warps) % warps * chunk;
         while index < count {
             let left = count - index;
             let asked = if left < chunk { left as u32 } else { chunk as u32 };
             let number = first.wrapping_add(index);
-            let some = fitting(source, index, asked);
-            let result = self.link.wait_warp(number.wrapping_add(u64::from(some)), limit_ns);
-            if let Err(error) = result {
+            let some = fitting(&mut self.warp, source, index, asked);
+            let end = number.wrapping_add(u64::from(some));
+            if let Err(error) = self.link.wait_credit(&mut self.warp, end, limit_ns) {
                 return self.stop(number, error);
             }
-            publish(&mut self.link, number, some, source, index);
+            publish(&mut self.link, &mut self.warp, number, some, source, index);
             if some < asked {
                 return self.stop(number.wrapping_add(u64::from(some)), Error::TooLong);
             }
@@ -102,60 +112,60 @@ impl BlockProducer {
     /// same for all threads; nothing was sent then, and the stream goes on.
     #[inline(always)]
     pub fn try_produce_batch(&mut self, count: u64, source: &impl Source) -> Result<(), Error> {
-        if !sync_threads_and((0..count).all(|i| source.len(i) <= PAYLOAD_SIZE)) {
+        if !self.block.all((0..count).all(|i| source.len(i) <= PAYLOAD_SIZE)) {
             return Err(Error::TooLong);
         }
         if count > self.link.ring.capacity() {
             return Err(Error::Full);
         }
-        if self.gap != 0 {
+        if self.unreported != 0 {
             self.agree(1)?;
-            self.tell(0)?;
+            self.report_alone()?;
         }
         self.agree(count)?;
         self.produce_batch_within(count, source, 0)
     }
 
-    /// Sends all `count` messages if their slots are free; if they are not, drops and counts all of them. Whether they were sent. The
-    /// consumer learns in order how many are missing, by a notice that takes a slot of its own, ahead of the next batch that fits with
-    /// it. (With a batch as long as the ring none does: the notice goes alone then, and the batch is dropped and counted with it.)
+    /// Sends all `count` messages if their slots are free; if they are not, drops and counts all of them. Whether they were sent.
+    ///
+    /// The consumer learns in order how many are missing, by a gap marker that takes a slot of its own, ahead of the next batch that
+    /// fits with it. (With a batch as long as the ring none does: then the marker goes alone, and this batch is dropped and counted
+    /// for the next one.)
     ///
     /// # Errors
     /// [`Error::Full`] if `count` exceeds the ring, [`Error::TooLong`], [`Error::ConsumerGone`] or [`Error::Corrupt`], the same for all
     /// threads; nothing was sent or counted then.
     #[inline(always)]
     pub fn produce_batch_or_drop(&mut self, count: u64, source: &impl Source) -> Result<bool, Error> {
-        if !sync_threads_and((0..count).all(|i| source.len(i) <= PAYLOAD_SIZE)) {
+        if !self.block.all((0..count).all(|i| source.len(i) <= PAYLOAD_SIZE)) {
             return Err(Error::TooLong);
         }
         let capacity = self.link.ring.capacity();
         if count > capacity {
             return Err(Error::Full);
         }
-        let needed = if self.gap == 0 { count } else { count + 1 };
-        let goes_alone = needed > capacity;
-        let is_dropped = match self.agree(if goes_alone { 1 } else { needed }) {
-            Err(Error::Full) => true,
-            other => other.map(|()| goes_alone)?,
+        let plan = match self.agree(Plan::slots_or_drop(capacity, self.unreported, count)) {
+            Ok(()) => Plan::with_room(capacity, self.unreported, count),
+            Err(Error::Full) => Plan::Nothing,
+            Err(error) => return Err(error),
         };
-        if is_dropped {
-            let has_room = goes_alone && self.agree(1).is_ok();
-            self.gap += count;
-            if thread_rank() == 0 {
-                device_add(&self.link.state().dropped, count);
-            }
-            if has_room {
-                self.tell(0)?;
-            }
-            return Ok(false);
+        if matches!(plan, Plan::Send | Plan::MarkThenSend) {
+            return self.produce_batch_within(count, source, 0).map(|()| true);
         }
-        self.produce_batch_within(count, source, 0).map(|()| true)
+        self.unreported += count;
+        if thread_rank() == 0 {
+            self.link.state.add_dropped(count);
+        }
+        if matches!(plan, Plan::MarkOnly) {
+            self.report_alone()?;
+        }
+        Ok(false)
     }
 
     /// Leaves the stream open for a later kernel.
     #[inline(always)]
     pub fn pause(mut self) {
-        self.settle();
+        self.store_place();
         if thread_rank() == 0 {
             self.link.leave_open();
         }
@@ -164,61 +174,80 @@ impl BlockProducer {
     /// Ends the stream; if some warp gave up, before the first message that was not sent, and with the reason.
     #[inline(always)]
     pub fn finish(mut self) {
-        self.settle();
+        self.store_place();
         if thread_rank() == 0 {
             self.link.close();
         }
     }
 
+    /// The warp's token, for operations of the kernel's own: all lanes are here, by the contract of the constructor.
+    #[inline(always)]
+    pub fn warp(&mut self) -> &mut Warp {
+        &mut self.warp
+    }
+
+    /// The block's token, for barriers of the kernel's own.
+    #[inline(always)]
+    pub fn block(&mut self) -> &mut Block {
+        &mut self.block
+    }
+
     /// Whether the slots of the next `count` messages are free: the same answer for all threads.
     #[inline(always)]
     fn agree(&mut self, count: u64) -> Result<(), Error> {
-        let free = self.link.wait_warp(self.head.wrapping_add(count), 0);
-        if sync_threads_and(free.is_ok()) {
+        let free = self.link.wait_credit(&mut self.warp, self.head.wrapping_add(count), 0);
+        if self.block.all(free.is_ok()) {
             return Ok(());
         }
         // Warps may have found different things; the block reports one, the most final.
         for error in [Error::Corrupt, Error::ConsumerGone] {
-            if !sync_threads_and(free != Err(error)) {
+            if !self.block.all(free != Err(error)) {
                 return Err(error);
             }
         }
         Err(Error::Full)
     }
 
-    /// The next number goes to the notice of a gap, which the first warp publishes when its slot is free.
+    /// Publishes the marker of what was dropped as the next message, whose slot the block has agreed to be free.
     #[inline(always)]
-    fn tell(&mut self, limit_ns: u64) -> Result<(), Error> {
-        let (number, gap) = (self.head, self.gap);
-        self.head = number.wrapping_add(1);
-        self.gap = 0;
+    fn report_alone(&mut self) -> Result<(), Error> {
+        let (marker, unreported) = (self.head, self.unreported);
+        self.head = marker.wrapping_add(1);
+        self.unreported = 0;
+        self.report(marker, unreported, 0)
+    }
+
+    /// The first warp publishes a gap marker as message `number`, which the block has claimed, when its slot is free.
+    #[inline(always)]
+    fn report(&mut self, number: u64, dropped: u64, limit_ns: u64) -> Result<(), Error> {
         if warp_id() == 0 {
-            let result = self.link.wait_warp(number.wrapping_add(1), limit_ns);
-            if let Err(error) = result {
+            if let Err(error) = self.link.wait_credit(&mut self.warp, number.wrapping_add(1), limit_ns) {
                 return self.stop(number, error);
             }
-            tell(&self.link.ring, number, gap);
+            self.link.publish_gap_marker(&mut self.warp, number, dropped);
         }
         Ok(())
     }
 
     #[inline(always)]
-    fn stop(&mut self, number: u64, error: Error) -> Result<(), Error> {
+    fn stop(&self, number: u64, error: Error) -> Result<(), Error> {
         if lane_id() == 0 {
             self.link.give_up(number, error);
         }
         Err(error)
     }
 
+    /// Leaves all that a later producer, or `close`, needs.
     #[inline(always)]
-    fn settle(&mut self) {
-        self.link.settle_counts();
+    fn store_place(&mut self) {
+        self.link.add_counts();
         // A warp that has nothing to send gets here while others still read where to begin.
-        sync_threads();
+        self.block.sync();
         if thread_rank() == 0 {
-            self.link.state().head.store(self.head, Ordering::Relaxed);
-            self.link.state().gap.store(self.gap, Ordering::Relaxed);
+            let state = self.link.state.words();
+            state.head.store(self.head, Ordering::Relaxed);
+            state.gap.store(self.unreported, Ordering::Relaxed);
         }
-        sync_threads();
+        self.block.sync();
     }
 }

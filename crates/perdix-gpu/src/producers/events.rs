@@ -3,14 +3,14 @@
 use core::sync::atomic::Ordering;
 
 use perdix_core::events::{EVENT_KIND, Level, Scope};
+use perdix_core::policy::{Plan, batch, claimants_margin};
 use perdix_core::{DeviceRing, Meta, Mode, sentinel};
 
 use crate::error::Error;
 use crate::events::{Draft, EventSink};
-use crate::gap::write_notice;
-use crate::intrinsics::{blocks, device_add, device_fence, device_take, threads_per_block};
+use crate::intrinsics::{blocks, device_fence, threads_per_block};
 use crate::link::Link;
-use crate::stores::{store_last, store_pair};
+use crate::stores::{store_chunk, store_last};
 
 /// A ring for the events of a kernel: every thread logs by itself, wherever its control flow has taken it, with
 /// [`event!`](crate::event).
@@ -31,16 +31,18 @@ impl Events {
     /// This thread's end of the ring. Every event is sent, down to `TRACE`.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if the handle is none that a host made.
+    /// [`Error::Corrupt`] if the handle is none that a host made, [`Error::Version`] if a host of another layout version
+    /// made it.
     ///
     /// # Safety
-    /// The handle is a host's, for a ring that outlives the kernel; only the `Events` of this launch's threads, one each, use it now.
+    /// The handle is a host's, for a ring that outlives the kernel. Only the `Events` of this launch's threads, one each,
+    /// use the ring and its state now.
     #[inline(always)]
     pub unsafe fn new(handle: DeviceRing) -> Result<Self, Error> {
         // SAFETY: the caller's contract.
         let link = unsafe { Link::new(&handle) }?;
         // Threads may end where they like, and others may log later.
-        link.state().paused.store(1, Ordering::Relaxed);
+        link.state.set_paused(true);
         Ok(Self { link, level: Level::Trace, waits: false })
     }
 
@@ -61,34 +63,32 @@ impl Events {
     /// This thread logs no more; when all threads of the launch have said so, the stream ends.
     #[inline(always)]
     pub fn finish(mut self) {
-        self.link.settle_counts();
+        self.link.add_counts();
         // Everything that this thread claimed and counted comes before its being counted as finished.
         device_fence();
-        let finished = device_add(&self.link.state().finished, 1) + 1;
-        if finished == threads() {
+        if self.link.state.count_ended(1) == threads() {
             self.link.close();
-            // The next launch counts afresh.
-            self.link.state().finished.store(0, Ordering::Relaxed);
+            self.link.state.reset_ended();
         }
     }
 
     /// Claims a number: its slot is free. `None` if there is none, and the event was counted as dropped.
     #[inline(always)]
     fn claim(&mut self) -> Result<Option<u64>, Error> {
-        if self.link.has_failed() {
+        if self.link.state.has_failed() {
             return Err(Error::Stopped);
         }
         if self.waits {
-            let number = device_add(&self.link.state().head, 1);
+            let number = self.link.state.claim(1);
             return self.wait_claimed(number).map(|()| Some(number));
         }
-        if self.link.state().gap.load(Ordering::Relaxed) != 0 && !self.tell()? {
-            self.link.count_dropped(1);
+        if self.link.state.unreported() != 0 && !self.report()? {
+            self.link.state.count_dropped(1);
             return Ok(None);
         }
         let number = self.claim_free(1)?;
         if number.is_none() {
-            self.link.count_dropped(1);
+            self.link.state.count_dropped(1);
         }
         Ok(number)
     }
@@ -96,31 +96,27 @@ impl Events {
     /// Claims the next number if it and the `needed - 1` behind it have free slots.
     #[inline(always)]
     fn claim_free(&mut self, needed: u64) -> Result<Option<u64>, Error> {
-        let threads = threads();
         // Where the ring has room for all threads at a time, that room is kept free: then a thread that finds a slot beyond it may
         // claim without a look at what the others do meanwhile, since each claims one number at most before it looks again. As much
-        // again is for use, and never less than a notice and an event need.
-        let is_roomy = self.link.ring.capacity() >= 2 * threads + 2;
-        let margin = if is_roomy { threads } else { 0 };
+        // again is for use, and never less than a gap marker and an event need.
+        let margin = claimants_margin(self.link.ring.capacity(), threads());
         loop {
-            let number = self.link.head();
-            let is_free = self.link.glance(number.wrapping_add(needed).wrapping_add(margin))?;
-            let head = &self.link.state().head;
-            if is_roomy {
+            let number = self.link.state.head();
+            let is_free = self.link.try_credit(number.wrapping_add(needed).wrapping_add(margin))?;
+            if margin != 0 {
                 if !is_free {
                     return Ok(None);
                 }
-                let number = device_add(head, 1);
+                let number = self.link.state.claim(1);
                 // Threads that claim without looking, because they wait, may have taken the room.
                 self.wait_claimed(number)?;
                 return Ok(Some(number));
             }
-            let next = number.wrapping_add(1);
             if is_free {
-                if head.compare_exchange(number, next, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+                if self.link.state.try_claim(number) {
                     return Ok(Some(number));
                 }
-            } else if head.load(Ordering::Relaxed) == number {
+            } else if self.link.state.head() == number {
                 return Ok(None);
             }
         }
@@ -129,54 +125,52 @@ impl Events {
     /// Waits for the slot of a number that this thread has claimed, or ends the stream there.
     #[inline(always)]
     fn wait_claimed(&mut self, number: u64) -> Result<(), Error> {
-        let waited = self.link.wait_alone(number.wrapping_add(1));
+        let waited = self.link.wait_credit_alone(number.wrapping_add(1));
         if let Err(error) = waited {
             self.link.give_up(number, error);
         }
         waited
     }
 
-    /// Publishes the notice of what was dropped, if nobody else does and there is room for it and an event; whether there is nothing more
-    /// to tell.
+    /// Publishes the marker of what was dropped, if nobody else does and there is room for it and an event; whether there is nothing
+    /// more to report.
     #[inline(always)]
-    fn tell(&mut self) -> Result<bool, Error> {
-        let state = self.link.state();
-        if state.telling.compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+    fn report(&mut self) -> Result<bool, Error> {
+        let state = self.link.state;
+        let reporting = &state.words().telling;
+        if reporting.compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed).is_err() {
             return Ok(false);
         }
-        // On a ring of one slot there is never room for both.
-        let needed = if self.link.ring.capacity() == 1 { 1 } else { 2 };
-        let claimed = self.claim_free(needed);
+        let claimed = self.claim_free(Plan::slots_or_drop(self.link.ring.capacity(), 1, 1));
         if let Ok(Some(number)) = claimed {
             // The number was claimed before the count is taken: who sees no gap any more claims a later one.
             device_fence();
-            let dropped = device_take(&self.link.state().gap);
-            write_notice(self.link.ring.slot(number), number, dropped, self.link.ring.mode());
+            self.link.publish_gap_marker_alone(number, state.take_unreported());
         }
-        // After the taking, so that the next one to tell takes what came later.
+        // After the taking, so that the next one to report takes what came later.
         device_fence();
-        self.link.state().telling.store(0, Ordering::Relaxed);
+        reporting.store(0, Ordering::Relaxed);
         claimed.map(|number| number.is_some())
     }
 
     /// Publishes an event as message `number`, which is claimed and whose slot is free.
     #[inline(always)]
     fn publish<const N: usize>(&mut self, number: u64, event: &Draft<N>) {
-        let (slot, head) = (self.link.ring.slot(number), event.head(Scope::Thread, N));
+        // SAFETY: the number is claimed, and its slot is free.
+        let (slot, head) = (unsafe { self.link.ring.slot(number) }, event.head(Scope::Thread, N));
         let len = Draft::<N>::LEN;
         let meta = Meta::new(len, 0, EVENT_KIND);
         match self.link.ring.mode() {
             Mode::FenceFree => {
-                sentinel::publish_pairs(slot, number, meta, |piece| event.piece(head, piece));
+                sentinel::publish_chunks(slot, number, meta, |piece| event.piece(head, piece));
             }
             Mode::Fenced => {
                 for piece in 0..len.div_ceil(16) {
-                    let [low, high] = slot.pair(piece as u32 + 1);
-                    store_pair(low, high, event.piece(head, piece));
+                    store_chunk(slot.chunk16(piece as u32 + 1), event.piece(head, piece));
                 }
                 slot.meta.store(meta.word(), Ordering::Relaxed);
                 // pairs with the Acquire loads of seq in Consumer::learn_run and Consumer::ready
-                store_last(&slot.seq, number.wrapping_add(1), Ordering::Release);
+                store_last(&slot.seq, batch::published(number), Ordering::Release);
             }
         }
         self.link.count(1, len as u64, 0);

@@ -11,7 +11,26 @@ use crate::source::read_piece;
 
 /// Sends messages from one thread: simplest, slowest (about a microsecond per message in fenced mode).
 ///
-/// The thread drives the same protocol code as a CPU producer.
+/// The thread drives the same protocol code as a CPU producer. Messages come in the order of the calls: what is
+/// [staged](Self::stage) is published by every call that sends or drops another message, and by those that end or pause
+/// the stream.
+///
+/// ```
+/// use perdix_gpu::emulation::EmulatedRing;
+/// use perdix_gpu::{Mode, ThreadProducer};
+///
+/// let mut ring = EmulatedRing::new(8, Mode::Fenced);
+/// // SAFETY: the ring's only producer, and the ring outlives it.
+/// let mut producer = unsafe { ThreadProducer::new(ring.handle()) }?;
+/// producer.stage(0, b"one")?;
+/// producer.stage(0, b"two")?; // both under one fence
+/// producer.produce(0, b"three")?;
+/// producer.stage(0, b"four")?;
+/// producer.finish();
+/// let texts: Vec<_> = ring.received().into_iter().map(|(_, bytes)| bytes).collect();
+/// assert_eq!(texts, [b"one".as_slice(), b"two", b"three", b"four"]);
+/// # Ok::<(), perdix_gpu::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct ThreadProducer {
     core: Core,
@@ -22,17 +41,19 @@ impl ThreadProducer {
     /// The producer of a ring, going on where the one before paused.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if the handle is none that a host made.
+    /// [`Error::Corrupt`] if the handle is none that a host made, [`Error::Version`] if a host of another layout version
+    /// made it.
     ///
     /// # Safety
-    /// The handle is a host's, for a ring that outlives the kernel; this thread's producer is the ring's only one now.
+    /// The handle is a host's, for a ring that outlives the kernel. This thread's producer is the only one that uses the
+    /// ring and its state now.
     #[inline(always)]
     pub unsafe fn new(handle: DeviceRing) -> Result<Self, Error> {
         // SAFETY: the caller's contract.
         let link = unsafe { Link::new(&handle) }?;
         // SAFETY: the caller's contract.
-        let mut core = unsafe { Core::resume(link.ring, link.head()) };
-        let state = link.state();
+        let mut core = unsafe { Core::resume(link.ring, link.state.head()) };
+        let state = link.state.words();
         core.set_gap(state.dropped.load(Ordering::Relaxed), state.gap.load(Ordering::Relaxed));
         Ok(Self { core, link })
     }
@@ -52,7 +73,7 @@ impl ThreadProducer {
     /// [`Error::TimedOut`], [`Error::ConsumerGone`], [`Error::TooLong`] or [`Error::Corrupt`]; nothing was sent then.
     #[inline(always)]
     pub fn produce(&mut self, kind: u16, message: &[u8]) -> Result<(), Error> {
-        self.produce_within(kind, message, self.link.limit_ns())
+        self.produce_within(kind, message, self.link.limit_ns)
     }
 
     /// [`produce`](Self::produce) with another time limit.
@@ -61,6 +82,7 @@ impl ThreadProducer {
     /// As [`produce`](Self::produce); [`Error::Full`] if the limit is 0.
     #[inline(always)]
     pub fn produce_within(&mut self, kind: u16, message: &[u8], limit_ns: u64) -> Result<(), Error> {
+        self.publish();
         loop {
             match self.push(kind, message) {
                 Err(Refused::Full) => self.wait(limit_ns)?,
@@ -70,7 +92,7 @@ impl ThreadProducer {
     }
 
     /// Sends `message` if a slot is free; if the ring is full, drops and counts it. Whether it was sent. The consumer learns in order how
-    /// many are missing, by a notice that takes a slot of its own: after a drop messages are dropped until two slots are free.
+    /// many are missing, by a gap marker that takes a slot of its own: after a drop messages are dropped until two slots are free.
     ///
     /// # Errors
     /// [`Error::ConsumerGone`], [`Error::TooLong`] or [`Error::Corrupt`]; the message is not counted then.
@@ -79,6 +101,7 @@ impl ThreadProducer {
         if message.len() > PAYLOAD_SIZE {
             return Err(Error::TooLong);
         }
+        self.publish();
         Ok(self.core.room_or_drop()? && self.push(kind, message).map(|()| true)?)
     }
 
@@ -94,7 +117,7 @@ impl ThreadProducer {
         len: usize,
         make: impl Fn(usize) -> [u64; 2],
     ) -> Result<(), Error> {
-        self.produce_made_within(kind, len, make, self.link.limit_ns())
+        self.produce_made_within(kind, len, make, self.link.limit_ns)
     }
 
     /// [`produce_made`](Self::produce_made) with another time limit.
@@ -109,8 +132,9 @@ impl ThreadProducer {
         make: impl Fn(usize) -> [u64; 2],
         limit_ns: u64,
     ) -> Result<(), Error> {
+        self.publish();
         loop {
-            match self.core.push_pairs(kind, 0, len, &make) {
+            match self.core.push_chunks(kind, 0, len, &make) {
                 Err(Refused::Full) => self.wait(limit_ns)?,
                 other => return other.map_err(Error::from),
             }
@@ -131,11 +155,14 @@ impl ThreadProducer {
         if len > PAYLOAD_SIZE {
             return Err(Error::TooLong);
         }
-        Ok(self.core.room_or_drop()? && self.core.push_pairs(kind, 0, len, make).map(|()| true)?)
+        self.publish();
+        Ok(self.core.room_or_drop()? && self.core.push_chunks(kind, 0, len, make).map(|()| true)?)
     }
 
     /// Copies a message into the next slot without publishing it: [`publish`](Self::publish) then makes all staged messages
-    /// visible under one fence. For fenced rings; on a fence-free ring it sends at once.
+    /// visible under one fence, as does every other call that sends, drops, ends or pauses. For fenced rings; on a
+    /// fence-free ring it sends at once. A producer that is dropped, not ended, publishes nothing: that is a kernel
+    /// that breaks off.
     ///
     /// # Errors
     /// As [`try_produce`](Self::try_produce).
@@ -156,21 +183,21 @@ impl ThreadProducer {
     /// Leaves the stream open for a later kernel.
     #[inline(always)]
     pub fn pause(mut self) {
-        self.settle();
+        self.store_place();
         self.link.leave_open();
     }
 
     /// Ends the stream.
     #[inline(always)]
     pub fn finish(mut self) {
-        self.settle();
+        self.store_place();
         self.link.close();
     }
 
     /// Ends the stream and tells the consumer why it ends early.
     #[inline(always)]
     pub fn fail(mut self, error: Error) {
-        self.settle();
+        self.store_place();
         self.link.give_up(self.core.head(), error);
         self.link.close();
     }
@@ -179,7 +206,7 @@ impl ThreadProducer {
     fn push(&mut self, kind: u16, message: &[u8]) -> Result<(), Refused> {
         match self.link.ring.mode() {
             Mode::Fenced => self.core.push(kind, 0, message),
-            Mode::FenceFree => self.core.push_unordered(kind, 0, message.len(), |pair| {
+            Mode::FenceFree => self.core.push_chunks(kind, 0, message.len(), |pair| {
                 let (offset, len) = (16 * pair, message.len());
                 let left = if len - offset < 16 { len - offset } else { 16 };
                 // SAFETY: the protocol asks only for pairs that the message has.
@@ -206,11 +233,12 @@ impl ThreadProducer {
     }
 
     #[inline(always)]
-    fn settle(&mut self) {
+    fn store_place(&mut self) {
+        self.publish();
         let (messages, bytes, full) = self.core.counts();
         self.link.count(messages, bytes, full);
-        self.link.settle_counts();
-        let state = self.link.state();
+        self.link.add_counts();
+        let state = self.link.state.words();
         state.head.store(self.core.head(), Ordering::Relaxed);
         state.gap.store(self.core.gap(), Ordering::Relaxed);
         state.dropped.store(self.core.dropped(), Ordering::Relaxed);

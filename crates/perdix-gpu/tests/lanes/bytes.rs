@@ -4,7 +4,7 @@ use perdix_core::sentinel::SENTINEL;
 use perdix_gpu::emulation::{EmulatedRing, launch};
 use perdix_kernels::send_bytes;
 
-use crate::common::{End, MODES, Reader, check_counts, run, View as _};
+use crate::common::{End, MODES, Reader, View as _, check_counts, run};
 
 fn sends(data: &[u8], capacity: u64, warps: u32) {
     for mode in MODES {
@@ -72,7 +72,9 @@ fn nothing_beyond_the_bytes_is_sent() {
             // SAFETY: one block, and the bytes outlive the launch.
             assert!(launch(1, 32, || unsafe { send_bytes(ring.handle(), data[offset..].as_ptr(), len) }));
             let view = ring.view();
-            assert_eq!([0, 1].map(|i: usize| view.slot(0).payload[i].load(Relaxed)), words);
+            // SAFETY: words are only loaded.
+            let slot = unsafe { view.slot(0) };
+            assert_eq!([0, 1].map(|i: usize| slot.payload[i].load(Relaxed)), words);
         }
     }
 }

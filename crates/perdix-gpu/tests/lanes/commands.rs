@@ -29,26 +29,26 @@ fn echo_answers_each_command() {
                 let mut messages = Vec::new();
                 for turn in 1..=30 {
                     command.store(turn, Ordering::Relaxed);
-                    let meta = loop {
-                        match consumer.poll().unwrap() {
-                            Poll::Ready(meta) => break meta,
+                    loop {
+                        match consumer.look().unwrap() {
+                            Poll::Ready(_) => break,
                             Poll::Empty => std::thread::yield_now(),
                             Poll::Gap(_) | Poll::Ended => panic!("the stream ended at command {turn}"),
                         }
-                    };
+                    }
+                    let Ok(Poll::Ready(message)) = consumer.poll() else { panic!("it was there") };
                     let mut bytes = [0; 240];
-                    assert_eq!(consumer.copy_next(meta, &mut bytes) as u64, len);
+                    assert_eq!(message.copy_to(&mut bytes) as u64, len);
                     let words: Vec<u64> =
                         bytes.chunks(8).map(|word| u64::from_le_bytes(word.try_into().unwrap())).collect();
                     assert!(words[0] >= before, "the clock went back");
                     before = words[0];
                     assert_eq!(words[1], turn);
-                    messages.push((meta.kind(), bytes[..len as usize].to_vec()));
-                    consumer.take(1, len);
+                    messages.push((message.take().kind(), bytes[..len as usize].to_vec()));
                     consumer.settle();
                 }
                 assert!(kernel.join().unwrap());
-                assert_eq!(consumer.poll(), Ok(Poll::Ended));
+                assert_eq!(consumer.look(), Ok(Poll::Ended));
                 check_counts(&ring, &messages);
             });
         }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use perdix_core::{Consumer, Cursor, DeviceRing, Fault, Mode, Poll, Ring};
+use perdix_core::{Consumer, DeviceRing, Fault, Mode, Poll, Ring};
 use perdix_gpu::emulation::{EmulatedRing, launch};
 use perdix_kernels::pattern::Pattern;
 use perdix_kernels::{send_block, send_grid, send_thread, send_warp};
@@ -101,10 +101,11 @@ pub(crate) fn read(consumer: &mut Consumer, reader: Reader, over: &AtomicBool) -
         }
         let was_over = over.load(Ordering::Acquire);
         match consumer.poll().unwrap() {
-            Poll::Ready(meta) => {
+            Poll::Ready(message) => {
+                let meta = message.meta();
                 let mut bytes = vec![0; meta.len()];
-                consumer.copy_next(meta, &mut bytes);
-                consumer.take(1, meta.len() as u64);
+                message.copy_to(&mut bytes);
+                message.take();
                 consumer.settle();
                 messages.push((meta.kind(), bytes));
                 if matches!(reader, Reader::Sleepy(every) if (count + 1) % every == 0) {
@@ -134,21 +135,21 @@ pub(crate) struct Line {
 
 pub(crate) fn line(ring: &EmulatedRing) -> Line {
     let view = ring.view();
-    let line = &view.control().producer;
-    let end = Cursor::from_word(line.end.load(Ordering::Acquire));
+    let end = view.end().map(|end| end.distance_from(view.config().start));
+    let stats = view.producer_stats();
     Line {
-        end: end.flag().then(|| end.distance_from(ring.view().config().start)),
-        fault: Fault::from_word(line.fault.load(Ordering::Relaxed)),
-        messages: line.stats.messages.load(Ordering::Relaxed),
-        bytes: line.stats.bytes.load(Ordering::Relaxed),
-        lost: line.stats.lost.load(Ordering::Relaxed),
-        dropped: line.stats.dropped.load(Ordering::Relaxed),
+        end,
+        fault: view.fault(),
+        messages: stats.messages,
+        bytes: stats.bytes,
+        lost: stats.lost,
+        dropped: stats.dropped,
     }
 }
 
 /// How many times producers found the ring full.
 pub(crate) fn full(ring: &EmulatedRing) -> u64 {
-    ring.view().control().producer.stats.full.load(Ordering::Relaxed)
+    ring.view().producer_stats().full
 }
 
 /// Checks that messages are `first`, `first + 1`, ... of the pattern.

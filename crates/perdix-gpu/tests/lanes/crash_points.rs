@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use perdix_core::{Consumer, Cursor, DeviceState, Mode, Poll, Ring};
+use perdix_core::{Consumer, DeviceState, Mode, Poll, Ring};
 use perdix_gpu::emulation::{EmulatedRing, Fate, LaneStore, launch, launch_with};
 use perdix_kernels::soak::{SoakEnd, SoakMessages, SoakSteps};
 use perdix_kernels::{soak_block, soak_grid, soak_warp};
@@ -113,7 +113,8 @@ fn kill(case: Case, mode: Mode, kill: Kill, seed: u64) -> u64 {
         let log = std::mem::take(&mut *log.lock().unwrap());
         let view = ring.view();
         let published = published(&view, first, &log);
-        let end = &view.control().producer.end;
+        // SAFETY: only its address is asked for.
+        let end = unsafe { &view.control().producer.end };
         let has_ended = log.iter().any(|store| store.address == end.as_ptr().addr());
         let (came, ended) = drain(&mut consumer);
         assert_eq!((came.len() as u64, ended), (published, has_ended), "{context}");
@@ -142,10 +143,11 @@ fn drain(consumer: &mut Consumer) -> (Messages, bool) {
     let mut all = Messages::new();
     loop {
         match consumer.poll().unwrap() {
-            Poll::Ready(meta) => {
+            Poll::Ready(message) => {
+                let meta = message.meta();
                 let mut bytes = vec![0; meta.len()];
-                consumer.copy_next(meta, &mut bytes);
-                consumer.take(1, meta.len() as u64);
+                message.copy_to(&mut bytes);
+                message.take();
                 consumer.settle();
                 all.push((meta.kind(), bytes));
             }
@@ -162,7 +164,8 @@ fn published(ring: &Ring, first: u64, log: &[LaneStore]) -> u64 {
     let mut count = 0;
     while count < SLOTS {
         let number = first.wrapping_add(count);
-        let slot = ring.slot(number);
+        // SAFETY: only addresses are asked for.
+        let slot = unsafe { ring.slot(number) };
         let (seq, meta) = (slot.seq.as_ptr().addr(), slot.meta.as_ptr().addr());
         let meta = log.iter().find(|store| store.address == meta).map(|store| store.value);
         let is_seq = |store: &&LaneStore| store.address == seq && store.value == number.wrapping_add(1);
@@ -196,14 +199,15 @@ fn published(ring: &Ring, first: u64, log: &[LaneStore]) -> u64 {
 fn take_over(ring: &EmulatedRing, consumer: &mut Consumer) {
     consumer.settle();
     let head = consumer.next().wrapping_add(consumer.published().0);
-    ring.view().clear_free(consumer.next(), head);
+    // SAFETY: neither half is in use.
+    unsafe { ring.view().clear_free(consumer.next(), head) };
     consumer.look_again();
     let (state, fresh) = (ring.state(), DeviceState::new(head, consumer.next()));
     for (to, from) in words(state).into_iter().zip(words(&fresh)) {
         to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
     }
-    ring.view().control().producer.end.store(Cursor::new(0, false).word(), Ordering::Relaxed);
-    ring.view().control().producer.fault.store(0, Ordering::Relaxed);
+    // SAFETY: the producer before is no more.
+    unsafe { perdix_core::Producer::resume(ring.view(), head) }.reopen();
 }
 
 /// What device producers go by.

@@ -5,10 +5,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use perdix_gpu::emulation::launch;
 use perdix_gpu::intrinsics::{
-    ballot, block_rank, blocks, device_add, device_load_acquire, device_min, device_store_release, lane_id,
-    shuffle, shuffle_u64, sleep_ns, sync_threads, sync_threads_and, sync_warp, thread_rank,
-    threads_per_block, trap, warp_id, warps_per_block,
+    block_rank, blocks, device_add, device_load_acquire, device_min, device_store_release, lane_id, sleep_ns,
+    thread_rank, threads_per_block, trap, warp_id, warps_per_block,
 };
+use perdix_gpu::{Block, Warp};
+
+/// The warp of the lane that asks. Tests of misuse break what it asks for: emulated lanes notice.
+fn warp() -> Warp {
+    // SAFETY: all lanes come to the same calls, or the emulation ends them.
+    unsafe { Warp::new() }
+}
+
+/// The block, likewise.
+fn block() -> Block {
+    // SAFETY: as above.
+    unsafe { Block::new() }
+}
 
 #[test]
 fn every_thread_knows_its_place() {
@@ -29,11 +41,11 @@ fn a_shuffle_gives_all_lanes_ones_value() {
     assert!(launch(2, 64, || {
         let value = |lane: u32| 1000 * warp_id() + 100_000 * block_rank() as u32 + lane;
         for lane in (0..32).chain([5, 5, 31]) {
-            assert_eq!(shuffle(value(lane_id()), lane), value(lane));
+            assert_eq!(warp().shuffle(value(lane_id()), lane), value(lane));
             let wide = |lane: u32| u64::from(value(lane)) << 32 | u64::from(!lane);
-            assert_eq!(shuffle_u64(wide(lane_id()), lane), wide(lane));
+            assert_eq!(warp().shuffle_u64(wide(lane_id()), lane), wide(lane));
         }
-        assert_eq!(shuffle(lane_id(), 33), 1);
+        assert_eq!(warp().shuffle(lane_id(), 33), 1);
     }));
 }
 
@@ -42,23 +54,23 @@ fn a_ballot_has_a_bit_for_each_lane() {
     assert!(launch(1, 64, || {
         for mask in [0, 1, 0x8000_0000, u32::MAX, 0x1234_5678] {
             let mask = if warp_id() == 0 { mask } else { !mask };
-            assert_eq!(ballot(mask >> lane_id() & 1 != 0), mask);
+            assert_eq!(warp().ballot(mask >> lane_id() & 1 != 0), mask);
         }
     }));
     // Lanes that do not exist do not vote.
-    assert!(launch(1, 5, || assert_eq!(ballot(true), 0b11111)));
+    assert!(launch(1, 5, || assert_eq!(warp().ballot(true), 0b11111)));
 }
 
 #[test]
 fn a_blocks_vote_needs_all() {
     assert!(launch(2, 96, || {
-        assert!(sync_threads_and(true));
+        assert!(block().all(true));
         for dissenter in [0, 31, 32, 95] {
-            assert!(!sync_threads_and(thread_rank() != dissenter));
-            assert!(sync_threads_and(block_rank() < 2));
+            assert!(!block().all(thread_rank() != dissenter));
+            assert!(block().all(block_rank() < 2));
         }
         // Blocks do not meet.
-        assert_eq!(sync_threads_and(block_rank() == 0), block_rank() == 0);
+        assert_eq!(block().all(block_rank() == 0), block_rank() == 0);
     }));
 }
 
@@ -68,11 +80,11 @@ fn barriers_hold_everyone_back() {
     assert!(launch(1, 96, || {
         for round in 1..=50 {
             counts[warp_id() as usize].fetch_add(1, Ordering::Relaxed);
-            sync_warp();
+            warp().sync();
             assert_eq!(counts[warp_id() as usize].load(Ordering::Relaxed), 32 * round);
-            sync_threads();
+            block().sync();
             assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == 32 * round));
-            sync_threads();
+            block().sync();
         }
     }));
 }
@@ -81,10 +93,14 @@ fn barriers_hold_everyone_back() {
 fn device_words() {
     let (sum, least, flag) = (AtomicU64::new(0), AtomicU64::new(u64::MAX), AtomicU64::new(0));
     assert!(launch(2, 32, || {
-        device_add(&sum, u64::from(lane_id()));
-        device_min(&least, u64::from(lane_id()) + 3);
-        device_store_release(&flag, 7);
-        assert_eq!(device_load_acquire(&flag), 7);
+        // SAFETY: words that all lanes see.
+        unsafe { device_add(&sum, u64::from(lane_id())) };
+        // SAFETY: as above.
+        unsafe { device_min(&least, u64::from(lane_id()) + 3) };
+        // SAFETY: as above.
+        unsafe { device_store_release(&flag, 7) };
+        // SAFETY: as above.
+        assert_eq!(unsafe { device_load_acquire(&flag) }, 7);
     }));
     assert_eq!((sum.into_inner(), least.into_inner()), (2 * 496, 3));
 }
@@ -100,7 +116,7 @@ fn a_trap_stops_lanes_that_wait_and_lanes_that_sleep() {
                 sleep_ns(10);
             }
         }
-        sync_threads();
+        block().sync();
     }));
 }
 
@@ -108,23 +124,31 @@ fn a_trap_stops_lanes_that_wait_and_lanes_that_sleep() {
 fn a_lane_that_ended_is_missed() {
     let begun = std::time::Instant::now();
     assert!(!launch(1, 32, || if lane_id() != 9 {
-        sync_warp();
+        warp().sync();
     }));
     assert!(!launch(1, 64, || if warp_id() == 0 {
-        sync_threads();
+        block().sync();
     }));
     assert!(begun.elapsed() < std::time::Duration::from_secs(30));
 }
 
 #[test]
 fn lanes_at_different_calls_are_noticed() {
-    assert!(!launch(1, 32, || if lane_id() == 9 { sync_warp() } else { assert!(ballot(true) != 0) }));
-    assert!(!launch(1, 32, || assert!(if lane_id() == 9 { shuffle(1, 0) == 1 } else { ballot(true) != 0 })));
-    assert!(!launch(1, 64, || if warp_id() == 1 { sync_threads() } else { assert!(sync_threads_and(true)) }));
+    assert!(!launch(1, 32, || if lane_id() == 9 {
+        warp().sync()
+    } else {
+        assert!(warp().ballot(true) != 0)
+    }));
+    assert!(!launch(1, 32, || assert!(if lane_id() == 9 {
+        warp().shuffle(1, 0) == 1
+    } else {
+        warp().ballot(true) != 0
+    })));
+    assert!(!launch(1, 64, || if warp_id() == 1 { block().sync() } else { assert!(block().all(true)) }));
 }
 
 #[test]
 fn a_thread_alone_is_a_launch_of_one() {
     assert_eq!((thread_rank(), threads_per_block(), block_rank(), blocks()), (0, 1, 0, 1));
-    assert_eq!((shuffle(7, 0), ballot(true), sync_threads_and(false)), (7, 1, false));
+    assert_eq!((warp().shuffle(7, 0), warp().ballot(true), block().all(false)), (7, 1, false));
 }

@@ -65,10 +65,11 @@ fn read(consumer: &mut Consumer, over: &AtomicBool) -> Came {
         assert!(begun.elapsed().as_secs() < 100, "the stream stands still");
         let was_over = over.load(Ordering::Acquire);
         match consumer.poll().unwrap() {
-            Poll::Ready(meta) => {
+            Poll::Ready(message) => {
+                let meta = message.meta();
                 let mut bytes = vec![0; meta.len()];
-                consumer.copy_next(meta, &mut bytes);
-                consumer.take(1, meta.len() as u64);
+                message.copy_to(&mut bytes);
+                message.take();
                 consumer.settle();
                 if meta.kind() != EVENT_KIND {
                     came.others += 1;

@@ -22,10 +22,11 @@ fn read_one(consumer: &mut Consumer, count: u64, every: u64) -> (u64, u64) {
     loop {
         assert!(begun.elapsed() < Duration::from_secs(100), "the stream stands still at {id}");
         match consumer.poll().unwrap() {
-            Poll::Ready(meta) => {
+            Poll::Ready(message) => {
+                let meta = message.meta();
                 let mut bytes = vec![0; meta.len()];
-                consumer.copy_next(meta, &mut bytes);
-                consumer.take(1, meta.len() as u64);
+                message.copy_to(&mut bytes);
+                message.take();
                 assert!(PATTERN.matches(id, meta.kind(), &bytes), "message {id}: {bytes:02x?}");
                 id += 1;
             }
@@ -107,10 +108,11 @@ fn read_grid(consumer: &mut Consumer, warps: u64) -> (u64, u64) {
     let (mut received, mut missing) = (0, 0);
     loop {
         match consumer.poll().unwrap() {
-            Poll::Ready(meta) => {
+            Poll::Ready(message) => {
+                let meta = message.meta();
                 let mut bytes = vec![0; meta.len()];
-                consumer.copy_next(meta, &mut bytes);
-                consumer.take(1, meta.len() as u64);
+                message.copy_to(&mut bytes);
+                message.take();
                 // Word 0 of these messages is their identity.
                 let id = u64::from_le_bytes(bytes[..8].try_into().unwrap());
                 assert!(GRID.matches(id, meta.kind(), &bytes), "{bytes:02x?}");
@@ -213,16 +215,18 @@ fn the_next_producer_tells_what_the_last_one_dropped() {
                 // SAFETY: the ring's only consumer.
                 let mut consumer = unsafe { ring.consumer() };
                 assert_eq!(consumer.run(9), 4);
-                consumer.take(4, 4);
+                // SAFETY: they were found there.
+                unsafe { consumer.take(4, 4) };
                 consumer.settle();
-                assert_eq!(consumer.poll(), Ok(Poll::Empty));
+                assert_eq!(consumer.look(), Ok(Poll::Empty));
                 assert!(launch(1, *many, || sends(ring.handle())));
-                assert_eq!(consumer.poll(), Ok(Poll::Gap(2)), "{which}, {then}");
+                assert_eq!(consumer.look(), Ok(Poll::Gap(2)), "{which}, {then}");
                 assert_eq!(consumer.take_gap(), Some(2));
                 assert_eq!(consumer.run(9), 1, "{which}, {then}");
-                consumer.take(1, 1);
+                // SAFETY: it was found there.
+                unsafe { consumer.take(1, 1) };
                 consumer.settle();
-                assert_eq!(consumer.poll(), Ok(Poll::Ended));
+                assert_eq!(consumer.look(), Ok(Poll::Ended));
             }
         }
     }
@@ -247,7 +251,8 @@ fn a_block_s_batch_as_long_as_the_ring_goes_after_the_notice() {
         // SAFETY: the ring's only consumer.
         let mut consumer = unsafe { ring.consumer() };
         assert_eq!(consumer.run(9), 4);
-        consumer.take(4, 4);
+        // SAFETY: they were found there.
+        unsafe { consumer.take(4, 4) };
         consumer.settle();
         turn(false);
         assert_eq!((line(&ring).dropped, consumer.take_gap()), (8, Some(8)));

@@ -76,10 +76,12 @@ fn every_method_says_so() {
         gone(64, &|ring| {
             // SAFETY: only grid producers of this launch.
             let mut producer = unsafe { GridProducer::new(ring.handle()) }.unwrap();
+            // SAFETY: all threads come to the same barriers.
+            let mut block = unsafe { perdix_gpu::Block::new() };
             producer.produce(0, 1, make).unwrap();
-            perdix_gpu::intrinsics::sync_threads();
+            block.sync();
             assert_eq!(producer.try_produce(0, 1, make), Err(Error::ConsumerGone));
-            perdix_gpu::intrinsics::sync_threads();
+            block.sync();
             let error = producer.produce(0, 1, make).unwrap_err();
             assert!(matches!(error, Error::ConsumerGone | Error::Stopped), "{error}");
             producer.finish();

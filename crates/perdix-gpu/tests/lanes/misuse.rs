@@ -7,7 +7,7 @@ use perdix_core::{Cursor, DeviceRing, Mode};
 use perdix_gpu::emulation::{EmulatedRing, launch};
 use perdix_gpu::{BlockProducer, Error, Fault, GridProducer, ThreadProducer, WarpProducer};
 
-use crate::common::{MODES, Sender, line, pattern, View as _};
+use crate::common::{MODES, Sender, View as _, line, pattern};
 
 /// What each producer says of a handle, as far as it can be launched so.
 fn refusals(threads: u32, handle: DeviceRing) -> Vec<Error> {
@@ -114,8 +114,9 @@ fn a_corrupt_tail_is_noticed() {
                     Sender::Grid { blocks: 2, warps: 1, batch: 4 },
                 ] {
                     let ring = EmulatedRing::starting_at(4, mode, start);
-                    let tail = Cursor::new(start.wrapping_add(wrong), false);
-                    ring.view().control().consumer.tail.store(tail.word(), Ordering::Relaxed);
+                    let (view, tail) = (ring.view(), Cursor::new(start.wrapping_add(wrong), false));
+                    // SAFETY: nobody uses the ring yet.
+                    unsafe { view.control() }.consumer.tail.store(tail.word(), Ordering::Relaxed);
                     let (blocks, threads) = sender.launch();
                     assert!(launch(blocks, threads, || sender.send(ring.handle(), pattern(8, false), 100)));
                     assert_eq!(line(&ring).fault, Some(Fault::Corrupt), "{sender:?}, {wrong}");

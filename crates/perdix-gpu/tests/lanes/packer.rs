@@ -6,8 +6,8 @@ use std::sync::Mutex;
 use perdix_core::sentinel::SENTINEL;
 use perdix_core::{Consumer, DeviceRing, Poll, RecordLayout};
 use perdix_gpu::emulation::{EmulatedRing, launch};
-use perdix_gpu::intrinsics::{lane_id, sync_warp};
-use perdix_gpu::{Error, GridProducer, Mode, PackError, RecordPacker, WarpProducer};
+use perdix_gpu::intrinsics::lane_id;
+use perdix_gpu::{Error, GridProducer, Mode, PackError, RecordPacker, Warp, WarpProducer};
 use perdix_kernels::records::{RECORD_KIND, RECORD_SIZES, TestRecord, has_record, pack_of, record_bytes};
 use perdix_kernels::{pack_records, pack_sized_records};
 
@@ -148,10 +148,11 @@ impl Model {
 fn read(consumer: &mut Consumer, most: u64, messages: &mut Messages) -> u64 {
     let before = messages.len();
     while messages.len() - before < most as usize {
-        let Ok(Poll::Ready(meta)) = consumer.poll() else { break };
+        let Ok(Poll::Ready(message)) = consumer.poll() else { break };
+        let meta = message.meta();
         let mut bytes = vec![0; meta.len()];
-        consumer.copy_next(meta, &mut bytes);
-        consumer.take(1, meta.len() as u64);
+        message.copy_to(&mut bytes);
+        message.take();
         consumer.settle();
         messages.push((meta.kind(), bytes));
     }
@@ -171,13 +172,13 @@ fn errors_are_exact<T: TestRecord>(mode: Mode, slots: u64, seed: u64) {
         let mut packer = RecordPacker::<T>::new(RECORD_KIND);
         let per_slot = RecordLayout::<T>::PER_SLOT as u64;
         let mut model = Model { per_slot, slots, free: slots, held: 0 };
-        let read_some = |most: u64, model: &mut Model| {
-            sync_warp();
+        let read_some = |warp: &mut Warp, most: u64, model: &mut Model| {
+            warp.sync();
             if lane_id() == 0 {
                 let (consumer, messages, ..) = &mut *reading.lock().unwrap();
                 read(consumer, most, messages);
             }
-            sync_warp();
+            warp.sync();
             let published = slots - model.free;
             model.free += most.min(published);
         };
@@ -198,13 +199,13 @@ fn errors_are_exact<T: TestRecord>(mode: Mode, slots: u64, seed: u64) {
                 *errors += u32::from(expected.is_err());
             }
             if (hash >> 8) % 3 == 0 {
-                read_some((hash >> 12) % (slots + 1), &mut model);
+                read_some(producer.warp(), (hash >> 12) % (slots + 1), &mut model);
             }
         }
         while packer.pending() != 0 {
             let (result, expected) = (packer.flush(&mut producer), model.send(true, true));
             assert_eq!((result, u64::from(packer.pending())), (expected, model.held));
-            read_some(slots, &mut model);
+            read_some(producer.warp(), slots, &mut model);
         }
         producer.finish();
     });

@@ -1,13 +1,12 @@
 //! Proves that a warp answers every request, with the words that were asked for, whatever the rings' modes and sizes.
 
-use perdix_core::{Cursor, DeviceInput, DeviceService, Fault, Mode, Poll, Producer};
+use perdix_core::{DeviceInput, DeviceService, Fault, Mode, Poll, Producer};
 use perdix_gpu::emulation::{EmulatedRing, launch};
 use perdix_kernels::pattern::ALL_LENGTHS;
 use perdix_kernels::serve;
 use perdix_kernels::take::ANSWER;
-use std::sync::atomic::Ordering;
 
-use crate::common::{MODES, pattern, View as _};
+use crate::common::{MODES, View as _, pattern};
 use crate::take::send;
 
 fn handle(requests: &EmulatedRing, responses: &EmulatedRing) -> DeviceService {
@@ -39,13 +38,14 @@ fn served(mode: Mode, slots: u64, open: u64, first: u64, count: u64) {
                 asked += 1;
                 continue;
             }
-            let Poll::Ready(meta) = consumer.poll().unwrap() else {
+            let Poll::Ready(message) = consumer.poll().unwrap() else {
                 std::thread::yield_now();
                 continue;
             };
+            let meta = message.meta();
             let mut bytes = vec![0; meta.len()];
-            consumer.copy_next(meta, &mut bytes);
-            consumer.take(1, meta.len() as u64);
+            message.copy_to(&mut bytes);
+            message.take();
             consumer.settle();
             assert_eq!(
                 (meta.kind(), meta.len()),
@@ -63,7 +63,7 @@ fn served(mode: Mode, slots: u64, open: u64, first: u64, count: u64) {
         }
         producer.finish();
         assert!(kernel.join().unwrap());
-        assert_eq!(consumer.poll(), Ok(Poll::Ended));
+        assert_eq!(consumer.look(), Ok(Poll::Ended));
         assert_eq!(consumer.fault(), None);
     });
 }
@@ -93,11 +93,11 @@ fn the_next_kernel_goes_on() {
             }
             assert!(start(handle(&requests, &responses), 3));
             for id in 3 * round..3 * round + 3 {
-                assert!(matches!(consumer.poll(), Ok(Poll::Ready(meta)) if meta.kind() == id as u16));
-                consumer.take(1, 8);
+                let Ok(Poll::Ready(message)) = consumer.poll() else { panic!("{id} is missing") };
+                assert_eq!(message.take().kind(), id as u16);
                 consumer.settle();
             }
-            assert_eq!(consumer.poll(), Ok(Poll::Empty));
+            assert_eq!(consumer.look(), Ok(Poll::Empty));
         }
     }
 }
@@ -125,7 +125,7 @@ fn a_client_that_is_gone_or_asleep_is_noticed() {
             assert_eq!((consumer.until_end(), consumer.fault()), (Some(2), Some(fault)));
             assert!(producer.consumer_gone());
             let view = requests.view();
-            let tail = Cursor::from_word(view.control().consumer.tail.load(Ordering::Acquire));
+            let tail = view.tail();
             assert_eq!(tail.distance_from(0), 3, "the request that has no answer was taken");
         }
     }

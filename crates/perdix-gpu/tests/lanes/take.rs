@@ -3,13 +3,13 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use perdix_core::{Cursor, DeviceInput, Fault, Mode, Poll, Producer, Refused};
+use perdix_core::{DeviceInput, Fault, Mode, Poll, Producer, Refused};
 use perdix_gpu::emulation::{EmulatedRing, launch};
 use perdix_kernels::pattern::{ALL_LENGTHS, Pattern};
 use perdix_kernels::take::REASON_KIND;
 use perdix_kernels::{relay_block, relay_thread, relay_warp};
 
-use crate::common::{MODES, Messages, pattern, View as _};
+use crate::common::{MODES, Messages, View as _, pattern};
 
 /// One of the kernels that send back what they take.
 #[derive(Clone, Copy, Debug)]
@@ -44,7 +44,7 @@ pub(crate) fn send(producer: &mut Producer, whole: bool, pattern: Pattern, id: u
         // As a host's client does: what the handle says matters in fence-free mode only.
         let result = if whole {
             let make = |pair| [2 * pair as u64, 2 * pair as u64 + 1].map(|i| pattern.word(id, i));
-            producer.push_pairs(pattern.kind(id), 0, bytes.len(), make)
+            producer.push_chunks(pattern.kind(id), 0, bytes.len(), make)
         } else {
             producer.push(pattern.kind(id), 0, bytes)
         };
@@ -66,10 +66,11 @@ fn receive(output: &EmulatedRing, over: impl Fn() -> bool) -> Messages {
     loop {
         let was_over = over();
         match consumer.poll().unwrap() {
-            Poll::Ready(meta) => {
+            Poll::Ready(message) => {
+                let meta = message.meta();
                 let mut bytes = vec![0; meta.len()];
-                consumer.copy_next(meta, &mut bytes);
-                consumer.take(1, meta.len() as u64);
+                message.copy_to(&mut bytes);
+                message.take();
                 consumer.settle();
                 messages.push((meta.kind(), bytes));
             }
@@ -114,11 +115,10 @@ fn relayed(relay: Relay, ring: &EmulatedRing, input: DeviceInput, pattern: Patte
         assert!(kernel.join().unwrap());
     });
     let view = ring.view();
-    let line = &view.control().consumer;
-    let tail = Cursor::from_word(line.tail.load(Ordering::Acquire));
+    let tail = view.tail();
     let start = ring.view().config().start;
     assert_eq!((tail.distance_from(start), tail.flag()), (count, true), "{relay:?}");
-    assert_eq!(line.stats.messages.load(Ordering::Relaxed), count);
+    assert_eq!(view.consumer_stats().messages, count);
 }
 
 #[test]
@@ -234,7 +234,10 @@ fn gaps_are_told_in_their_place() {
             assert_eq!(last_reason(&mut gap), [3, 1], "{relay:?}");
             assert_eq!(messages.len(), 6);
             check(pattern, &messages);
-            assert_eq!(ring.view().control().consumer.told[0].dropped.load(Ordering::Relaxed), 1);
+            let view = ring.view();
+            // SAFETY: the word is only loaded.
+            let [told, _] = unsafe { &view.control().consumer.told };
+            assert_eq!(told.dropped.load(Ordering::Relaxed), 1);
         }
     }
 }
@@ -269,7 +272,8 @@ fn hostile_memory_is_an_error() {
             for meta in [242_u64, 255, 254 | 7 << 32, u64::MAX] {
                 let (ring, output) = (EmulatedRing::new(4, mode), EmulatedRing::new(64, Mode::Fenced));
                 let slot = ring.view();
-                let slot = slot.slot(0);
+                // SAFETY: nobody uses the ring yet.
+                let slot = unsafe { slot.slot(0) };
                 slot.meta.store(meta, Ordering::Relaxed);
                 slot.seq.store(1, Ordering::Release);
                 assert!(relay.start(ring.input(), &output, u64::MAX));
@@ -278,7 +282,8 @@ fn hostile_memory_is_an_error() {
             }
             // An end beyond the ring.
             let (ring, output) = (EmulatedRing::new(4, mode), EmulatedRing::new(64, Mode::Fenced));
-            ring.view().close(77, None);
+            // SAFETY: the ring has no other producer.
+            unsafe { ring.view().close(77, None) };
             assert!(relay.start(ring.input(), &output, u64::MAX));
             let mut messages = receive(&output, || true);
             assert_eq!(last_reason(&mut messages), [5, 0], "{relay:?}");
@@ -286,9 +291,12 @@ fn hostile_memory_is_an_error() {
             let ring = EmulatedRing::new(4, mode);
             let mut input = ring.input();
             input.ring.limit_ns = 5_000_000;
-            ring.view().slot(1).seq.store(u64::MAX, Ordering::Release);
-            ring.view().slot(0).meta.store(16 | 0x3fff_ffff << 32, Ordering::Relaxed);
-            ring.view().slot(0).seq.store(1, Ordering::Release);
+            let view = ring.view();
+            // SAFETY: nobody uses the ring yet.
+            let [first, second] = [0, 1].map(|number| unsafe { view.slot(number) });
+            second.seq.store(u64::MAX, Ordering::Release);
+            first.meta.store(16 | 0x3fff_ffff << 32, Ordering::Relaxed);
+            first.seq.store(1, Ordering::Release);
             let output = EmulatedRing::new(64, Mode::Fenced);
             assert!(relay.start(input, &output, u64::MAX));
             let mut messages = receive(&output, || true);

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use perdix_core::{Cursor, DeviceRing};
 use perdix_gpu::emulation::{EmulatedRing, launch};
-use perdix_gpu::intrinsics::{block_rank, lane_id, now_ns, sleep_ns, sync_threads, warp_id};
-use perdix_gpu::{BlockProducer, Error, Fault, GridProducer, ThreadProducer, WarpProducer};
+use perdix_gpu::intrinsics::{block_rank, lane_id, now_ns, sleep_ns, warp_id};
+use perdix_gpu::{Block, BlockProducer, Error, Fault, GridProducer, ThreadProducer, WarpProducer};
 
-use crate::common::{End, MODES, Reader, SENDERS, Sender, check, line, pattern, run, View as _};
+use crate::common::{End, MODES, Reader, SENDERS, Sender, View as _, check, line, pattern, run};
 
 const LIMIT_NS: u64 = 3_000_000;
 
@@ -101,7 +101,7 @@ fn a_block_ends_at_its_first_gap() {
             let result = producer.produce_batch_within(96, &pattern.from(0), u64::MAX);
             // 40 messages read and 64 slots are enough for all three warps, of the next batch for none.
             assert_eq!(result, Ok(()));
-            sync_threads();
+            producer.block().sync();
             let result = producer.produce_batch(96, &pattern.from(96));
             assert!(matches!(result, Err(Error::TimedOut | Error::Stopped)), "{result:?}");
             producer.finish();
@@ -134,7 +134,11 @@ fn a_block_that_published_beyond_the_gap() {
                     sleep_ns(100);
                 }
                 // What a consumer does that has read all.
-                view.control().consumer.tail.store(Cursor::new(64, false).word(), Ordering::Release);
+                // SAFETY: the ring has no other consumer.
+                unsafe { view.control() }
+                    .consumer
+                    .tail
+                    .store(Cursor::new(64, false).word(), Ordering::Release);
                 assert_eq!(producer.produce_batch_within(64, &pattern.from(64), u64::MAX), Ok(()));
             }
             producer.finish();
@@ -181,15 +185,17 @@ fn a_grid_that_published_beyond_the_gap() {
         let ring = EmulatedRing::new(32, mode);
         let outcome = run(&ring, (1, 64), Reader::Stalls(0), || {
             let (handle, state) = (hasty(&ring), ring.state());
+            // SAFETY: all threads come to one barrier.
+            let mut block = unsafe { Block::new() };
             if warp_id() == 0 {
                 // A claim that is given up while there is room behind it, as after a wait that ended too early.
                 if lane_id() == 0 {
                     state.head.fetch_add(1, Ordering::Relaxed);
                     state.unsent.fetch_min(0, Ordering::Relaxed);
                 }
-                sync_threads();
+                block.sync();
             } else {
-                sync_threads();
+                block.sync();
             }
             // SAFETY: only grid producers of this launch.
             let mut producer = unsafe { GridProducer::new(handle) }.unwrap();

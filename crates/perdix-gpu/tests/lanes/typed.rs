@@ -1,14 +1,12 @@
 //! Proves that typed messages arrive as the same values from every granularity, and that a type of any size is taken apart rightly.
 
-use std::sync::atomic::Ordering;
-
 use perdix_core::{AnyOf, Meta};
 use perdix_gpu::emulation::{EmulatedRing, launch};
 use perdix_gpu::{DeviceRing, ThreadProducer, Typed, Values, WarpProducer};
 use perdix_kernels::typed::{Frame, FrameChecker, Residual};
 use perdix_kernels::{typed_block, typed_grid, typed_thread, typed_warp};
 
-use crate::common::{End, MODES, Outcome, Reader, check_counts, run, View as _};
+use crate::common::{End, MODES, Outcome, Reader, View as _, check_counts, run};
 
 /// A payload as it lies in a slot.
 #[repr(C, align(16))]
@@ -121,5 +119,5 @@ fn a_full_ring_drops_and_counts_values() {
         assert_eq!(sent, 2);
         producer.finish();
     }));
-    assert_eq!(ring.view().control().producer.stats.dropped.load(Ordering::Relaxed), 3);
+    assert_eq!(ring.view().producer_stats().dropped, 3);
 }

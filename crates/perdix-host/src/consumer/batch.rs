@@ -32,7 +32,8 @@ impl<'c> MessageBatch<'c> {
     #[inline(always)]
     pub(super) fn take(core: &'c mut Core, count: u64, bytes: u64) -> Self {
         let first = core.next();
-        core.take(count, bytes);
+        // SAFETY: the caller has found them there.
+        unsafe { core.take(count, bytes) };
         Self { core, first, count }
     }
 
@@ -63,7 +64,8 @@ impl<'c> MessageBatch<'c> {
 
     #[inline(always)]
     fn at(&self, number: u64) -> MessageRef<'_> {
-        let word = self.core.ring().slot(number).meta.load(Ordering::Relaxed);
+        // SAFETY: the word is only loaded.
+        let word = unsafe { self.core.ring().slot(number) }.meta.load(Ordering::Relaxed);
         // The word was checked when the batch was made; should it have been overwritten since, 240 bytes are still inside.
         let meta = Meta::from_word(word).unwrap_or(Meta::new(usize::MAX, 0, 0));
         // SAFETY: the message was seen when the batch was made, and its slot is handed back when the batch is dropped.

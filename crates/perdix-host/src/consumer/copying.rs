@@ -13,12 +13,15 @@ impl Consumer<'_> {
         let core = self.core();
         let number = core.next();
         let mut payload = [0; PAYLOAD_SIZE];
-        let words = core.ring().slot(number).payload.iter().take(meta.len().div_ceil(8));
+        // SAFETY: the message was found there, and words are only loaded.
+        let slot = unsafe { core.ring().slot(number) };
+        let words = slot.payload.iter().take(meta.len().div_ceil(8));
         for (to, word) in payload.chunks_exact_mut(8).zip(words) {
             // Published (the Acquire of the poll), and of a hostile producer any value will do.
             to.copy_from_slice(&word.load(Ordering::Relaxed).to_ne_bytes());
         }
-        core.take(1, meta.len() as u64);
+        // SAFETY: the message was found there.
+        unsafe { core.take(1, meta.len() as u64) };
         core.settle();
         OwnedMessage::of(number, meta, payload)
     }

@@ -71,7 +71,7 @@ impl Consumer<'_> {
         let capacity = self.shared.ring.capacity();
         let core = self.core();
         for slots in 0..capacity {
-            match core.ready(core.next().wrapping_add(slots))? {
+            match core.peek(slots)? {
                 None => return Ok((slots, false)),
                 Some(meta) if !meta.has_more() => return Ok((slots + 1, true)),
                 Some(_) => {}

@@ -28,8 +28,10 @@ impl<'c> Message<'c> {
     #[inline(always)]
     pub(crate) fn take(core: &'c mut Core, meta: Meta) -> Self {
         let number = core.next();
-        let payload = NonNull::from(&core.ring().slot(number).payload).cast();
-        core.take(1, meta.len() as u64);
+        // SAFETY: the message was found there; it is read through the guard.
+        let payload = NonNull::from(unsafe { &core.ring().slot(number).payload }).cast();
+        // SAFETY: as above.
+        unsafe { core.take(1, meta.len() as u64) };
         Self { core, payload, number, meta }
     }
 
@@ -106,7 +108,8 @@ impl<'c> MessageRef<'c> {
     /// The consumer has seen the message with this `meta`, and does not hand its slot back during `'c`.
     #[inline(always)]
     pub(super) unsafe fn at(core: &Core, number: u64, meta: Meta) -> Self {
-        let start = core.ring().slot(number).payload_ptr();
+        // SAFETY: the caller has seen the message in this slot.
+        let start = unsafe { core.ring().slot(number) }.payload_ptr();
         // SAFETY: the message is published (Acquire), `Meta` limits its length to the slot, and the slot stays ours.
         let bytes = unsafe { std::slice::from_raw_parts(start, meta.len()) };
         Self { bytes, number, meta }

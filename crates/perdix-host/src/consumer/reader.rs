@@ -82,7 +82,7 @@ impl<'a> Consumer<'a> {
         loop {
             let core = self.core();
             // A corrupt message counts as not there; the next wait names it.
-            match core.ready(core.next()) {
+            match core.peek(0) {
                 Ok(Some(meta)) if self.has_rest(meta) => return self.rest(meta),
                 Ok(Some(meta)) => self.pass(meta),
                 _ => return &[],
@@ -111,7 +111,8 @@ impl<'a> Consumer<'a> {
     /// Hands the next message back, all of which was read.
     fn pass(&mut self, meta: Meta) {
         let core = self.core();
-        core.take(1, meta.len() as u64);
+        // SAFETY: the message was found there.
+        unsafe { core.take(1, meta.len() as u64) };
         core.settle();
     }
 
@@ -123,7 +124,8 @@ impl<'a> Consumer<'a> {
             self.read = ReadPosition { message: self.position(), bytes };
         } else {
             let core = self.core();
-            core.take(1, bytes as u64);
+            // SAFETY: the message was found there.
+            unsafe { core.take(1, bytes as u64) };
             core.settle();
         }
     }

@@ -79,7 +79,7 @@ impl Consumer<'_> {
         while slots < most {
             let number = core.next().wrapping_add(slots);
             // A corrupt message counts as not there; the next wait names it.
-            let Ok(Some(meta)) = core.ready(number) else { break };
+            let Ok(Some(meta)) = core.peek(slots) else { break };
             match check_message::<T>(number, meta, kind) {
                 Ok(()) => {}
                 Err(error) if slots == 0 => return Err(error),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use perdix_core::sentinel::SENTINEL;
-use perdix_core::{Cursor, Mode, Ring};
+use perdix_core::{Mode, Ring};
 
 use crate::shared::Shared;
 
@@ -58,8 +58,7 @@ impl Watch {
         match self.what {
             What::Message { number } => is_there(ring, number) || has_ended(ring, number),
             What::Room { head, slots } => {
-                // Relaxed: the task's own look pairs.
-                let tail = Cursor::from_word(ring.control().consumer.tail.load(Ordering::Relaxed));
+                let tail = ring.tail();
                 let fill = tail.distance_to(head);
                 // A tail that cannot be is the task's to report.
                 tail.flag() || ring.capacity().checked_sub(fill).is_none_or(|free| free >= slots)
@@ -70,7 +69,8 @@ impl Watch {
 }
 
 fn is_there(ring: &Ring, number: u64) -> bool {
-    let slot = ring.slot(number);
+    // SAFETY: words are only loaded.
+    let slot = unsafe { ring.slot(number) };
     // Relaxed: the task's own look pairs.
     slot.seq.load(Ordering::Relaxed) == number.wrapping_add(1)
         && (ring.mode() == Mode::Fenced || slot.meta.load(Ordering::Relaxed) != SENTINEL)
@@ -78,7 +78,6 @@ fn is_there(ring: &Ring, number: u64) -> bool {
 
 /// Whether the stream has ended before message `number`. While messages are still on their way to the end, they are what is waited for.
 fn has_ended(ring: &Ring, number: u64) -> bool {
-    let end = Cursor::from_word(ring.control().producer.end.load(Ordering::Relaxed));
-    let left = end.distance_from(number);
-    end.flag() && (left == 0 || left > ring.capacity())
+    let left = ring.end().map(|end| end.distance_from(number));
+    left.is_some_and(|left| left == 0 || left > ring.capacity())
 }

@@ -1,10 +1,9 @@
 //! A role that this process has in a ring, and what it can tell of the other's.
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use perdix_core::{Attached, Consumer as ConsumerCore, Cursor, Ring};
+use perdix_core::{Attached, Consumer as ConsumerCore, Ring};
 
 use super::error::RoleError;
 use super::file::RingFile;
@@ -43,14 +42,16 @@ pub(crate) struct Role {
 impl Role {
     /// Takes the role, if nobody has it; the producer's, if nobody ever had it.
     pub(super) fn take(file: RingFile, ring: Ring, part: Part) -> Result<Self, RoleError> {
-        let control = ring.control();
-        let (byte, attached, attached_as) = match part {
-            Part::Producer { .. } => (Byte::Producer, &control.producer.attached, "producer"),
-            Part::Consumer => (Byte::Consumer, &control.consumer.attached, "consumer"),
+        let (byte, attached_as) = match part {
+            Part::Producer { .. } => (Byte::Producer, "producer"),
+            Part::Consumer => (Byte::Consumer, "consumer"),
         };
         let ours = lock::lock(&file, byte, Lock::Alone).map_err(RoleError::system("F_OFD_SETLK"))?;
-        // pairs with the Release store below, of whoever had the role
-        let before = Attached::from_word(attached.load(Ordering::Acquire));
+        // Whoever had the role.
+        let before = match part {
+            Part::Producer { .. } => ring.attached_producer(),
+            Part::Consumer => ring.attached_consumer(),
+        };
         let process = before.map_or(0, |before| before.process);
         let mut device = false;
         let mut watch = None;
@@ -58,9 +59,7 @@ impl Role {
             Part::Producer { .. } if !ours => return Err(RoleError::ProducerThere { process }),
             Part::Consumer if !ours => return Err(RoleError::ConsumerThere { process }),
             Part::Producer { .. } if before.is_some() => {
-                // pairs with the Release store of end in Ring::close
-                let ended = Cursor::from_word(control.producer.end.load(Ordering::Acquire)).flag();
-                return Err(RoleError::ProducerWasHere { process, ended });
+                return Err(RoleError::ProducerWasHere { process, ended: ring.end().is_some() });
             }
             Part::Producer { device: kernels, grace, lost } => {
                 device = kernels;
@@ -78,9 +77,14 @@ impl Role {
                 (Some(watcher.map_err(RoleError::system("clone"))?), Some(Mutex::new(watch)))
             }
         };
-        // Last, so that a failure above leaves the ring as it was. Pairs with the Acquire loads of attached here, in `lost` and in
-        // the watcher: whoever sees it and no lock knows that the process is gone.
-        attached.store(Attached { process: std::process::id(), device }.word(), Ordering::Release);
+        // Last, so that a failure above leaves the ring as it was. Whoever sees it and no lock knows that the process is gone.
+        let who = Attached { process: std::process::id(), device };
+        match byte {
+            // SAFETY: the role's lock is ours.
+            Byte::Producer => unsafe { ring.attach_producer(who) },
+            // SAFETY: as above.
+            _ => unsafe { ring.attach_consumer(who) },
+        }
         trace::attached(&ring, attached_as, &*file);
         Ok(Self { watcher, watch, file, ring, gone_since: Mutex::new(None) })
     }
@@ -133,8 +137,7 @@ impl Role {
     }
 
     fn producer(&self) -> Option<Attached> {
-        // pairs with the Release store in `take`
-        Attached::from_word(self.ring.control().producer.attached.load(Ordering::Acquire))
+        self.ring.attached_producer()
     }
 
     /// Gives the role up. `over`: a consumer has seen that nothing is left to read and nothing will come. Then nobody needs the ring's

@@ -2,13 +2,12 @@
 //! do not wait.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
-use perdix_core::{Cursor, Ring};
+use perdix_core::Ring;
 
 use super::file::RingFile;
 use super::lock::{self, Byte, Lock};
@@ -85,10 +84,9 @@ impl ConsumerWatch {
 
     /// Looks once. A system that cannot tell leaves the matter open, and is to be asked again.
     pub(super) fn look(&mut self) -> Result<(), Errno> {
-        let line = &self.ring.control().consumer;
-        // pairs with the Release store in Role::take. First whether one ever came, then whether it is there.
-        let came = line.attached.load(Ordering::Acquire) != 0;
-        let knows = Cursor::from_word(line.tail.load(Ordering::Relaxed)).flag();
+        // First whether one ever came, then whether it is there.
+        let came = self.ring.attached_consumer().is_some();
+        let knows = self.ring.tail().flag();
         if !came || knows || lock::is_held(&*self.file, Byte::Consumer)? {
             self.gone_since = None;
             return Ok(());
@@ -103,11 +101,8 @@ impl ConsumerWatch {
     fn mark_gone(&self) -> Result<(), Errno> {
         // The tail has one writer: whoever has the consumer's role.
         if lock::try_lock(&*self.file, Byte::Consumer, Lock::Alone)? {
-            let tail = &self.ring.control().consumer.tail;
-            // pairs with the Release store of tail in Consumer::publish_tail
-            let word = Cursor::from_word(tail.load(Ordering::Acquire));
-            // pairs with the Acquire load of tail in Producer::renew; what the dead consumer released stays released
-            tail.store(word.word() | 1, Ordering::Release);
+            // SAFETY: the consumer's role is ours for now, so it has none.
+            unsafe { self.ring.disconnect_consumer() };
             lock::unlock(&*self.file, Byte::Consumer)?;
         }
         Ok(())
@@ -133,8 +128,7 @@ impl Watch {
         let lost = self.lost.as_ref().is_some_and(|lost| lost());
         let ConsumerWatch { file, ring, .. } = &self.consumer;
         // Asked after the kernels: the end of one that ended well is there when it has ended.
-        // pairs with the Release store of end in Ring::close
-        let ended = Cursor::from_word(ring.control().producer.end.load(Ordering::Acquire)).flag();
+        let ended = ring.end().is_some();
         if lost && !ended {
             self.lost = None;
             lock::unlock(&**file, Byte::Producer)?;

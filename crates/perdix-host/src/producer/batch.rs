@@ -61,11 +61,13 @@ impl<'p> Batch<'p> {
         if len > PAYLOAD_SIZE {
             return Err(ProduceError::TooLong { len, limit: PAYLOAD_SIZE });
         }
-        let number = self.core.vacant().map_err(|refused| explain(refused, self.core, len, 1))?;
-        let start = self.core.ring().slot(number).payload_ptr();
-        // SAFETY: the slot is vacant, so it is the producer's; it is initialised memory, and `len` fits.
-        write(unsafe { std::slice::from_raw_parts_mut(start, len) });
-        self.core.stage_in_place(len, self.kind, 0).map_err(|refused| explain(refused, self.core, len, 1))
+        self.core.ensure(self.core.staged() + 1).map_err(|refused| explain(refused, self.core, len, 1))?;
+        if let Ok(mut free) = self.core.vacant() {
+            // `len` fits.
+            write(free.payload_mut().get_mut(..len).unwrap_or_default());
+            free.stage(self.kind, 0, len);
+        }
+        Ok(())
     }
 
     /// Messages added so far.

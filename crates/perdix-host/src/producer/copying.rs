@@ -36,8 +36,8 @@ impl Producer<'_> {
     fn push_copied(&mut self, kind: u16, message: &[u8]) -> Result<u64, ProduceError> {
         let core = self.core();
         let number = core.head();
-        core.push_pairs(kind, 0, message.len(), |pair| {
-            [word(message, 2 * pair), word(message, 2 * pair + 1)]
+        core.push_chunks(kind, 0, message.len(), |chunk| {
+            [word(message, 2 * chunk), word(message, 2 * chunk + 1)]
         })
         .map_err(|refused| explain(refused, core, message.len(), 1))?;
         Ok(number)

@@ -38,7 +38,8 @@ impl<'p> Grant<'p> {
     /// The caller has made sure that a slot is free, nothing is staged, and `len` is at most 240.
     #[inline(always)]
     pub(super) fn new(core: &'p mut Core, len: usize) -> Self {
-        let payload = NonNull::from(&core.ring().slot(core.head()).payload).cast();
+        // SAFETY: the slot is free; it is written through the grant.
+        let payload = NonNull::from(unsafe { &core.ring().slot(core.head()).payload }).cast();
         Self { core, payload, len, kind: 0 }
     }
 
@@ -58,7 +59,8 @@ impl<'p> Grant<'p> {
     #[inline]
     pub fn commit_len(self, len: usize) {
         // The slot was found free when the grant was made, and nobody else takes it: this cannot be refused.
-        let published = self.core.push_in_place(self.kind, 0, len.min(self.len));
+        // SAFETY: nothing was staged when the grant was made.
+        let published = unsafe { self.core.push_in_place(self.kind, 0, len.min(self.len)) };
         debug_assert_eq!(published, Ok(()));
     }
 }

@@ -4,7 +4,7 @@
 //! emulated lanes, and which reads the messages with [`Found`].
 #![cfg_attr(target_arch = "nvptx64", no_std, feature(abi_ptx))]
 
-use perdix_gpu::intrinsics::{ballot, block_rank, blocks, lane_id, warp_id, warps_per_block};
+use perdix_gpu::intrinsics::{block_rank, blocks, lane_id, warp_id, warps_per_block};
 use perdix_gpu::{DeviceRing, GridProducer};
 
 /// A warp looks at this many numbers at a time: one odd number for each of its 32 lanes.
@@ -49,7 +49,8 @@ perdix_gpu::kernel! {
         let mut first = WINDOW * (block_rank() * u64::from(warps_per_block()) + u64::from(warp_id()));
         while first < end {
             let number = first + 2 * u64::from(lane_id()) + 1;
-            let mask = ballot(number < end && is_prime(number) && is_prime(number + 2));
+            let is_twin = number < end && is_prime(number) && is_prime(number + 2);
+            let mask = producer.warp().ballot(is_twin);
             // All lanes have the same mask, so they send together or not at all.
             if mask != 0 && producer.produce(0, MESSAGE_LEN, |_piece| [first, u64::from(mask)]).is_err() {
                 break;

@@ -1,6 +1,6 @@
 //! Partial results of a reduction, on memory that another library allocated.
 
-use perdix_gpu::intrinsics::{block_rank, blocks, lane_id, shuffle_u64};
+use perdix_gpu::intrinsics::{block_rank, blocks, lane_id};
 use perdix_gpu::{DeviceRing, GridProducer};
 
 use crate::Span;
@@ -20,7 +20,7 @@ perdix_gpu::kernel! {
             step += 32 * blocks();
         }
         for distance in [16, 8, 4, 2, 1] {
-            sum += shuffle_u64(sum, lane_id() ^ distance);
+            sum += producer.warp().shuffle_u64(sum, lane_id() ^ distance);
         }
         // If it fails, `finish` tells the consumer why.
         let _ = producer.produce(0, 16, |_piece| [block_rank(), sum]);

@@ -1,6 +1,6 @@
 //! Work that is split among rings.
 
-use perdix_gpu::intrinsics::{ballot, block_rank, blocks, lane_id, warp_id, warps_per_block};
+use perdix_gpu::intrinsics::{block_rank, blocks, lane_id, warp_id, warps_per_block};
 use perdix_gpu::{DeviceRing, GridProducer};
 
 /// Numbers that one message tells of.
@@ -37,7 +37,7 @@ perdix_gpu::kernel! {
             let mut primes = 0;
             let mut number = piece * PIECE + u64::from(lane_id());
             for _ in 0..PIECE / 32 {
-                primes += u64::from(ballot(is_prime(number)).count_ones());
+                primes += u64::from(producer.warp().ballot(is_prime(number)).count_ones());
                 number += 32;
             }
             if producer.produce(0, 16, |_piece| [piece, primes]).is_err() {
