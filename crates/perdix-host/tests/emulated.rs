@@ -202,7 +202,9 @@ fn nothing_that_was_published_is_lost_behind_an_empty_gap_marker() {
             assert_eq!(sent, Ok(()));
             assert_eq!(rx.status(), Ok(()), "{mode:?} {empty}");
             assert_eq!(&rx.consume().unwrap()[..], b"published");
-            assert!(matches!(rx.consume(), Err(ConsumeError::ProducerLost { first_missing, .. }) if first_missing == empty + 1));
+            assert!(
+                matches!(rx.consume(), Err(ConsumeError::ProducerLost { first_missing, .. }) if first_missing == empty + 1)
+            );
         }
     }
 }
