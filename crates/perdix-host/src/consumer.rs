@@ -382,7 +382,7 @@ impl<'a> Consumer<'a> {
     #[cold]
     fn check_producer(&mut self) -> Result<(), ConsumeError> {
         let Some(why) = self.producer.lost() else { return Ok(()) };
-        match self.look_to_the_end()? {
+        match self.poll()? {
             Poll::Ready(_) => Ok(()),
             Poll::Ended => Err(self.end()),
             Poll::Gap(_) => self.gap(),
@@ -396,20 +396,6 @@ impl<'a> Consumer<'a> {
                 }
             },
         }
-    }
-
-    /// Polls until nothing is found at one place: a poll that passes over a marker of no gap finds nothing, and the next message
-    /// may be behind it. No further than a ring full, whatever the memory says.
-    fn look_to_the_end(&mut self) -> Result<Poll, Corruption> {
-        let mut found = Poll::Empty;
-        for _ in 0..=self.capacity() {
-            let before = self.position();
-            found = self.poll()?;
-            if !matches!(found, Poll::Empty) || self.position() == before {
-                break;
-            }
-        }
-        Ok(found)
     }
 }
 

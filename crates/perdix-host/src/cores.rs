@@ -1,5 +1,5 @@
-//! The state of halves that nobody has: parked by halves that were dropped, recovered for those that
-//! were not.
+//! The state of halves that nobody has: parked by halves that were dropped, recovered for those
+//! that were not.
 
 use perdix_core::{Consumer as ConsumerCore, DeviceState, Producer as ProducerCore, Ring};
 
@@ -30,9 +30,9 @@ impl Cores {
     /// Has device producers go on instead of the CPU's: the state that they begin with. The CPU's
     /// producer is recovered from the ring when they have ended.
     pub(crate) fn into_device(mut self) -> (DeviceState, ConsumerCore, ReadPosition) {
-        // Device producers need free slots as a recovery leaves them: without words that a CPU wrote and
-        // did not publish.
-        // SAFETY: both halves are here, so none is in use; `open` has seen kernels end.
+        // Device producers need free slots as a recovery leaves them: without words that a CPU
+        // wrote and did not publish. SAFETY: both halves are here, so none is in use; `open` has
+        // seen kernels end.
         self.producer = unsafe { recover_producer(&mut self.consumer) };
         self.reconcile_drop_counts();
         let producer = &self.producer;
@@ -40,9 +40,9 @@ impl Cores {
         (state.with_gap(producer.dropped(), producer.unreported()), self.consumer, self.read)
     }
 
-    /// Has the producer report, before its next message, the dropped messages that the consumer neither
-    /// knows of nor will find a gap marker of. (The end of a stream reports what no marker had room for;
-    /// the next stream must neither repeat nor forget it.)
+    /// Has the producer report, before its next message, the dropped messages that the consumer
+    /// neither knows of nor will find a gap marker of. (The end of a stream reports what no marker
+    /// had room for; the next stream must neither repeat nor forget it.)
     fn reconcile_drop_counts(&mut self) {
         let Self { producer, consumer, .. } = self;
         let dropped = producer.dropped();
@@ -53,8 +53,8 @@ impl Cores {
     }
 }
 
-/// The state of a producer that goes on where another stopped, however that stopped: behind everything
-/// that is published. Slots that it may have left half-written are made free.
+/// The state of a producer that goes on where another stopped, however that stopped: behind
+/// everything that is published. Slots that it may have left half-written are made free.
 ///
 /// # Safety
 /// No producer is in use on the consumer's ring, kernels included.
@@ -71,8 +71,8 @@ pub(crate) unsafe fn recover_producer(consumer: &mut ConsumerCore) -> ProducerCo
     producer
 }
 
-/// The state of a consumer that goes on where another stopped, however that stopped. What that one had
-/// taken and not handed back comes again.
+/// The state of a consumer that goes on where another stopped, however that stopped. What that one
+/// had taken and not handed back comes again.
 ///
 /// # Safety
 /// No consumer is in use on the ring, kernels included.
