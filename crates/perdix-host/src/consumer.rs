@@ -37,7 +37,7 @@ use crate::shared::Shared;
 use crate::trace;
 use crate::wait::{Tries, Wait, Waiter};
 
-/// The consuming half of a [`Buffer`], whoever produces. Dropping it tells the producer that nobody reads any more.
+/// The consuming half of a [`Buffer`](crate::Buffer), whoever produces. Dropping it tells the producer that nobody reads any more.
 ///
 /// | to get | call |
 /// |---|---|

@@ -38,7 +38,7 @@ use crate::wait::Wait;
 /// starts early.
 const PUBLISH_EVERY: u64 = 32;
 
-/// The producing half of a [`Buffer`], for a CPU thread. Dropping it ends the stream.
+/// The producing half of a [`Buffer`](crate::Buffer), for a CPU thread. Dropping it ends the stream.
 ///
 /// That the consumer is gone shows when the producer next looks at its tail: at the latest after a ring full of messages.
 ///
