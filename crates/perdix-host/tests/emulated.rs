@@ -194,10 +194,10 @@ fn nothing_that_was_published_is_lost_behind_an_empty_gap_marker() {
                     // SAFETY: as above.
                     let slot = unsafe { ring.slot(number) };
                     // SAFETY: the slot is free, and this thread is the only producer.
-                    unsafe { perdix_core::publish_notice(slot, number, 0, mode) }
+                    unsafe { perdix_core::publish_gap_marker(slot, number, 0, mode) }
                 }
                 // SAFETY: the only producer, which goes on behind the markers.
-                unsafe { perdix_core::Producer::resume(ring, empty) }.push(0, 0, b"published").is_ok()
+                unsafe { perdix_core::Producer::resume_at(ring, empty) }.push(0, 0, b"published").is_ok()
             });
             assert_eq!(sent, Ok(()));
             assert_eq!(rx.status(), Ok(()), "{mode:?} {empty}");
