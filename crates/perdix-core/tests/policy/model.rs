@@ -1,5 +1,5 @@
-//! Each rule over all small rings, against a straightforward model: numbers count from the ring's first
-//! message and never wrap there.
+//! Each rule over all small rings, against a straightforward model: numbers count from the ring's
+//! first message and never wrap there.
 
 use perdix_core::policy::recovery::{GapRecord, Place};
 use perdix_core::policy::{Claims, Credit, Plan, StreamEnd, batch, claimants_margin, tail_interval};
