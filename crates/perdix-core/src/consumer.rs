@@ -11,7 +11,7 @@ pub use ready::Ready;
 
 use crate::cache_lines::further_lines;
 use crate::control::Control;
-use crate::device::Fault;
+use crate::fault::Fault;
 use crate::meta::Meta;
 use crate::mode::Mode;
 use crate::policy::{StreamEnd, batch, tail_interval, until_end};
