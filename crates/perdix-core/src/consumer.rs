@@ -11,7 +11,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 pub use ready::Ready;
 
 use crate::control::Control;
-use crate::device::Fault;
+use crate::fault::Fault;
 use crate::policy::{StreamEnd, tail_interval, until_end};
 use crate::poll::{Corruption, Poll};
 use crate::ring::Ring;

@@ -73,6 +73,7 @@ mod consumer;
 mod control;
 mod device;
 pub mod events;
+mod fault;
 mod kernel_arg;
 mod meta;
 mod mode;
@@ -97,8 +98,9 @@ pub use control::{
     ProducerStats, Reported, Reserved,
 };
 pub use device::{
-    DeviceInput, DeviceRing, DeviceRings, DeviceService, DeviceState, Fault, LAYOUT_MARKER, layout_versions,
+    DeviceInput, DeviceRing, DeviceRings, DeviceService, DeviceState, LAYOUT_MARKER, layout_versions,
 };
+pub use fault::Fault;
 pub use kernel_arg::KernelArg;
 pub use meta::{Meta, flags};
 pub use mode::Mode;

@@ -10,7 +10,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 pub use free::Free;
 
 use crate::control::{Control, Cursor};
-use crate::device::Fault;
+use crate::fault::Fault;
 use crate::meta::Meta;
 use crate::mode::Mode;
 use crate::policy::{Credit, batch};

@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::config::{AttachError, Config, ConfigError, MAGIC, VERSION};
 use crate::control::{Control, Cursor};
-use crate::device::Fault;
+use crate::fault::Fault;
 use crate::meta::Meta;
 use crate::mode::Mode;
 use crate::policy::batch;

@@ -21,13 +21,9 @@ use core::sync::atomic::Ordering;
 use crate::meta::{GAP_SIZE, Meta};
 use crate::policy::batch;
 pub use crate::policy::batch::header;
+pub use crate::slot::SENTINEL;
 use crate::slot::{Slot, chunks_of, words_of};
 use crate::word::Word;
-
-/// The value of a word that has not arrived. Any value whose low byte exceeds 240 would do (so that
-/// no meta word equals it); this one is arbitrary otherwise, so that real data seldom needs the
-/// mask.
-pub const SENTINEL: u64 = 0xd6e8_feb8_6659_fdff;
 
 /// What a payload word is sent as if its value is the sentinel.
 pub const ESCAPED: u64 = !SENTINEL;

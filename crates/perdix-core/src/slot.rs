@@ -7,6 +7,11 @@ use static_assertions::const_assert_eq;
 
 use crate::chunk::Chunk16;
 
+/// The value of a word that has not arrived. Any value whose low byte exceeds 240 would do (so that
+/// no meta word equals it); this one is arbitrary otherwise, so that real data seldom needs the
+/// mask.
+pub const SENTINEL: u64 = 0xd6e8_feb8_6659_fdff;
+
 /// Bytes of a slot, and its alignment: two 128-byte GPU cache lines, eight 32-byte sectors, and a
 /// whole 256-byte PCIe write.
 pub const SLOT_SIZE: usize = 256;

@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::chunk::Chunk16;
-use crate::sentinel::SENTINEL;
+use crate::slot::SENTINEL;
 use crate::slot::Slot;
 
 #[cfg(target_arch = "x86_64")]

@@ -4,7 +4,7 @@ use core::sync::atomic::Ordering;
 
 use super::Ring;
 use crate::control::{Attached, ConsumerStats, Cursor, ProducerStats};
-use crate::device::Fault;
+use crate::fault::Fault;
 use crate::word::Word;
 
 impl<W: Word> Ring<W> {
