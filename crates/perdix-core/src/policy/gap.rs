@@ -73,7 +73,8 @@ impl Plan {
         if unreported == 0 {
             if count <= free { Self::Send } else { Self::Nothing }
         } else if free == 0 {
-            Self::Nothing
+            // Who asks for no slot only looks, and waits for nothing.
+            if count == 0 { Self::Send } else { Self::Nothing }
         } else if count < free {
             Self::MarkThenSend
         } else {

@@ -127,6 +127,12 @@ fn a_marker_goes_ahead_of_the_next_message() {
             }
         }
     }
+    // Who asks for no slot never waits.
+    for (unreported, free, plan) in
+        [(0, 0, Plan::Send), (0, 1, Plan::Send), (1, 0, Plan::Send), (1, 1, Plan::MarkThenSend)]
+    {
+        assert_eq!(Plan::or_wait(unreported, 0, free), plan);
+    }
     for (dropped, reported) in [(0_u64, 0_u64), (9, 4), (4, 9), (u64::MAX, u64::MAX - 3), (2, u64::MAX)] {
         let missing = i128::from(dropped.wrapping_sub(reported) as i64).max(0);
         assert_eq!(i128::from(unreported(dropped, reported)), missing);
