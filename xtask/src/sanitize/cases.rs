@@ -39,7 +39,13 @@ pub(super) const CASES: [Case; 9] = [
         tools: &[Memcheck],
         short: false,
     },
-    Case { package: "perdix-gpu", tests: &["lanes"], arguments: &[], tools: &[Address], short: false },
+    Case {
+        package: "perdix-gpu",
+        tests: &["lanes", "safe_api"],
+        arguments: &[],
+        tools: &[Address],
+        short: false,
+    },
     Case {
         package: "perdix-host",
         tests: &["api", "large", "memory", "records"],
