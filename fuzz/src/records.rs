@@ -79,12 +79,12 @@ fn push<T: Record>(producer: &mut Producer<'_>, slots: &mut Slots, input: &mut I
     let per_slot = 240 / size_of::<T>();
     let (kind, count) = (input.below(3).into(), usize::from(input.byte()));
     let mut free = producer.free_slots();
-    let mut records = producer.records::<T>(kind);
+    let mut records = producer.records::<T>(kind).wait(Wait::No);
     let mut payload: Vec<u8> = Vec::new();
     for _ in 0..count {
         let record = T::make(input.word());
         let opens = payload.is_empty();
-        match records.try_push(record) {
+        match records.push(record) {
             Ok(()) => assert!(!opens || free > 0, "there was no room"),
             Err(ProduceError::Full { .. }) => {
                 assert!(opens && free == 0, "there was room for {free} slots");
@@ -125,19 +125,10 @@ fn message(producer: &mut Producer<'_>, slots: &mut Slots, input: &mut Input<'_>
 fn take<T: Record>(consumer: &mut Consumer<'_>, slots: &mut Slots, input: &mut Input<'_>) {
     let (kind, first) = (input.below(3).into(), consumer.position());
     let fits = |(other, payload): &(u16, Vec<u8>)| *other == kind && payload.len() % size_of::<T>() == 0;
-    let batch = if input.flag() {
-        consumer.records::<T>(kind, Wait::No).map_err(ConsumeRecordsError::from)
-    } else {
-        match consumer.records::<T>(kind, Duration::ZERO) {
-            Err(ConsumeRecordsError::Stream(_)) => {
-                return assert!(slots.is_empty(), "{} slots are there", slots.len());
-            }
-            other => other.map(Some),
-        }
-    };
-    match (batch, slots.front()) {
-        (Ok(None), None) => {}
-        (Ok(Some(batch)), Some(front)) => {
+    let wait = if input.flag() { Wait::No } else { Duration::ZERO.into() };
+    match (consumer.records::<T>(kind, wait), slots.front()) {
+        (Err(ConsumeRecordsError::Stream(_)), None) => {}
+        (Ok(batch), Some(front)) => {
             assert!(fits(front), "{front:?} holds no such records");
             let count = slots.iter().take(32).take_while(|slot| fits(slot)).count();
             let payload: Vec<u8> = slots.drain(..count).flat_map(|(_, payload)| payload).collect();

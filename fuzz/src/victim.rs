@@ -4,7 +4,9 @@ use std::hint::black_box;
 use std::mem::forget;
 use std::time::Duration;
 
-use perdix_host::{ConsumeError, ConsumeRecordsError, Consumer, ProduceError, Producer, ShardError, ShardedConsumer, Wait};
+use perdix_host::{
+    ConsumeError, ConsumeRecordsError, Consumer, ProduceError, Producer, ShardError, ShardedConsumer, Wait,
+};
 
 use crate::input::Input;
 
@@ -47,8 +49,8 @@ pub fn produce(
             }
         }),
         9 => {
-            let mut records = producer.records::<[u8; 3]>(3);
-            (0..input.byte()).try_for_each(|i| records.try_push([i; 3]))
+            let mut records = producer.records::<[u8; 3]>(3).wait(Wait::No);
+            (0..input.byte()).try_for_each(|i| records.push([i; 3]))
         }
         _ => {
             black_box((producer.free_slots(), producer.status().is_err(), producer.counters().read()));
@@ -75,7 +77,12 @@ pub fn consume(
 ) {
     match input.below(12) {
         0 | 1 => {
-            if let Some(message) = consumer.try_consume() {
+            let next = if input.flag() {
+                consumer.try_consume()
+            } else {
+                consumer.try_next().map_err(|error| explained(&error)).ok()
+            };
+            if let Some(message) = next {
                 meanwhile(input);
                 look(&message);
                 black_box((message.to_owned(), message.records::<u32>().is_ok()));
@@ -84,8 +91,8 @@ pub fn consume(
                 }
             }
         }
-        2 | 3 => {
-            if let Ok(batch) = consumer.batch(input.pick([1, 2, 32, 1000]), Wait::No) {
+        2 | 3 => match consumer.batch(input.pick([0, 1, 2, 32, 1000]), Wait::No) {
+            Ok(batch) => {
                 assert!(batch.len() <= capacity);
                 meanwhile(input);
                 batch.iter().for_each(|message| look(&message));
@@ -94,27 +101,29 @@ pub fn consume(
                     forget(batch);
                 }
             }
-        }
+            Err(error) => explained(&error),
+        },
         4 => {
             // It hands slots back as it goes, which a producer may fill again; but no more than a ring full.
             let count = consumer.drain(|message| {
                 look(&message);
                 meanwhile(input);
             });
-            assert!(count <= capacity);
+            match count {
+                Ok(count) => assert!(count <= capacity),
+                Err(error) => explained(&error),
+            }
         }
         5 => {
             let mut bytes = Vec::new();
             match consumer.large(&mut bytes, Wait::No) {
-                Ok(Some(large)) => assert!(large.slots <= capacity as u64 && bytes.len() <= 240 * capacity),
-                Ok(None) => {}
+                Ok(large) => assert!(large.slots <= capacity as u64 && bytes.len() <= 240 * capacity),
                 Err(error) => explained(&error),
             }
         }
         6 => {
             let mut bytes = Vec::new();
-            let _ =
-                consumer.large(&mut bytes, Duration::ZERO).map_err(|error| explained(&error));
+            let _ = consumer.large(&mut bytes, Duration::ZERO).map_err(|error| explained(&error));
             look(&bytes);
         }
         7 => records::<[u8; 3]>(consumer, input, &mut meanwhile),
@@ -146,21 +155,12 @@ pub fn consume_fairly(
     for _ in 0..input.below(16) {
         meanwhile(input);
         let result = match input.below(4) {
-            0 => consumer.try_consume().map(|found| {
-                if let Some((_, message)) = found {
-                    look(&message);
-                }
-            }),
-            1 => consumer.batch(input.byte().into(), Wait::No).map(|found| {
-                if let Some((_, batch)) = found {
-                    batch.iter().for_each(|message| look(&message));
-                }
+            0 => consumer.try_next().map(|(_, message)| look(&message)),
+            1 => consumer.batch(input.byte().into(), Wait::No).map(|(_, batch)| {
+                batch.iter().for_each(|message| look(&message));
             }),
             2 => consumer.next(Duration::ZERO).map(|(_, message)| look(&message)),
-            _ => {
-                consumer.drain(|_, message| look(&message));
-                Ok(())
-            }
+            _ => consumer.drain(|_, message| look(&message)).map(drop),
         };
         match result {
             Err(ShardError::EndOfStream) => assert_eq!(consumer.open(), 0),
@@ -176,13 +176,10 @@ fn records<T: bytemuck::AnyBitPattern>(
     meanwhile: &mut impl FnMut(&mut Input<'_>),
 ) {
     let kind = input.pick([3, 0]);
-    let batch = if input.flag() {
-        consumer.records::<T>(kind, Wait::No).map_err(ConsumeRecordsError::from)
-    } else {
-        consumer.records::<T>(kind, Duration::ZERO).map(Some)
-    };
+    let wait = if input.flag() { Wait::No } else { Duration::ZERO.into() };
+    let batch = consumer.records::<T>(kind, wait);
     match batch {
-        Ok(Some(batch)) => {
+        Ok(batch) => {
             assert!(batch.len() <= 240 * 32);
             meanwhile(input);
             for slice in batch.slices() {
@@ -193,7 +190,6 @@ fn records<T: bytemuck::AnyBitPattern>(
             }
             black_box(batch.iter().count());
         }
-        Ok(None) => {}
         Err(ConsumeRecordsError::Stream(error)) => explained(&error),
         Err(error) => assert!(!error.to_string().is_empty()),
     }
