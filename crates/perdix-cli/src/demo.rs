@@ -38,7 +38,7 @@ pub(crate) fn run(args: &DemoArgs) -> Result<(), Error> {
     match producer::open(&args.sender, &args.ring)? {
         Opened::Cpu(ends) => show(args, ends),
         #[cfg(feature = "cuda")]
-        Opened::Gpu(ends) => show(args, *ends),
+        Opened::Gpu(ends) => show(args, ends),
     }
 }
 

@@ -56,7 +56,7 @@ pub(crate) struct Ends<P> {
 pub(crate) enum Opened {
     Cpu(Ends<CpuProducer>),
     #[cfg(feature = "cuda")]
-    Gpu(Box<Ends<GpuProducer>>),
+    Gpu(Ends<GpuProducer>),
 }
 
 /// Makes the ring that the arguments ask for.
@@ -64,7 +64,7 @@ pub(crate) fn open(sender: &SenderArgs, ring: &RingArgs) -> Result<Opened, Error
     match sender.choose()? {
         (Choice::Cpu, _) => Ok(Opened::Cpu(CpuProducer::open(ring)?)),
         #[cfg(feature = "cuda")]
-        (Choice::Gpu(device), warps) => Ok(Opened::Gpu(Box::new(GpuProducer::open(device, warps, ring)?))),
+        (Choice::Gpu(device), warps) => Ok(Opened::Gpu(GpuProducer::open(device, warps, ring)?)),
     }
 }
 

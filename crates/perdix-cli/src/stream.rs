@@ -56,7 +56,7 @@ pub(crate) fn run(args: &StreamArgs) -> Result<(), Error> {
     let outcome = match opened {
         Opened::Cpu(ends) => stream(ends, input, output, &progress),
         #[cfg(feature = "cuda")]
-        Opened::Gpu(ends) => stream(*ends, input, output, &progress),
+        Opened::Gpu(ends) => stream(ends, input, output, &progress),
     };
     drop(progress);
     let (transfer, setup) = outcome?;

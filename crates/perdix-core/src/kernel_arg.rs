@@ -1,9 +1,10 @@
 //! What a kernel takes by value.
 
-/// A plain value that a launch passes to a kernel as it stands: a number, an address, or a `#[repr(C)]` struct of them.
+/// A plain value that a launch passes to a kernel as it stands: a number, an address, or a
+/// `#[repr(C)]` struct of them.
 ///
-/// It says that the bytes of a value mean the same on the device. Implement it for your own parameter structs, in
-/// the crate that both sides share:
+/// It says that the bytes of a value mean the same on the device. Implement it for your own
+/// parameter structs, in the crate that both sides share:
 ///
 /// ```
 /// use perdix_core::KernelArg;
@@ -18,8 +19,8 @@
 /// impl KernelArg for Span {}
 /// ```
 ///
-/// The handles of rings are not among them, on purpose: a launch takes the host's end of a ring instead, passes the
-/// handle, and is attached to the ring.
+/// The handles of rings are not among them, on purpose: a launch takes the host's end of a ring
+/// instead, passes the handle, and is attached to the ring.
 pub trait KernelArg: Copy + 'static {}
 
 macro_rules! plain {

@@ -162,9 +162,10 @@ unsafe impl Word for AtomicU64 {
     #[inline(always)]
     unsafe fn write_chunk(chunk: &Chunk16<Self>, values: [u64; 2]) {
         let value = u128::from(values[0]) | u128::from(values[1]) << 64;
-        let words = core::ptr::from_ref(chunk).cast::<u128>().cast_mut();
-        // SAFETY: a chunk is 16 bytes of atomics (shared mutability), aligned to 16, and ours by the contract.
-        unsafe { *words = value };
+        // SAFETY: a chunk is 16 bytes of atomics, which allow shared writes, aligned to 16.
+        let words = unsafe { &*core::ptr::from_ref(chunk).cast::<core::cell::UnsafeCell<u128>>() };
+        // SAFETY: the chunk is ours alone by the contract.
+        unsafe { *words.get() = value };
     }
 
     #[cfg(target_arch = "x86_64")]

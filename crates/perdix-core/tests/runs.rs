@@ -4,8 +4,8 @@
 
 mod common;
 
-use common::{Region, halves, offset, take};
-use perdix_core::{Config, Corruption, Meta, Mode, Poll, SLOT_SIZE};
+use common::{MODES, Region, halves, offset, take};
+use perdix_core::{Config, Corruption, Meta, Mode, Poll, Producer, SLOT_SIZE, publish_notice};
 
 const FOUR: Config = Config { capacity: 4, mode: Mode::Fenced, start: 0 };
 
@@ -86,4 +86,55 @@ fn slots_that_were_emptied_are_looked_at_again() {
     assert_eq!(consumer.run(u64::MAX), 1, "the follower that is there no more does not count");
     take(&mut consumer, 1);
     assert_eq!(consumer.look(), Ok(Poll::Empty));
+}
+
+/// A device producer may publish gap markers of 0. They are passed over, and never hide what stands behind them.
+#[test]
+fn markers_of_nothing_hide_nothing() {
+    for mode in MODES {
+        for markers in 0..4 {
+            for ways in 0..4 {
+                let (_region, ring) = Region::with_ring(Config { mode, ..FOUR });
+                for number in 0..markers {
+                    // SAFETY: the slot is free, and there is no producer yet.
+                    let slot = unsafe { ring.slot(number) };
+                    // SAFETY: as above.
+                    unsafe { publish_notice(slot, number, 0, mode) };
+                }
+                // SAFETY: the only halves, and the messages before are the markers.
+                let mut producer = unsafe { Producer::resume(ring, markers) };
+                let (_, mut consumer) = halves(ring);
+                producer.push(7, 0, b"published").unwrap();
+                match ways {
+                    0 => assert!(matches!(consumer.look(), Ok(Poll::Ready(meta)) if meta.kind() == 7)),
+                    1 => assert_eq!(consumer.run_sized(9), (1, 9)),
+                    2 => assert_eq!(consumer.take_gap(), None),
+                    _ => {
+                        producer.finish();
+                        assert!(matches!(consumer.look(), Ok(Poll::Ready(_))), "before the end");
+                    }
+                }
+                take(&mut consumer, 1);
+                assert_eq!(consumer.next(), markers + 1);
+            }
+        }
+    }
+}
+
+/// Behind markers of 0 there may be one that counts, or nothing; and a ring can be full of them.
+#[test]
+fn markers_of_nothing_end() {
+    for (last, found) in [(0, Poll::Empty), (5, Poll::Gap(5))] {
+        let (_region, ring) = Region::with_ring(FOUR);
+        for (number, dropped) in [0, 0, 0, last].into_iter().enumerate() {
+            // SAFETY: the slot is free, and there is no producer yet.
+            let slot = unsafe { ring.slot(number as u64) };
+            // SAFETY: as above.
+            unsafe { publish_notice(slot, number as u64, dropped, Mode::Fenced) };
+        }
+        let (_, mut consumer) = halves(ring);
+        assert_eq!(consumer.look(), Ok(found));
+        assert_eq!(consumer.take_gap(), (last != 0).then_some(last));
+        assert_eq!(consumer.next(), 4);
+    }
 }

@@ -91,7 +91,9 @@ impl fmt::Display for Error {
             Self::Launch => {
                 "the launch does not fit the producer: blocks of whole warps, and at least one warp"
             }
-            Self::Version => "the ring has another layout version: recompile the kernels with the host's perdix",
+            Self::Version => {
+                "the ring has another layout version: recompile the kernels with the host's perdix"
+            }
         })
     }
 }

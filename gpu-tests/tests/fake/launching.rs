@@ -146,7 +146,8 @@ fn launches_onto_two_rings_may_cross() {
     assert_eq!(fake.misuse(), None);
 }
 
-/// While a launch is under way nobody is told that the kernels have ended without `finish`, nested launches included.
+/// While a launch is under way nobody is told that the kernels have ended without `finish`, nested
+/// launches included.
 #[test]
 #[ignore = "needs the fake driver"]
 fn a_launch_under_way_is_not_judged() {
@@ -198,7 +199,8 @@ fn a_launch_that_panics_is_watched() {
     fake.assert_clean();
 }
 
-/// What is captured into a graph does not run: attaching it is refused, and the launches of the graph are attached instead.
+/// What is captured into a graph does not run: attaching it is refused, and the launches of the
+/// graph are attached instead.
 #[test]
 #[ignore = "needs the fake driver"]
 fn a_captured_launch_is_refused() {
@@ -239,8 +241,8 @@ fn a_captured_launch_is_refused() {
     fake.assert_clean();
 }
 
-/// A stream of another thread is being captured: that neither fails nor is disturbed while a consumer waits for kernels, and while a
-/// ring is made, split and dropped.
+/// A stream of another thread is being captured: that neither fails nor is disturbed while a
+/// consumer waits for kernels, and while a ring is made, split and dropped.
 #[test]
 #[ignore = "needs the fake driver"]
 fn captures_of_others_are_left_alone() {

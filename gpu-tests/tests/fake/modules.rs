@@ -40,7 +40,8 @@ fn a_kernel_that_is_not_there_is_named() {
     fake.assert_clean();
 }
 
-/// One that the driver loads at its first launch may wait for kernels that wait for the thread that launches.
+/// One that the driver loads at its first launch may wait for kernels that wait for the thread that
+/// launches.
 #[test]
 #[ignore = "needs the fake driver"]
 fn kernels_are_loaded_with_their_module() {
@@ -52,7 +53,8 @@ fn kernels_are_loaded_with_their_module() {
     fake.assert_clean();
 }
 
-/// Kernels are dropped while one of them runs: nothing waits for it, and its code stays until its session is over.
+/// Kernels are dropped while one of them runs: nothing waits for it, and its code stays until its
+/// session is over.
 #[test]
 #[ignore = "needs the fake driver"]
 fn code_stays_while_it_runs() {

@@ -11,7 +11,8 @@ use crate::driver::{Fake, ptx};
 use crate::kernels::MIXED;
 use crate::watchdog::watched;
 
-/// A kernel in the default stream waits for this thread, which needs copies to and from the device meanwhile.
+/// A kernel in the default stream waits for this thread, which needs copies to and from the device
+/// meanwhile.
 #[test]
 #[ignore = "needs the fake driver"]
 fn copies_do_not_wait_for_kernels_in_the_default_stream() {
@@ -27,7 +28,8 @@ fn copies_do_not_wait_for_kernels_in_the_default_stream() {
     let launch = kernels.launch("continue_block").unwrap().block(32).arg(&producer).arg(MIXED);
     // SAFETY: the kernel's parameters; the default stream always lives.
     unsafe { launch.arg(0_u64).arg(5_u64).arg(1_u64).start_on(std::ptr::null_mut()) }.unwrap();
-    // The fake driver is like the real one: whoever waits for the default stream waits for its kernel.
+    // The fake driver is like the real one: whoever waits for the default stream waits for its
+    // kernel.
     let (done, is_done) = mpsc::channel();
     let waiting = thread::spawn({
         let gpu = gpu.clone();

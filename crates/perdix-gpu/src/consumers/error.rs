@@ -76,7 +76,9 @@ impl fmt::Display for ConsumeError {
             Self::Gap(dropped) => return write!(f, "{dropped} messages were dropped before the next one"),
             Self::Corrupt => "the ring's memory or handle is corrupt",
             Self::Launch => "the launch does not fit the consumer: blocks of whole warps",
-            Self::Version => "the ring has another layout version: recompile the kernels with the host's perdix",
+            Self::Version => {
+                "the ring has another layout version: recompile the kernels with the host's perdix"
+            }
         })
     }
 }

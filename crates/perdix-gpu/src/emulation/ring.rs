@@ -57,8 +57,7 @@ impl EmulatedRing {
         let bytes = config.bytes().expect("a legal number of slots");
         let memory = Memory::new(bytes / size_of::<Line>(), DeviceState::new(start, start));
         // SAFETY: the memory is ours, aligned and long enough, and lives as long as this value.
-        let ring =
-            unsafe { Ring::init(memory.start(), bytes, config) }.expect("aligned and long enough");
+        let ring = unsafe { Ring::init(memory.start(), bytes, config) }.expect("aligned and long enough");
         // SAFETY: `received` needs `&mut self`, and whoever takes another consumer promises not to call it.
         let consumer = unsafe { Consumer::new(ring) };
         Self { ring, consumer, memory }

@@ -1,7 +1,7 @@
 //! A whole grid.
 
-use perdix_core::policy::{Plan, marker_and};
 use perdix_core::DeviceRing;
+use perdix_core::policy::{Plan, marker_and};
 
 use super::check_launch;
 use super::converged::{Claim, ConvergedProducer};

@@ -125,6 +125,27 @@ impl OwnHead {
         first
     }
 
+    /// Waits until the slots of the next `count` messages are free; the marker of dropped ones goes first.
+    #[inline(always)]
+    fn wait_room(
+        &mut self,
+        link: &mut Link,
+        warp: &mut Warp,
+        count: u32,
+        limit_ns: u64,
+    ) -> Result<(), Error> {
+        let end = self.head.wrapping_add(u64::from(count));
+        if link.credit().covers(end) {
+            return Ok(());
+        }
+        let unreported = link.unreported(warp);
+        if unreported != 0 {
+            link.wait_credit(warp, self.head.wrapping_add(1), limit_ns)?;
+            self.mark(link, warp, unreported);
+        }
+        link.wait_credit(warp, self.head.wrapping_add(u64::from(count)), limit_ns)
+    }
+
     /// Publishes a gap marker into the next slot, which is free.
     #[inline(always)]
     fn mark(&mut self, link: &Link, warp: &mut Warp, dropped: u64) {
@@ -146,14 +167,7 @@ impl OwnHead {
 impl Claim for OwnHead {
     #[inline(always)]
     fn wait(&mut self, link: &mut Link, warp: &mut Warp, count: u32, limit_ns: u64) -> Result<u64, Error> {
-        if !link.credit().covers(self.head.wrapping_add(u64::from(count))) {
-            let unreported = link.unreported(warp);
-            if unreported != 0 {
-                link.wait_credit(warp, self.head.wrapping_add(1), limit_ns)?;
-                self.mark(link, warp, unreported);
-            }
-            link.wait_credit(warp, self.head.wrapping_add(u64::from(count)), limit_ns)?;
-        }
+        self.wait_room(link, warp, count, limit_ns)?;
         Ok(self.take(count))
     }
 

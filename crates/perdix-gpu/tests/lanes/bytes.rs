@@ -4,7 +4,7 @@ use perdix_core::sentinel::SENTINEL;
 use perdix_gpu::emulation::{EmulatedRing, launch};
 use perdix_kernels::send_bytes;
 
-use crate::common::{End, MODES, Reader, check_counts, run, View as _};
+use crate::common::{End, MODES, Reader, View as _, check_counts, run};
 
 fn sends(data: &[u8], capacity: u64, warps: u32) {
     for mode in MODES {

@@ -134,8 +134,16 @@ fn a_lane_that_ended_is_missed() {
 
 #[test]
 fn lanes_at_different_calls_are_noticed() {
-    assert!(!launch(1, 32, || if lane_id() == 9 { warp().sync() } else { assert!(warp().ballot(true) != 0) }));
-    assert!(!launch(1, 32, || assert!(if lane_id() == 9 { warp().shuffle(1, 0) == 1 } else { warp().ballot(true) != 0 })));
+    assert!(!launch(1, 32, || if lane_id() == 9 {
+        warp().sync()
+    } else {
+        assert!(warp().ballot(true) != 0)
+    }));
+    assert!(!launch(1, 32, || assert!(if lane_id() == 9 {
+        warp().shuffle(1, 0) == 1
+    } else {
+        warp().ballot(true) != 0
+    })));
     assert!(!launch(1, 64, || if warp_id() == 1 { block().sync() } else { assert!(block().all(true)) }));
 }
 

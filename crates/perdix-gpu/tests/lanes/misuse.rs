@@ -7,7 +7,7 @@ use perdix_core::{Cursor, DeviceRing, Mode};
 use perdix_gpu::emulation::{EmulatedRing, launch};
 use perdix_gpu::{BlockProducer, Error, Fault, GridProducer, ThreadProducer, WarpProducer};
 
-use crate::common::{MODES, Sender, line, pattern, View as _};
+use crate::common::{MODES, Sender, View as _, line, pattern};
 
 /// What each producer says of a handle, as far as it can be launched so.
 fn refusals(threads: u32, handle: DeviceRing) -> Vec<Error> {

@@ -6,7 +6,7 @@ use perdix_kernels::pattern::ALL_LENGTHS;
 use perdix_kernels::serve;
 use perdix_kernels::take::ANSWER;
 
-use crate::common::{MODES, pattern, View as _};
+use crate::common::{MODES, View as _, pattern};
 use crate::take::send;
 
 fn handle(requests: &EmulatedRing, responses: &EmulatedRing) -> DeviceService {

@@ -9,7 +9,7 @@ use perdix_kernels::pattern::{ALL_LENGTHS, Pattern};
 use perdix_kernels::take::REASON_KIND;
 use perdix_kernels::{relay_block, relay_thread, relay_warp};
 
-use crate::common::{MODES, Messages, pattern, View as _};
+use crate::common::{MODES, Messages, View as _, pattern};
 
 /// One of the kernels that send back what they take.
 #[derive(Clone, Copy, Debug)]

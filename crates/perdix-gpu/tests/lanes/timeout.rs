@@ -8,7 +8,7 @@ use perdix_gpu::emulation::{EmulatedRing, launch};
 use perdix_gpu::intrinsics::{block_rank, lane_id, now_ns, sleep_ns, warp_id};
 use perdix_gpu::{Block, BlockProducer, Error, Fault, GridProducer, ThreadProducer, WarpProducer};
 
-use crate::common::{End, MODES, Reader, SENDERS, Sender, check, line, pattern, run, View as _};
+use crate::common::{End, MODES, Reader, SENDERS, Sender, View as _, check, line, pattern, run};
 
 const LIMIT_NS: u64 = 3_000_000;
 

@@ -6,7 +6,7 @@ use perdix_gpu::{DeviceRing, ThreadProducer, Typed, Values, WarpProducer};
 use perdix_kernels::typed::{Frame, FrameChecker, Residual};
 use perdix_kernels::{typed_block, typed_grid, typed_thread, typed_warp};
 
-use crate::common::{End, MODES, Outcome, Reader, check_counts, run, View as _};
+use crate::common::{End, MODES, Outcome, Reader, View as _, check_counts, run};
 
 /// A payload as it lies in a slot.
 #[repr(C, align(16))]

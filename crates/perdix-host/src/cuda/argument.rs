@@ -5,8 +5,8 @@ use perdix_core::KernelArg;
 use super::attach::LaunchTarget;
 use super::launch::Launch;
 
-/// What [`Launch::arg`] takes: a plain value (`Kind` is [`Plain`]), or a reference to the host's end of rings ([`Attached`]). The compiler
-/// infers `Kind`. Sealed.
+/// What [`Launch::arg`] takes: a plain value (`Kind` is [`Plain`]), or a reference to the host's
+/// end of rings ([`Attached`]). The compiler infers `Kind`. Sealed.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is neither a plain value nor a reference to the host's end of rings",
     note = "implement `KernelArg` for structs of numbers and addresses; pass `&producer` for a ring, or `producer` if \

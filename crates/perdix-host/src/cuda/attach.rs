@@ -7,9 +7,11 @@ use super::gpu::Gpu;
 use super::launching::Launching;
 use super::session::Session;
 
-/// The host's end of what a kernel produces into or consumes from: a [`DeviceProducer`](super::DeviceProducer) for one ring,
-/// [`DeviceShards`](super::DeviceShards) for a set of them, a [`DeviceConsumer`](super::DeviceConsumer) for a ring that it
-/// consumes from, a [`Service`](super::Service) for a ring each way. [`Launch::arg`](super::Launch::arg) takes any of them.
+/// The host's end of what a kernel produces into or consumes from: a
+/// [`DeviceProducer`](super::DeviceProducer) for one ring, [`DeviceShards`](super::DeviceShards)
+/// for a set of them, a [`DeviceConsumer`](super::DeviceConsumer) for a ring that it consumes from,
+/// a [`Service`](super::Service) for a ring each way. [`Launch::arg`](super::Launch::arg) takes any
+/// of them.
 pub trait LaunchTarget: target::Target {}
 
 /// Sealed: what happens around a launch is the library's business.
@@ -34,8 +36,9 @@ pub(super) mod target {
     }
 }
 
-/// Has `launch` put kernels into `stream`, and attaches them to all `sessions`. The context is current meanwhile. Nothing is
-/// locked: launches may be nested, and threads may launch onto the same sessions at once.
+/// Has `launch` put kernels into `stream`, and attaches them to all `sessions`. The context is
+/// current meanwhile. Nothing is locked: launches may be nested, and threads may launch onto the
+/// same sessions at once.
 ///
 /// # Safety
 /// The stream is alive and of the sessions' context.

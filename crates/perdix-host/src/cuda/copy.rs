@@ -1,7 +1,7 @@
 //! Copies to and from the device, in a stream of our own.
 //!
-//! The default stream waits for the kernels of all blocking streams. A kernel there may wait for the very thread that
-//! copies.
+//! The default stream waits for the kernels of all blocking streams. A kernel there may wait for
+//! the very thread that copies.
 
 use std::ffi::c_void;
 use std::sync::{Mutex, PoisonError};
@@ -12,7 +12,8 @@ use super::driver;
 use super::error::{GpuError, check};
 use super::gpu::Gpu;
 
-/// The stream of a context's copies: made with the first of them, and gone with the context's last user.
+/// The stream of a context's copies: made with the first of them, and gone with the context's last
+/// user.
 #[derive(Debug, Default)]
 pub(super) struct CopyStream(Mutex<Option<Raw>>);
 

@@ -11,8 +11,9 @@ use crate::ptx::other_layout;
 
 /// The kernels of one PTX text, compiled by the driver for its device.
 ///
-/// They may be dropped at any time: code that a [`Launch`] has attached to a ring stays loaded until the ring's session is over, that is
-/// until its kernels have ended and its halves are gone. (If that is never known, for ever.)
+/// They may be dropped at any time: code that a [`Launch`] has attached to a ring stays loaded
+/// until the ring's session is over, that is until its kernels have ended and its halves are gone.
+/// (If that is never known, for ever.)
 #[derive(Debug)]
 pub struct Kernels {
     gpu: Gpu,
@@ -25,13 +26,15 @@ pub struct Kernels {
 impl Gpu {
     /// Compiles PTX for this device and loads all its kernels.
     ///
-    /// Left to itself the driver loads a kernel when it is first asked for, and may have to wait for running kernels then: for ever,
-    /// if these wait for a consumer in the thread that loads.
-    /// ([Lazy loading](https://docs.nvidia.com/cuda/cuda-programming-guide/04-special-topics/lazy-loading.html))
+    /// Left to itself the driver loads a kernel when it is first asked for, and may have to wait
+    /// for running kernels then: for ever, if these wait for a consumer in the thread that loads.
+    /// ([Lazy
+    /// loading](https://docs.nvidia.com/cuda/cuda-programming-guide/04-special-topics/lazy-loading.html))
     ///
     /// # Errors
-    /// [`GpuError::LayoutVersion`] if the kernels were compiled with a perdix-gpu of another layout version;
-    /// [`GpuError::Ptx`] with the compiler's log; [`GpuError::NoKernel`] if a kernel in it cannot be loaded.
+    /// [`GpuError::LayoutVersion`] if the kernels were compiled with a perdix-gpu of another layout
+    /// version; [`GpuError::Ptx`] with the compiler's log; [`GpuError::NoKernel`] if a kernel in it
+    /// cannot be loaded.
     pub fn load(&self, ptx: &str) -> Result<Kernels, GpuError> {
         if let Some(found) = other_layout(ptx) {
             return Err(GpuError::LayoutVersion { found, expected: perdix_core::VERSION });
@@ -55,7 +58,8 @@ impl Kernels {
         Ok(Launch::new(&self.gpu, &self.module, self.module.function(name)?))
     }
 
-    /// The places in the kernels' sources that their events come from: for an [`EventReader`](crate::events::EventReader).
+    /// The places in the kernels' sources that their events come from: for an
+    /// [`EventReader`](crate::events::EventReader).
     ///
     /// # Errors
     /// [`SitesError::Clash`].

@@ -15,8 +15,8 @@ use super::session::Session;
 
 /// A kernel launch in the making: [`Kernels::launch`](super::Kernels::launch) begins it.
 ///
-/// What is given as an argument is what the launch is attached to: the memory of these rings is not freed while the kernel runs, and
-/// whoever waits at their other end notices when it has ended.
+/// What is given as an argument is what the launch is attached to: the memory of these rings is not
+/// freed while the kernel runs, and whoever waits at their other end notices when it has ended.
 ///
 /// ```no_run
 /// # use perdix_host::cuda::{DeviceConsumer, DeviceProducer, GpuError, Kernels};
@@ -71,8 +71,9 @@ impl<'k> Launch<'k> {
         self
     }
 
-    /// The next argument: the host's end of rings by reference (`&producer`, `&consumer`, `&shards`, `&service`), whose handle is passed
-    /// and which the launch is attached to, or a plain value ([`KernelArg`](super::KernelArg)), passed as it stands. It must be what the
+    /// The next argument: the host's end of rings by reference (`&producer`, `&consumer`,
+    /// `&shards`, `&service`), whose handle is passed and which the launch is attached to, or a
+    /// plain value ([`KernelArg`](super::KernelArg)), passed as it stands. It must be what the
     /// kernel declares.
     ///
     /// A handle is no plain value: passed as such it would leave its ring unattached.
@@ -88,14 +89,15 @@ impl<'k> Launch<'k> {
         argument.push(self)
     }
 
-    /// The next argument, a value of any type, passed as it stands: handles that the launch is *not* attached to included. That is for
-    /// kernels that are captured into a graph, or attached by [`launch_with`](super::DeviceProducer::launch_with).
+    /// The next argument, a value of any type, passed as it stands: handles that the launch is
+    /// *not* attached to included. That is for kernels that are captured into a graph, or attached
+    /// by [`launch_with`](super::DeviceProducer::launch_with).
     pub fn arg_unattached<T: Copy + 'static>(self, argument: T) -> Self {
         self.push(argument)
     }
 
-    /// Attaches the launch to `target` without passing an argument: for a kernel that has the ring's handle from elsewhere, say inside a
-    /// struct.
+    /// Attaches the launch to `target` without passing an argument: for a kernel that has the
+    /// ring's handle from elsewhere, say inside a struct.
     pub fn attach(mut self, target: &'k impl LaunchTarget) -> Self {
         for session in target.sessions() {
             if !self.sessions.iter().any(|known| std::ptr::eq(*known, session)) {
@@ -106,32 +108,35 @@ impl<'k> Launch<'k> {
         self
     }
 
-    /// Starts the kernel in the stream of the first ring (or set of rings) that it was given, behind those started there before, and
-    /// attaches it to all that it was given.
+    /// Starts the kernel in the stream of the first ring (or set of rings) that it was given,
+    /// behind those started there before, and attaches it to all that it was given.
     ///
     /// # Errors
     /// [`GpuError::NoTarget`] without any ring; else as [`start_on`](Self::start_on).
     ///
     /// # Safety
-    /// The arguments are those that the kernel declares, their addresses are valid until it ends, and the kernel keeps the
-    /// contracts of the producers and consumers it makes.
+    /// The arguments are those that the kernel declares, their addresses are valid until it ends,
+    /// and the kernel keeps the contracts of the producers and consumers it makes.
     pub unsafe fn start(self) -> Result<(), GpuError> {
         let stream = self.stream.ok_or(GpuError::NoTarget)?;
-        // SAFETY: the caller's contract; the target lives as long as this value, and so does its stream.
+        // SAFETY: the caller's contract; the target lives as long as this value, and so does its
+        // stream.
         unsafe { self.start_on(stream) }
     }
 
-    /// Starts the kernel in any stream of its context, `null` being the default stream, and attaches it to all rings that it was given.
+    /// Starts the kernel in any stream of its context, `null` being the default stream, and
+    /// attaches it to all rings that it was given.
     ///
     /// # Errors
-    /// [`GpuError::OtherContext`] if a ring is of another context than the kernel, [`GpuError::Capturing`] if there are rings and the
-    /// stream is being captured into a graph, [`GpuError::Driver`]. A launch that failed leaves the rings as they were. If the error's
+    /// [`GpuError::OtherContext`] if a ring is of another context than the kernel,
+    /// [`GpuError::Capturing`] if there are rings and the stream is being captured into a graph,
+    /// [`GpuError::Driver`]. A launch that failed leaves the rings as they were. If the error's
     /// call is `cuEventRecord` the kernel was launched, and only could not be attached: see
     /// [`DeviceProducer::attach`](super::DeviceProducer::attach).
     ///
     /// # Safety
-    /// As [`start`](Self::start), and the stream is alive and of the kernel's context. If the launch was given no ring, the
-    /// [`Kernels`](super::Kernels) lives until the kernel has ended.
+    /// As [`start`](Self::start), and the stream is alive and of the kernel's context. If the
+    /// launch was given no ring, the [`Kernels`](super::Kernels) lives until the kernel has ended.
     pub unsafe fn start_on(mut self, stream: CUstream) -> Result<(), GpuError> {
         let context = self.gpu.raw_context();
         if self.sessions.iter().any(|session| session.gpu().raw_context() != context) {
@@ -154,7 +159,8 @@ impl<'k> Launch<'k> {
     unsafe fn submit(mut self, stream: CUstream) -> Result<(), GpuError> {
         let mut pointers: Vec<*mut c_void> =
             self.arguments.iter_mut().map(|argument| argument.as_mut_ptr().cast()).collect();
-        // SAFETY: the caller's contract; the pointers are as many as the arguments, each to its bytes.
+        // SAFETY: the caller's contract; the pointers are as many as the arguments, each to its
+        // bytes.
         let result = unsafe {
             driver::cuLaunchKernel(
                 self.function,
@@ -178,7 +184,8 @@ impl<'k> Launch<'k> {
         let words = size_of::<T>().div_ceil(8).max(1);
         let mut bytes = vec![0_u64; words].into_boxed_slice();
         let (from, to) = ((&raw const argument).cast::<u8>(), bytes.as_mut_ptr().cast());
-        // SAFETY: the words are at least as long as the argument; its padding, if any, is never looked at.
+        // SAFETY: the words are at least as long as the argument; its padding, if any, is never
+        // looked at.
         unsafe { std::ptr::copy_nonoverlapping(from, to, size_of::<T>()) };
         self.arguments.push(bytes);
         self

@@ -10,8 +10,9 @@ use super::session::{Session, has_ended};
 
 /// How many launches of a session have begun and how many of them are over, attached or not.
 ///
-/// While some are under way nobody may judge the session: a new kernel forgets that earlier ones paused, so that it looks as if one
-/// had ended without `finish`. Nobody waits for them: launches may be nested, cross each other, and wait for kernels.
+/// While some are under way nobody may judge the session: a new kernel forgets that earlier ones
+/// paused, so that it looks as if one had ended without `finish`. Nobody waits for them: launches
+/// may be nested, cross each other, and wait for kernels.
 #[derive(Debug, Default)]
 pub(super) struct UnderWay {
     begun: AtomicU64,
@@ -26,10 +27,11 @@ impl UnderWay {
         Begun(self)
     }
 
-    /// How many launches there have been, if none is under way. Whoever gets the same answer before and after it looked at the
-    /// session saw no launch in between.
+    /// How many launches there have been, if none is under way. Whoever gets the same answer before
+    /// and after it looked at the session saw no launch in between.
     pub(super) fn quiet(&self) -> Option<u64> {
-        // In this order: `over` never exceeds `begun`, so that they were equal when the first was read. Pairs with the Release in `Begun`.
+        // In this order: `over` never exceeds `begun`, so that they were equal when the first was
+        // read. Pairs with the Release in `Begun`.
         let over = self.over.load(Ordering::Acquire);
         // Pairs with the Release in `begin`.
         (self.begun.load(Ordering::Acquire) == over).then_some(over)
@@ -47,7 +49,8 @@ impl Drop for Begun<'_> {
     }
 }
 
-/// A launch that is about to take place, or under way. If a panic drops it, it may have taken place, and is attached.
+/// A launch that is about to take place, or under way. If a panic drops it, it may have taken
+/// place, and is attached.
 #[derive(Debug)]
 pub(crate) struct Launching<'s> {
     session: &'s Session,
@@ -66,7 +69,8 @@ impl<'s> Launching<'s> {
         Self { session, stream, event: Some(event), _begun: session.under_way().begin() }
     }
 
-    /// The kernels are in the stream: watches them. If that fails they run all the same. The context is current, so that less can fail.
+    /// The kernels are in the stream: watches them. If that fails they run all the same. The
+    /// context is current, so that less can fail.
     pub(crate) fn attach(mut self) -> Result<(), GpuError> {
         self.watch()
     }
@@ -89,7 +93,8 @@ impl<'s> Launching<'s> {
 
 impl Drop for Launching<'_> {
     fn drop(&mut self) {
-        // Neither attached nor cancelled: a panic. There is nobody to tell; what cannot be watched is noted as such.
+        // Neither attached nor cancelled: a panic. There is nobody to tell; what cannot be watched
+        // is noted as such.
         let _ = self.watch();
     }
 }

@@ -11,8 +11,9 @@ use super::gpu::Gpu;
 /// Bytes for what the driver's compiler has to say.
 const LOG_BYTES: usize = 16 * 1024;
 
-/// The code of one PTX text on its device. Unloaded on drop: that must not happen while its kernels run, and may wait for whatever
-/// runs in the context, so sessions keep the modules of their kernels.
+/// The code of one PTX text on its device. Unloaded on drop: that must not happen while its kernels
+/// run, and may wait for whatever runs in the context, so sessions keep the modules of their
+/// kernels.
 #[derive(Debug)]
 pub(super) struct Module {
     gpu: Gpu,
@@ -35,7 +36,8 @@ impl Module {
         // The driver takes numbers in the place of pointers.
         let mut values = [log.as_mut_ptr().cast::<c_void>(), LOG_BYTES as *mut c_void];
         let mut raw = std::ptr::null_mut();
-        // SAFETY: the text ends with a NUL, the two options have two values, and the log has the length given.
+        // SAFETY: the text ends with a NUL, the two options have two values, and the log has the
+        // length given.
         let result = unsafe {
             driver::cuModuleLoadDataEx(
                 &mut raw,

@@ -1,7 +1,8 @@
 //! Calls that leave other threads' stream captures alone.
 //!
-//! While any thread captures a stream in the default mode, calls such as `cuEventQuery` and `cuMemAlloc` of every other thread fail,
-//! and spoil the capture: unless the calling thread says that it has nothing to do with it.
+//! While any thread captures a stream in the default mode, calls such as `cuEventQuery` and
+//! `cuMemAlloc` of every other thread fail, and spoil the capture: unless the calling thread says
+//! that it has nothing to do with it.
 
 use super::driver;
 use super::error::GpuError;
@@ -10,7 +11,8 @@ use super::gpu::{Current, Gpu};
 /// `CU_STREAM_CAPTURE_MODE_RELAXED`.
 const RELAXED: u32 = 2;
 
-/// While it lives, the GPU's context is current on this thread, and what the thread calls has nothing to do with stream captures.
+/// While it lives, the GPU's context is current on this thread, and what the thread calls has
+/// nothing to do with stream captures.
 #[derive(Debug)]
 pub(super) struct Relaxed<'g> {
     /// The thread's mode before, unless the driver did not change it.
@@ -32,7 +34,8 @@ impl Drop for Relaxed<'_> {
     }
 }
 
-/// Sets the thread's mode and returns that before. A failure changes nothing, and only captures would notice.
+/// Sets the thread's mode and returns that before. A failure changes nothing, and only captures
+/// would notice.
 fn exchange(mut mode: u32) -> Option<u32> {
     // SAFETY: the pointer is valid for reading and writing.
     let result = unsafe { driver::cuThreadExchangeStreamCaptureMode(&mut mode) };

@@ -17,8 +17,8 @@ use super::memory::DeviceBytes;
 use super::stream::refuse_capture;
 use crate::trace::Launches;
 
-/// One split for a GPU: its shared state in device memory, and the launches attached to it. Public in name only: the sealed trait
-/// [`Target`](super::attach::target::Target) speaks of it.
+/// One split for a GPU: its shared state in device memory, and the launches attached to it. Public
+/// in name only: the sealed trait [`Target`](super::attach::target::Target) speaks of it.
 #[derive(Debug)]
 pub struct Session {
     gpu: Gpu,
@@ -43,7 +43,8 @@ pub struct Session {
 impl Session {
     /// A session whose producers begin with this state.
     pub(crate) fn new(gpu: &Gpu, state: DeviceState) -> Result<Self, GpuError> {
-        // SAFETY: a plain struct of 8-byte words without holes, all initialised (its size is asserted to be theirs).
+        // SAFETY: a plain struct of 8-byte words without holes, all initialised (its size is
+        // asserted to be theirs).
         let bytes =
             unsafe { std::slice::from_raw_parts((&raw const state).cast::<u8>(), size_of::<DeviceState>()) };
         let state = DeviceBytes::new(gpu, bytes)?;
@@ -127,7 +128,8 @@ impl Session {
         Ok(unsafe { Launching::new(self, stream, event) })
     }
 
-    /// The launch that was begun has taken place; `event`, if there is one, tells when it has ended.
+    /// The launch that was begun has taken place; `event`, if there is one, tells when it has
+    /// ended.
     pub(super) fn launched(&self, event: Option<Event>) {
         self.trace.launched(self.state_ptr(), event.is_some());
         match event {
@@ -180,12 +182,14 @@ impl Session {
         }
     }
 
-    /// Whether all launches are watched: those of which nobody knows when they have ended may run for ever.
+    /// Whether all launches are watched: those of which nobody knows when they have ended may run
+    /// for ever.
     fn is_watched(&self) -> bool {
         !self.unwatched.load(Ordering::Acquire)
     }
 
-    /// `Some(Ok)` while launches run, `Some(Err)` if one has faulted, `None` if all have ended (or none was attached).
+    /// `Some(Ok)` while launches run, `Some(Err)` if one has faulted, `None` if all have ended (or
+    /// none was attached).
     fn running(&self) -> Option<Result<(), GpuError>> {
         let _current = match self.gpu.enter_relaxed() {
             Ok(current) => current,

@@ -48,8 +48,8 @@ impl Drop for Stream {
     }
 }
 
-/// Refuses a stream whose work is being captured into a graph: an event recorded there marks a place in the graph and never says
-/// that a kernel has ended. The context is current.
+/// Refuses a stream whose work is being captured into a graph: an event recorded there marks a
+/// place in the graph and never says that a kernel has ended. The context is current.
 ///
 /// # Safety
 /// The stream is alive and of the current context.
