@@ -13,6 +13,7 @@ mod header;
 mod instructions;
 mod instrument;
 mod model;
+mod modules;
 mod msrv;
 mod package;
 mod ptx;
@@ -62,6 +63,7 @@ enum Verb {
     Fuzz(fuzz::Arguments),
     Sanitize(sanitize::Arguments),
     Model(model::Arguments),
+    Modules(modules::Arguments),
     Book(book::Arguments),
     Package(package::Arguments),
     Msrv(msrv::Arguments),
@@ -82,6 +84,7 @@ fn main() -> ExitCode {
         Verb::Fuzz(arguments) => fuzz::run(&arguments),
         Verb::Sanitize(arguments) => sanitize::run(&arguments),
         Verb::Model(arguments) => model::run(&arguments),
+        Verb::Modules(arguments) => modules::run(&arguments),
         Verb::Book(arguments) => book::run(&arguments),
         Verb::Package(arguments) => package::run(&arguments),
         Verb::Msrv(arguments) => msrv::run(&arguments),

@@ -7,8 +7,8 @@ use perdix_core::Mode;
 
 use crate::consumer::Consumer;
 use crate::cores::Cores;
+use crate::counterpart::StillInUse;
 use crate::counters::Counters;
-use crate::error::StillInUse;
 use crate::memory::MemoryKind;
 use crate::producer::Producer;
 use crate::shared::Shared;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::buffer::Buffer;
 use crate::consumer::Consumer;
-use crate::error::StillInUse;
+use crate::counterpart::StillInUse;
 use crate::producer::Producer;
 use crate::shared::Shared;
 

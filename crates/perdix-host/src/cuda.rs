@@ -27,7 +27,6 @@
 //! * Programs with their own context, streams or module loader pass raw handles: [`Gpu::from_context`],
 //!   [`DeviceProducer::attach`].
 
-mod argument;
 mod attach;
 mod consumer;
 mod copy;
@@ -49,8 +48,8 @@ mod service;
 mod session;
 mod shards;
 mod stream;
+mod under_way;
 
-pub use argument::{Argument, Attached, Plain};
 pub use attach::LaunchTarget;
 pub use consumer::DeviceConsumer;
 pub use cust::device::DeviceAttribute;
@@ -58,7 +57,7 @@ pub use cust::sys;
 pub use error::GpuError;
 pub use gpu::{Current, Gpu};
 pub use kernels::Kernels;
-pub use launch::Launch;
+pub use launch::{Argument, Attached, Launch, Plain};
 pub use memory::{DeviceBytes, Mapped};
 pub use perdix_core::{DeviceInput, DeviceRing, DeviceRings, DeviceService, KernelArg};
 pub use producer::DeviceProducer;

@@ -9,9 +9,8 @@ use perdix_core::{DeviceRing, DeviceState};
 
 use crate::buffer::Buffer;
 use crate::consumer::Consumer;
-use crate::counterpart::Counterpart;
+use crate::counterpart::{Counterpart, StillInUse};
 use crate::counters::Counters;
-use crate::error::StillInUse;
 use crate::shared::Shared;
 use crate::wait::DEVICE_LIMIT;
 

@@ -1,11 +1,9 @@
 //! What can go wrong, one type per operation.
 
 mod io;
-mod life;
 
 use std::time::Duration;
 
-pub use life::StillInUse;
 use perdix_core::{AttachError, ConfigError, Corruption, Fault, PAYLOAD_SIZE};
 
 /// Why a buffer could not be made.

@@ -35,10 +35,12 @@ mod event;
 mod reader;
 mod sites;
 mod text;
+mod value;
 
 pub use clock::GpuClock;
-pub use error::{DecodeError, EventError, SitesError};
-pub use event::{Event, Value};
+pub use error::{DecodeError, EventError};
+pub use event::Event;
 pub use perdix_core::events::{ArgumentType, EVENT_KIND, HeadError, Level, Scope};
 pub use reader::EventReader;
-pub use sites::{Site, Sites};
+pub use sites::{Site, Sites, SitesError};
+pub use value::Value;

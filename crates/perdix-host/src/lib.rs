@@ -89,9 +89,10 @@ pub use consumer::{
 };
 #[cfg(feature = "futures")]
 pub use consumer::{MessageStream, Ready};
+pub use counterpart::StillInUse;
 pub use counters::{Counters, Snapshot};
 pub use emulated::{EmulatedProducer, LaneFault};
-pub use error::{ConsumeError, CreateError, Disconnected, ProduceAllError, ProduceError, StillInUse};
+pub use error::{ConsumeError, CreateError, Disconnected, ProduceAllError, ProduceError};
 pub use memory::MemoryKind;
 pub use perdix_core::{
     AnyOf, Corruption, DeviceRing, Fault, MessageLayout, Mode, PAYLOAD_SIZE, RecordLayout, SLOT_SIZE,

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use perdix_core::{Config, Consumer as ConsumerCore, Producer as ProducerCore, Ring, SLOT_SIZE};
 
 use crate::cores::{Cores, ReadPosition, recover_consumer, recover_producer};
-use crate::counterpart::{Counterpart, Side, Thread, Unreachable};
-use crate::error::{CreateError, StillInUse};
+use crate::counterpart::{Counterpart, Side, StillInUse, Thread, Unreachable};
+use crate::error::CreateError;
 use crate::memory::{Heap, Memory};
 use crate::trace;
 use crate::wait::WaitStrategies;

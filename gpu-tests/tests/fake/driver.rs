@@ -56,7 +56,7 @@ impl Fake {
 
     /// What events answer from now on: 0, or 600 while kernels run.
     pub(crate) fn events_answer(&self, code: u32) {
-        with_number(c"fake_events_answer", code);
+        events_answer(code);
     }
 
     /// Whether what goes into a stream is captured into a graph.
@@ -124,6 +124,11 @@ impl Drop for Fake {
     fn drop(&mut self) {
         self.end_all();
     }
+}
+
+/// [`Fake::events_answer`], from another thread.
+pub(crate) fn events_answer(code: u32) {
+    with_number(c"fake_events_answer", code);
 }
 
 /// Gets a kernel's name and its arguments.

@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used)] // tests
 
 mod contexts;
+mod counterpart;
 mod driver;
 mod faults;
 mod init;
@@ -16,6 +17,7 @@ mod launches;
 mod launching;
 mod memory;
 mod modules;
+mod resplit;
 mod streams;
 mod walk;
 mod watchdog;

@@ -6,8 +6,8 @@ use std::mem::{align_of, offset_of, size_of};
 use perdix_core::sentinel::{OPENED, SENTINEL};
 use perdix_core::{
     CURSOR_MASK, ConsumerLine, ConsumerStats, Control, DeviceInput, DeviceRing, DeviceService, DeviceState,
-    Fault, Identity, LAYOUT_MARKER, MAGIC, MAX_CAPACITY, Meta, Mode, PAYLOAD_SIZE, ProducerLine, ProducerStats, SLOT_SIZE,
-    Slot, VERSION, flags,
+    Fault, Identity, LAYOUT_MARKER, MAGIC, MAX_CAPACITY, Meta, Mode, PAYLOAD_SIZE, ProducerLine,
+    ProducerStats, SLOT_SIZE, Slot, VERSION, flags,
 };
 
 /// The whole file.
@@ -78,7 +78,10 @@ fn constants(text: &mut String) {
         line(text, &format!("constexpr std::uint64_t {name} = {};", number(value)));
     }
     line(text, "");
-    line(text, "// What a module of kernels says of its layout version: a host of another version refuses it.");
+    line(
+        text,
+        "// What a module of kernels says of its layout version: a host of another version refuses it.",
+    );
     let bytes: Vec<String> = LAYOUT_MARKER.iter().map(ToString::to_string).collect();
     line(text, &format!("#define PERDIX_LAYOUT_MARKER {{{}}}\n", bytes.join(", ")));
 }

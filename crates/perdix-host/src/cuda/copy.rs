@@ -10,7 +10,6 @@ use cust::sys::{self, CUdeviceptr, CUstream};
 
 use super::driver;
 use super::error::{GpuError, check};
-use super::gpu::Gpu;
 
 /// The stream of a context's copies: made with the first of them, and gone with the context's last
 /// user.
@@ -59,13 +58,12 @@ pub(super) fn create() -> Result<CUstream, GpuError> {
     Ok(raw)
 }
 
-/// Copies `bytes` to the device. Waits for the copy, not for kernels.
+/// Copies `bytes` to the device, in this stream. Waits for the copy, not for kernels.
 ///
 /// # Safety
-/// There are that many bytes of device memory at `to`.
-pub(super) unsafe fn to_device(gpu: &Gpu, to: CUdeviceptr, bytes: &[u8]) -> Result<(), GpuError> {
-    let _current = gpu.enter_relaxed()?;
-    let stream = gpu.copy_stream().get()?;
+/// There are that many bytes of device memory at `to`. The stream's context is current.
+pub(super) unsafe fn to_device(on: &CopyStream, to: CUdeviceptr, bytes: &[u8]) -> Result<(), GpuError> {
+    let stream = on.get()?;
     let from = bytes.as_ptr().cast::<c_void>();
     // SAFETY: the caller's contract; `bytes` is borrowed until the copy is over, below.
     let result = unsafe { driver::cuMemcpyHtoDAsync_v2(to, from, bytes.len(), stream) };
@@ -73,13 +71,16 @@ pub(super) unsafe fn to_device(gpu: &Gpu, to: CUdeviceptr, bytes: &[u8]) -> Resu
     finish(stream)
 }
 
-/// Copies device memory to `bytes`. Waits for the copy, not for kernels.
+/// Copies device memory to `bytes`, in this stream. Waits for the copy, not for kernels.
 ///
 /// # Safety
-/// There are that many bytes of device memory at `from`.
-pub(super) unsafe fn from_device(gpu: &Gpu, bytes: &mut [u8], from: CUdeviceptr) -> Result<(), GpuError> {
-    let _current = gpu.enter_relaxed()?;
-    let stream = gpu.copy_stream().get()?;
+/// There are that many bytes of device memory at `from`. The stream's context is current.
+pub(super) unsafe fn from_device(
+    on: &CopyStream,
+    bytes: &mut [u8],
+    from: CUdeviceptr,
+) -> Result<(), GpuError> {
+    let stream = on.get()?;
     let to = bytes.as_mut_ptr().cast::<c_void>();
     // SAFETY: the caller's contract; `bytes` is borrowed until the copy is over, below.
     let result = unsafe { driver::cuMemcpyDtoHAsync_v2(to, from, bytes.len(), stream) };
@@ -89,6 +90,6 @@ pub(super) unsafe fn from_device(gpu: &Gpu, bytes: &mut [u8], from: CUdeviceptr)
 
 /// Waits for the copies in the stream.
 fn finish(stream: CUstream) -> Result<(), GpuError> {
-    // SAFETY: the stream lives as long as its `Gpu`, which the caller holds.
+    // SAFETY: the stream is that of a `CopyStream`, which the caller borrows.
     check("cuStreamSynchronize", unsafe { driver::cuStreamSynchronize(stream) })
 }

@@ -7,8 +7,7 @@ use super::memory::Mapped;
 #[cfg(target_os = "linux")]
 use super::registered::Registered;
 use super::session::Session;
-use crate::counterpart::Counterpart;
-use crate::error::StillInUse;
+use crate::counterpart::{Counterpart, StillInUse};
 use crate::memory::{Memory, MemoryKind};
 
 /// How long dropping a buffer waits for its kernels beyond the time limit that they have.

@@ -3,7 +3,7 @@
 use std::ffi::CStr;
 
 use super::driver::{self, Code, NO_DEVICE, OUT_OF_MEMORY, SUCCESS};
-use crate::error::StillInUse;
+use crate::counterpart::StillInUse;
 
 /// Why a GPU operation failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,11 +1,13 @@
 //! A kernel launch in the making.
 
+mod argument;
+
 use std::ffi::c_void;
 use std::sync::Arc;
 
+pub use argument::{Argument, Attached, Plain};
 use cust::sys::{CUfunction, CUstream};
 
-use super::argument::Argument;
 use super::attach::{LaunchTarget, around};
 use super::driver;
 use super::error::{GpuError, check};

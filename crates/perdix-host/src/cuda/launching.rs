@@ -1,53 +1,12 @@
 //! A launch between its preparation and its being attached.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use cust::sys::CUstream;
 
 use super::error::GpuError;
 use super::event::Event;
 use super::session::{Session, has_ended};
-
-/// How many launches of a session have begun and how many of them are over, attached or not.
-///
-/// While some are under way nobody may judge the session: a new kernel forgets that earlier ones
-/// paused, so that it looks as if one had ended without `finish`. Nobody waits for them: launches
-/// may be nested, cross each other, and wait for kernels.
-#[derive(Debug, Default)]
-pub(super) struct UnderWay {
-    begun: AtomicU64,
-    /// Never more than `begun`.
-    over: AtomicU64,
-}
-
-impl UnderWay {
-    fn begin(&self) -> Begun<'_> {
-        // Before the launch: pairs with the Acquire in `quiet`.
-        self.begun.fetch_add(1, Ordering::AcqRel);
-        Begun(self)
-    }
-
-    /// How many launches there have been, if none is under way. Whoever gets the same answer before
-    /// and after it looked at the session saw no launch in between.
-    pub(super) fn quiet(&self) -> Option<u64> {
-        // In this order: `over` never exceeds `begun`, so that they were equal when the first was
-        // read. Pairs with the Release in `Begun`.
-        let over = self.over.load(Ordering::Acquire);
-        // Pairs with the Release in `begin`.
-        (self.begun.load(Ordering::Acquire) == over).then_some(over)
-    }
-}
-
-/// One launch under way.
-#[derive(Debug)]
-struct Begun<'s>(&'s UnderWay);
-
-impl Drop for Begun<'_> {
-    fn drop(&mut self) {
-        // After the event is in the session's list: pairs with the Acquire in `quiet`.
-        self.0.over.fetch_add(1, Ordering::Release);
-    }
-}
+use super::stream::refuse_capture;
+use super::under_way::Begun;
 
 /// A launch that is about to take place, or under way. If a panic drops it, it may have taken
 /// place, and is attached.
@@ -96,5 +55,41 @@ impl Drop for Launching<'_> {
         // Neither attached nor cancelled: a panic. There is nobody to tell; what cannot be watched
         // is noted as such.
         let _ = self.watch();
+    }
+}
+
+impl Session {
+    /// Watches everything that is in `stream` now: the launch has taken place already.
+    ///
+    /// # Safety
+    /// The stream is alive and of the same context.
+    pub(crate) unsafe fn attach(&self, stream: CUstream) -> Result<(), GpuError> {
+        let current = self.gpu().enter();
+        let begun = match &current {
+            // SAFETY: the caller's contract.
+            Ok(_) => unsafe { self.begin_launch(stream) },
+            Err(error) => Err(error.clone()),
+        };
+        match begun {
+            Ok(launching) => launching.attach(),
+            // What is captured does not run.
+            Err(GpuError::Capturing) => Err(GpuError::Capturing),
+            Err(error) => {
+                self.launched(None);
+                Err(error)
+            }
+        }
+    }
+
+    /// Begins a launch: what can fail is done before it. The context is current.
+    ///
+    /// # Safety
+    /// The stream is alive and of the same context, until the launch is attached or cancelled.
+    pub(super) unsafe fn begin_launch(&self, stream: CUstream) -> Result<Launching<'_>, GpuError> {
+        // SAFETY: the caller's contract.
+        unsafe { refuse_capture(stream) }?;
+        let event = Event::new(self.gpu())?;
+        // SAFETY: the caller's contract.
+        Ok(unsafe { Launching::new(self, stream, event) })
     }
 }

@@ -166,11 +166,11 @@ impl DeviceBytes {
     /// [`GpuError::Driver`].
     pub fn write_at(&self, offset: usize, bytes: &[u8]) -> Result<(), GpuError> {
         let len = bytes.len().min(self.len.saturating_sub(offset));
-        match bytes.get(..len) {
-            None | Some([]) => Ok(()),
-            // SAFETY: the range ends within the memory.
-            Some(bytes) => unsafe { copy::to_device(&self.gpu, self.device + offset as CUdeviceptr, bytes) },
-        }
+        let Some(bytes @ [_, ..]) = bytes.get(..len) else { return Ok(()) };
+        let _current = self.gpu.enter_relaxed()?;
+        let to = self.device + offset as CUdeviceptr;
+        // SAFETY: the range ends within the memory, and the context is current.
+        unsafe { copy::to_device(self.gpu.copy_stream(), to, bytes) }
     }
 
     /// Copies the front to `bytes`; what is not there is left alone. Waits for the copy, not for kernels: first wait for those
@@ -180,11 +180,10 @@ impl DeviceBytes {
     /// [`GpuError::Driver`].
     pub fn read(&self, bytes: &mut [u8]) -> Result<(), GpuError> {
         let len = bytes.len().min(self.len);
-        match bytes.get_mut(..len) {
-            None | Some([]) => Ok(()),
-            // SAFETY: the memory is at least that long.
-            Some(bytes) => unsafe { copy::from_device(&self.gpu, bytes, self.device) },
-        }
+        let Some(bytes @ [_, ..]) = bytes.get_mut(..len) else { return Ok(()) };
+        let _current = self.gpu.enter_relaxed()?;
+        // SAFETY: the memory is at least that long, and the context is current.
+        unsafe { copy::from_device(self.gpu.copy_stream(), bytes, self.device) }
     }
 
     /// The address for the GPU.

@@ -5,16 +5,14 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use cust::sys::CUstream;
 use perdix_core::DeviceState;
 
 use super::driver;
 use super::error::{GpuError, check};
 use super::event::Event;
 use super::gpu::Gpu;
-use super::launching::{Launching, UnderWay};
 use super::memory::DeviceBytes;
-use super::stream::refuse_capture;
+use super::under_way::UnderWay;
 use crate::trace::Launches;
 
 /// One split for a GPU: its shared state in device memory, and the launches attached to it. Public
@@ -92,40 +90,6 @@ impl Session {
     /// The longest that a producer of this session waits for a free slot.
     pub(crate) fn limit(&self) -> Duration {
         Duration::from_nanos(self.limit_ns.load(Ordering::Relaxed))
-    }
-
-    /// Watches everything that is in `stream` now: the launch has taken place already.
-    ///
-    /// # Safety
-    /// The stream is alive and of the same context.
-    pub(crate) unsafe fn attach(&self, stream: CUstream) -> Result<(), GpuError> {
-        let current = self.gpu.enter();
-        let begun = match &current {
-            // SAFETY: the caller's contract.
-            Ok(_) => unsafe { self.begin_launch(stream) },
-            Err(error) => Err(error.clone()),
-        };
-        match begun {
-            Ok(launching) => launching.attach(),
-            // What is captured does not run.
-            Err(GpuError::Capturing) => Err(GpuError::Capturing),
-            Err(error) => {
-                self.launched(None);
-                Err(error)
-            }
-        }
-    }
-
-    /// Begins a launch: what can fail is done before it. The context is current.
-    ///
-    /// # Safety
-    /// The stream is alive and of the same context, until the launch is attached or cancelled.
-    pub(super) unsafe fn begin_launch(&self, stream: CUstream) -> Result<Launching<'_>, GpuError> {
-        // SAFETY: the caller's contract.
-        unsafe { refuse_capture(stream) }?;
-        let event = Event::new(&self.gpu)?;
-        // SAFETY: the caller's contract.
-        Ok(unsafe { Launching::new(self, stream, event) })
     }
 
     /// The launch that was begun has taken place; `event`, if there is one, tells when it has

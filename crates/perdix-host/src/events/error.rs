@@ -5,29 +5,6 @@ use perdix_core::events::HeadError;
 use super::sites::Site;
 use crate::error::ConsumeError;
 
-/// Why the table of sites could not be made.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SitesError {
-    /// This program's file could not be read.
-    #[error(
-        "this program's file cannot be read for the sites of its events: {0}; give them with `Sites::from_bytes`"
-    )]
-    Read(#[from] std::io::Error),
-    /// Two sites have the same number, so that their events cannot be told apart.
-    #[error(
-        "the events {first} and {second} have the same number {id:#010x}; change one of their formats a little"
-    )]
-    Clash {
-        /// The number.
-        id: u32,
-        /// One of them.
-        first: Box<Site>,
-        /// The other.
-        second: Box<Site>,
-    },
-}
-
 /// Why a message is no event that can be read. It is never read as another one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -6,7 +6,6 @@ use std::fmt;
 
 use perdix_core::events::{Level, SITE_END, SITE_FIELD, SITE_MAGIC, count_arguments, site_id};
 
-use super::error::SitesError;
 use crate::ptx::byte_lists;
 
 /// One place in the source: an `event!`.
@@ -181,6 +180,29 @@ fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
         }
         from += at + 1;
     }
+}
+
+/// Why the table of sites could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SitesError {
+    /// This program's file could not be read.
+    #[error(
+        "this program's file cannot be read for the sites of its events: {0}; give them with `Sites::from_bytes`"
+    )]
+    Read(#[from] std::io::Error),
+    /// Two sites have the same number, so that their events cannot be told apart.
+    #[error(
+        "the events {first} and {second} have the same number {id:#010x}; change one of their formats a little"
+    )]
+    Clash {
+        /// The number.
+        id: u32,
+        /// One of them.
+        first: Box<Site>,
+        /// The other.
+        second: Box<Site>,
+    },
 }
 
 #[cfg(test)]

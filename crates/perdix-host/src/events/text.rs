@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use perdix_core::events::{Align, ArgumentType, Piece, Spec, Style, next_piece};
 
-use super::event::Value;
+use super::value::Value;
 
 /// Writes a format, which was checked when its site was read, with as many arguments as it asks for.
 pub(super) fn write_text(

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use super::mapping::Mapping;
 use super::role::Role;
-use crate::counterpart::Counterpart;
-use crate::error::StillInUse;
+use crate::counterpart::{Counterpart, StillInUse};
 use crate::memory::{Memory, MemoryKind};
 
 /// The process on the other side of a ring, as seen by this one's role.

@@ -2,8 +2,8 @@
 
 use perdix_core::KernelArg;
 
-use super::attach::LaunchTarget;
-use super::launch::Launch;
+use super::super::attach::LaunchTarget;
+use super::Launch;
 
 /// What [`Launch::arg`] takes: a plain value (`Kind` is [`Plain`]), or a reference to the host's
 /// end of rings ([`Attached`]). The compiler infers `Kind`. Sealed.
