@@ -1,7 +1,5 @@
 //! Large messages put together again.
 
-use std::time::Duration;
-
 use super::{Consumer, MessageBatch};
 use crate::error::ConsumeError;
 use crate::wait::{Wait, Waiter};
@@ -24,9 +22,17 @@ impl Consumer<'_> {
     /// # Errors
     /// As [`next`](Self::next), and [`ConsumeError::Truncated`].
     pub fn large(&mut self, bytes: &mut Vec<u8>, wait: impl Into<Wait>) -> Result<Large, ConsumeError> {
-        match wait.into() {
-            Wait::No => self.try_large(bytes)?.ok_or(ConsumeError::Empty),
-            wait => self.large_within(bytes, wait.limit()),
+        let wait = wait.into();
+        let mut waiter = Waiter::new(self.shared.waits.consumer, wait.limit());
+        loop {
+            if let Some(large) = self.try_large(bytes)? {
+                return Ok(large);
+            }
+            if wait == Wait::No {
+                return Err(ConsumeError::Empty);
+            }
+            // `try_large` has asked after the producer, by `status`.
+            waiter.pause().map_err(|waited| ConsumeError::TimedOut { waited })?;
         }
     }
 
@@ -53,17 +59,6 @@ impl Consumer<'_> {
         bytes.clear();
         batch.iter().for_each(|part| bytes.extend_from_slice(&part));
         Ok(batch.get(0).map(|first| Large { kind: first.kind(), number: first.number(), slots }))
-    }
-
-    fn large_within(&mut self, bytes: &mut Vec<u8>, limit: Option<Duration>) -> Result<Large, ConsumeError> {
-        let mut waiter = Waiter::new(self.shared.waits.consumer, limit);
-        loop {
-            if let Some(large) = self.try_large(bytes)? {
-                return Ok(large);
-            }
-            // `try_large` has asked after the producer, by `status`.
-            waiter.pause().map_err(|waited| ConsumeError::TimedOut { waited })?;
-        }
     }
 
     /// How many slots of the next message are there, and whether the last one is among them.
