@@ -27,7 +27,7 @@ struct Source {
         const std::uint64_t id = first + index;
         return (id + i) % 3 == 0 ? perdix::SENTINEL : id ^ i * 0x9e3779b97f4a7c15ull;
     }
-    perdix::Piece piece(std::uint64_t index, unsigned piece) const { return {word(index, 2 * piece), word(index, 2 * piece + 1)}; }
+    perdix::Chunk chunk(std::uint64_t index, unsigned chunk) const { return {word(index, 2 * chunk), word(index, 2 * chunk + 1)}; }
 };
 
 perdix::Error first_error = perdix::Error::None;
@@ -98,7 +98,7 @@ int main(int arguments, char **argument) {
     ring.limit_ns = std::strtoull(argument[4], nullptr, 10);
     state.head = state.tail = ring.start;
     state.unsent = perdix::ALL_SENT;
-    state.gap = state.dropped = gap;
+    state.unreported = state.dropped = gap;
     // As an earlier kernel has left it.
     state.paused = 1;
 

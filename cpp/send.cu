@@ -24,8 +24,8 @@ struct Source {
 
     __device__ std::uint32_t len(std::uint64_t index) const { return pattern.length(first + index); }
     __device__ std::uint16_t kind(std::uint64_t index) const { return static_cast<std::uint16_t>(first + index); }
-    __device__ perdix::Piece piece(std::uint64_t index, unsigned piece) const {
-        return {pattern.word(first + index, 2 * piece), pattern.word(first + index, 2 * piece + 1)};
+    __device__ perdix::Chunk chunk(std::uint64_t index, unsigned chunk) const {
+        return {pattern.word(first + index, 2 * chunk), pattern.word(first + index, 2 * chunk + 1)};
     }
 };
 
@@ -42,8 +42,8 @@ extern "C" __global__ void cpp_send_thread(perdix::DeviceRing ring, Pattern patt
             for (unsigned i = 0; i < perdix::PAYLOAD_SIZE / 8; ++i) words[i] = pattern.word(id, i);
             error = producer.produce(static_cast<std::uint16_t>(id), words, pattern.length(id));
         } else {
-            error = producer.produce_made(static_cast<std::uint16_t>(id), pattern.length(id), [=](unsigned piece) {
-                return perdix::Piece{pattern.word(id, 2 * piece), pattern.word(id, 2 * piece + 1)};
+            error = producer.produce_with(static_cast<std::uint16_t>(id), pattern.length(id), [=](unsigned chunk) {
+                return perdix::Chunk{pattern.word(id, 2 * chunk), pattern.word(id, 2 * chunk + 1)};
             });
         }
         if (error != perdix::Error::None) return producer.fail(error);
@@ -98,6 +98,6 @@ extern "C" __global__ void cpp_continue_block(
 // One warp sends a message that is too long, which is an error that the consumer is told of.
 extern "C" __global__ void cpp_send_too_long(perdix::DeviceRing ring) {
     perdix::WarpProducer producer(ring);
-    const perdix::Error error = producer.produce(0, perdix::PAYLOAD_SIZE + 1, [](unsigned) { return perdix::Piece{0, 0}; });
+    const perdix::Error error = producer.produce(0, perdix::PAYLOAD_SIZE + 1, [](unsigned) { return perdix::Chunk{0, 0}; });
     producer.fail(error);
 }

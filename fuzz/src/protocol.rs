@@ -20,7 +20,7 @@ impl Halves {
     pub unsafe fn new(ring: Ring, input: &mut Input<'_>) -> Self {
         let head = ring.config().start.wrapping_add(input.pick([0, 0, 0, 1, 7]));
         // SAFETY: the caller's contract.
-        let producer = unsafe { Producer::resume(ring, head) };
+        let producer = unsafe { Producer::resume_at(ring, head) };
         // SAFETY: the caller's contract.
         let mut consumer = unsafe { Consumer::new(ring) };
         if input.flag() {
@@ -63,16 +63,16 @@ impl Halves {
             11 | 12 => take_one(consumer, input.flag()),
             13 | 14 => take_run(consumer, *capacity, input.pick([0, 1, 3, 32, u64::MAX])),
             15 => drop(consumer.peek(input.byte().into())),
-            16 => consumer.settle(),
-            17 => consumer.look_again(),
-            18 => consumer.leave(),
-            19 => consumer.rejoin(),
+            16 => consumer.recycle(),
+            17 => consumer.forget_acquired(),
+            18 => consumer.disconnect(),
+            19 => consumer.reconnect(),
             20 => drop(producer.push_or_drop(5, 0, &input.payload(30))),
             21 => drop(consumer.take_gap()),
             _ => assert!(consumer.published().0 <= *capacity),
         }
         assert!(producer.staged() <= *capacity && producer.credit() <= *capacity);
-        std::hint::black_box((consumer.fault(), consumer.until_end(), producer.consumer_gone()));
+        std::hint::black_box((consumer.fault(), consumer.until_end(), producer.consumer_disconnected()));
         consumer.prefetch(consumer.next());
     }
 }
@@ -101,12 +101,12 @@ fn take_one(consumer: &mut Consumer, settle: bool) {
         Err(corruption) => assert!(!corruption.to_string().is_empty()),
     }
     if settle {
-        consumer.settle();
+        consumer.recycle();
     }
 }
 
 fn take_run(consumer: &mut Consumer, capacity: u64, most: u64) {
-    let (count, bytes) = consumer.run_sized(most);
+    let (count, bytes) = consumer.available_sized(most);
     assert!(count <= capacity.min(most) && bytes <= 240 * count);
     // SAFETY: they were found there.
     unsafe { consumer.take(count, bytes) };

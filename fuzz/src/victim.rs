@@ -156,9 +156,9 @@ pub fn consume_fairly(
         meanwhile(input);
         let result = match input.below(4) {
             0 => consumer.try_next().map(|(_, message)| look(&message)),
-            1 => consumer.batch(input.byte().into(), Wait::No).map(|(_, batch)| {
-                batch.iter().for_each(|message| look(&message));
-            }),
+            1 => consumer
+                .batch(input.byte().into(), Wait::No)
+                .map(|(_, batch)| batch.iter().for_each(|message| look(&message))),
             2 => consumer.next(Duration::ZERO).map(|(_, message)| look(&message)),
             _ => consumer.drain(|_, message| look(&message)).map(drop),
         };
@@ -177,8 +177,7 @@ fn records<T: bytemuck::AnyBitPattern>(
 ) {
     let kind = input.pick([3, 0]);
     let wait = if input.flag() { Wait::No } else { Duration::ZERO.into() };
-    let batch = consumer.records::<T>(kind, wait);
-    match batch {
+    match consumer.records::<T>(kind, wait) {
         Ok(batch) => {
             assert!(batch.len() <= 240 * 32);
             meanwhile(input);

@@ -18,6 +18,7 @@
 #else
 #include "detail/emulated.h"
 #endif
+#include "detail/policy.h"
 
 namespace perdix {
 
@@ -35,7 +36,7 @@ enum class Error : std::uint32_t {
 };
 
 // 16 bytes of payload.
-struct Piece {
+struct Chunk {
     std::uint64_t low, high;
 };
 
@@ -54,12 +55,6 @@ constexpr unsigned FIRST_SLEEP_NS = 100, LONGEST_SLEEP_NS = 4000, QUICK_LOOKS = 
 PERDIX_INLINE unsigned lane_id() { return thread_rank() % WARP; }
 PERDIX_INLINE unsigned warp_id() { return thread_rank() / WARP; }
 PERDIX_INLINE unsigned warps_per_block() { return (threads_per_block() + WARP - 1) / WARP; }
-
-PERDIX_INLINE std::uint64_t meta(std::uint64_t len, std::uint64_t kind) { return len | kind << META_KIND_SHIFT; }
-
-PERDIX_INLINE std::uint64_t newer(std::uint64_t known, std::uint64_t other) {
-    return static_cast<std::int64_t>(other - known) > 0 ? other : known;
-}
 
 // What a look across the link, or several, led to.
 struct Waited {
@@ -94,54 +89,48 @@ struct Link {
         return word(CONTROL_SIZE + SLOT_SIZE * static_cast<std::size_t>(number & (ring.capacity - 1)));
     }
     PERDIX_INLINE bool is_fenced() const { return ring.format == FORMAT_FENCED; }
-    PERDIX_INLINE bool has_credit(std::uint64_t end) const { return end - tail <= ring.capacity; }
+    PERDIX_INLINE policy::Credit credit() const { return policy::Credit{ring.capacity, tail}; }
     PERDIX_INLINE bool has_failed() const { return state_load(&ring.state->fault) != 0; }
-    // Forgets what is known of the tail: the next message looks, and tells of what was dropped first.
-    PERDIX_INLINE void use_up_credit(std::uint64_t head) { tail = head - ring.capacity; }
+    // Forgets what is known of free slots: the next message asks again, and a gap is reported first.
+    PERDIX_INLINE void forget_credit(std::uint64_t head) {
+        policy::Credit known = credit();
+        known.forget(head);
+        tail = known.tail;
+    }
 
     // Waits, up to limit_ns, until the slots of all messages below `end` are free. One thread; changes nothing here.
     PERDIX_INLINE Waited look(std::uint64_t end, std::uint64_t limit_ns) const {
         DeviceState *state = ring.state;
-        Waited found = {tail, 0, Error::None};
+        policy::Credit known = credit();
+        std::uint64_t full = 0;
         const std::uint64_t begun = now_ns();
         unsigned looks = 0, sleep = FIRST_SLEEP_NS;
         for (;;) {
             // pairs with the release store below, by another warp
-            found.tail = newer(found.tail, state_load_acquire(&state->tail));
-            if (end - found.tail <= ring.capacity) return found;
+            known.newest(state_load_acquire(&state->tail));
+            if (known.covers(end)) return Waited{known.tail, full, Error::None};
             // One looks for all, unless the caller wants an answer at once: reads across the link queue up.
-            const bool is_looker = state_claim(&state->looking, 1);
+            const bool is_looker = state_claim(&state->refreshing, 1);
             if (is_looker || limit_ns == 0) {
                 // pairs with the consumer's Release store of tail
-                const std::uint64_t cursor = load_acquire(word(offset::TAIL));
-                const std::uint64_t behind = (end - (cursor >> 1)) & CURSOR_MASK;
-                if (cursor & 1) {
-                    found.error = Error::ConsumerGone;
-                } else if (behind > end - found.tail) {
-                    found.error = Error::Corrupt;
-                } else {
-                    found.tail = end - behind;
-                    state_store_release(&state->tail, found.tail);
-                }
-                if (is_looker) state_store(&state->looking, 0);
-                if (found.error != Error::None || end - found.tail <= ring.capacity) return found;
+                const policy::Refused refused = known.renew(load_acquire(word(offset::TAIL)), end);
+                if (refused == policy::Refused::None) state_store_release(&state->tail, known.tail);
+                if (is_looker) state_store(&state->refreshing, 0);
+                if (refused == policy::Refused::ConsumerGone) return Waited{known.tail, full, Error::ConsumerGone};
+                if (refused != policy::Refused::None) return Waited{known.tail, full, Error::Corrupt};
+                if (known.covers(end)) return Waited{known.tail, full, Error::None};
             }
-            found.full = 1;
-            if (limit_ns == 0) {
-                found.error = Error::Full;
-            } else if (state_load(&state->fault) != 0) {
-                found.error = Error::Stopped;
-            } else if (now_ns() - begun >= limit_ns) {
-                found.error = Error::TimedOut;
-            }
-            if (found.error != Error::None) return found;
+            full = 1;
+            if (limit_ns == 0) return Waited{known.tail, full, Error::Full};
+            if (state_load(&state->fault) != 0) return Waited{known.tail, full, Error::Stopped};
+            if (now_ns() - begun >= limit_ns) return Waited{known.tail, full, Error::TimedOut};
             sleep_ns(sleep);
             if (++looks > QUICK_LOOKS && sleep < LONGEST_SLEEP_NS) sleep *= 2;
         }
     }
 
     PERDIX_INLINE Error wait_thread(std::uint64_t end, std::uint64_t limit_ns) {
-        if (has_credit(end)) return Error::None;
+        if (credit().covers(end)) return Error::None;
         const Waited found = look(end, limit_ns);
         tail = found.tail;
         full += found.full;
@@ -150,7 +139,7 @@ struct Link {
 
     // The same for a warp: one lane looks, all get the answer. Converged.
     PERDIX_INLINE Error wait_warp(std::uint64_t end, std::uint64_t limit_ns) {
-        if (has_credit(end)) return Error::None;
+        if (credit().covers(end)) return Error::None;
         Waited found = {tail, 0, Error::None};
         if (lane_id() == 0) {
             found = look(end, limit_ns);
@@ -196,27 +185,27 @@ struct Link {
     PERDIX_INLINE void close() const {
         fence_device();
         const DeviceState *state = ring.state;
-        const std::uint64_t claimed = state_load(&state->head) - ring.start, unsent = state_load(&state->unsent);
-        const std::uint64_t sent = unsent < claimed ? unsent : claimed, counted = state_load(&state->messages);
-        store_relaxed(word(offset::STATS_MESSAGES), counted < sent ? counted : sent);
+        const policy::Claims ended = policy::claims(
+            ring.start, state_load(&state->head), state_load(&state->unsent), state_load(&state->messages));
+        store_relaxed(word(offset::STATS_MESSAGES), ended.messages);
         store_relaxed(word(offset::STATS_BYTES), state_load(&state->bytes));
         store_relaxed(word(offset::STATS_FULL), state_load(&state->full));
-        store_relaxed(word(offset::STATS_LOST), claimed - sent);
+        store_relaxed(word(offset::STATS_LOST), ended.lost);
         store_relaxed(word(offset::STATS_DROPPED), state_load(&state->dropped));
         store_relaxed(word(offset::FAULT), state_load(&state->fault));
         // pairs with the consumer's Acquire load of end
-        store_release(word(offset::END), (ring.start + sent) << 1 | 1);
+        store_release(word(offset::END), ended.end << 1 | 1);
     }
 
-    // Publishes the notice that `dropped` messages are missing, as message `number`, whose slot is free. One thread.
-    PERDIX_INLINE void tell(std::uint64_t number, std::uint64_t dropped) const {
+    // Publishes the gap marker that says that `dropped` messages are missing, as message `number`, whose slot is free. One thread.
+    PERDIX_INLINE void publish_gap_marker(std::uint64_t number, std::uint64_t dropped) const {
         std::uint64_t *slot = this->slot(number);
         const bool is_sentinel = !is_fenced() && dropped == SENTINEL;
         store_pair(slot + 2, is_sentinel ? ~SENTINEL : dropped, 0);
         store_relaxed(slot + 1, GAP_LENGTH | (is_sentinel ? 1ull << META_MASK_SHIFT : 0));
         // pairs with the consumer's Acquire load of seq
-        store_release(slot, number + 1);
-        state_store(&ring.state->gap, 0);
+        store_release(slot, policy::published(number));
+        state_store(&ring.state->unreported, 0);
     }
 };
 
@@ -230,7 +219,7 @@ PERDIX_INLINE std::uint64_t interleave(unsigned low, unsigned high) {
 }
 
 // Writes and publishes messages `first` to `first + count` (at most 32), which are messages `index` onwards of `source`, half a warp a
-// slot, 16 bytes a lane: lane l writes the header of a message if l % 16 is 0, else its piece l % 16 - 1. Their slots are free. Converged.
+// slot, 16 bytes a lane: lane l writes the header of a message if l % 16 is 0, else its chunk l % 16 - 1. Their slots are free. Converged.
 template <class Source>
 PERDIX_INLINE void publish_warp(Link &link, std::uint64_t first, unsigned count, const Source &source, std::uint64_t index) {
     const unsigned lane = lane_id(), half = lane / LANES_PER_SLOT, part = lane % LANES_PER_SLOT;
@@ -242,18 +231,19 @@ PERDIX_INLINE void publish_warp(Link &link, std::uint64_t first, unsigned count,
         const std::uint64_t number = first + i, item = index + i;
         const unsigned len = is_there ? static_cast<unsigned>(source.len(item)) : 0;
         const bool is_mine = is_there && (part == 0 || 16 * (part - 1) < len);
-        Piece words = {number + 1, is_there ? meta(len, source.kind(item)) : 0};
-        if (part != 0) {
-            words = Piece{0, 0};
-            if (is_mine) words = source.piece(item, part - 1);
+        policy::Header header = {0, 0};
+        // One sequence word publishes a fenced batch: its head says how many follow.
+        if (part == 0 && is_there) {
+            header = fenced && i == 0
+                         ? policy::head_header(link.ring.capacity, number, len, source.kind(item), count)
+                         : policy::header(number, len, source.kind(item));
         }
-        if (fenced) {
-            // One sequence word publishes all: the head's meta says how many follow, and its sequence word keeps what it has.
-            if (i == 0 && part == 0) {
-                words.low = number + 1 - link.ring.capacity;
-                words.high |= static_cast<std::uint64_t>(count - 1) << META_MASK_SHIFT;
-            }
-        } else {
+        Chunk words = {header.seq, header.meta};
+        if (part != 0) {
+            words = Chunk{0, 0};
+            if (is_mine) words = source.chunk(item, part - 1);
+        }
+        if (!fenced) {
             const bool low = part != 0 && words.low == SENTINEL, high = part != 0 && words.high == SENTINEL;
             const unsigned lows = ballot(low), highs = ballot(high);
             if (low) words.low = ~SENTINEL;
@@ -269,7 +259,7 @@ PERDIX_INLINE void publish_warp(Link &link, std::uint64_t first, unsigned count,
         // All lanes' writes come before lane 0's Release, which is cumulative.
         sync_warp();
         // pairs with the consumer's Acquire load of seq
-        if (lane == 0) store_release(link.slot(first), first + 1);
+        if (lane == 0) store_release(link.slot(first), policy::published(first));
     }
     if (lane < count) {
         link.messages += 1;
@@ -294,7 +284,7 @@ template <class Make> struct One {
     const Make &make;
     PERDIX_INLINE std::uint32_t len(std::uint64_t) const { return length; }
     PERDIX_INLINE std::uint16_t kind(std::uint64_t) const { return tag; }
-    PERDIX_INLINE Piece piece(std::uint64_t, unsigned piece) const { return make(piece); }
+    PERDIX_INLINE Chunk chunk(std::uint64_t, unsigned chunk) const { return make(chunk); }
 };
 
 } // namespace detail
@@ -310,7 +300,7 @@ public:
     PERDIX_INLINE explicit ThreadProducer(const DeviceRing &ring) : begun_(link_.begin(ring)) {
         if (begun_ == Error::None) {
             head_ = detail::state_load(&ring.state->head);
-            if (detail::state_load(&ring.state->gap) != 0) link_.use_up_credit(head_);
+            if (detail::state_load(&ring.state->unreported) != 0) link_.forget_credit(head_);
         }
     }
 
@@ -324,54 +314,54 @@ public:
     }
     PERDIX_INLINE Error produce_within(std::uint16_t kind, const void *message, std::size_t len, std::uint64_t limit_ns) {
         const unsigned char *bytes = static_cast<const unsigned char *>(message);
-        return produce_made(
+        return produce_with(
             kind, len,
-            [=](unsigned piece) {
+            [=](unsigned chunk) {
                 std::uint64_t words[2] = {0, 0};
-                for (std::size_t i = 16 * piece; i < len && i < 16 * piece + 16; ++i) {
+                for (std::size_t i = 16 * chunk; i < len && i < 16 * chunk + 16; ++i) {
                     words[i / 8 % 2] |= static_cast<std::uint64_t>(bytes[i]) << (8 * (i % 8));
                 }
-                return Piece{words[0], words[1]};
+                return Chunk{words[0], words[1]};
             },
             limit_ns);
     }
 
-    // Sends `len` bytes that never lie in memory: make(piece) gives bytes 16 * piece to 16 * piece + 16.
-    template <class Make> PERDIX_INLINE Error produce_made(std::uint16_t kind, std::size_t len, Make make) {
-        return produce_made(kind, len, make, link_.ring.limit_ns);
+    // Sends `len` bytes that never lie in memory: make(chunk) gives bytes 16 * chunk to 16 * chunk + 16.
+    template <class Make> PERDIX_INLINE Error produce_with(std::uint16_t kind, std::size_t len, Make make) {
+        return produce_with(kind, len, make, link_.ring.limit_ns);
     }
     template <class Make>
-    PERDIX_INLINE Error produce_made(std::uint16_t kind, std::size_t len, Make make, std::uint64_t limit_ns) {
+    PERDIX_INLINE Error produce_with(std::uint16_t kind, std::size_t len, Make make, std::uint64_t limit_ns) {
         if (begun_ != Error::None) return begun_;
         if (len > PAYLOAD_SIZE) return Error::TooLong;
         const Error error = wait(limit_ns);
         if (error != Error::None) return error;
-        std::uint64_t *slot = link_.slot(head_), header = detail::meta(len, kind);
+        std::uint64_t *slot = link_.slot(head_), header = policy::meta(len, kind);
         const bool fenced = link_.is_fenced();
-        for (unsigned piece = 0; 16 * piece < len; ++piece) {
-            Piece words = make(piece);
+        for (unsigned chunk = 0; 16 * chunk < len; ++chunk) {
+            Chunk words = make(chunk);
             if (!fenced) {
                 if (words.low == SENTINEL) {
                     words.low = ~SENTINEL;
-                    header |= 1ull << (META_MASK_SHIFT + 2 * piece);
+                    header |= 1ull << (META_MASK_SHIFT + 2 * chunk);
                 }
                 if (words.high == SENTINEL) {
                     words.high = ~SENTINEL;
-                    header |= 1ull << (META_MASK_SHIFT + 2 * piece + 1);
+                    header |= 1ull << (META_MASK_SHIFT + 2 * chunk + 1);
                 }
             }
             if (fenced) {
-                detail::write_pair(slot + 2 + 2 * piece, words.low, words.high);
+                detail::write_pair(slot + 2 + 2 * chunk, words.low, words.high);
             } else {
-                detail::store_pair(slot + 2 + 2 * piece, words.low, words.high);
+                detail::store_pair(slot + 2 + 2 * chunk, words.low, words.high);
             }
         }
         if (fenced) {
             detail::store_relaxed(slot + 1, header);
             // pairs with the consumer's Acquire load of seq
-            detail::store_release(slot, head_ + 1);
+            detail::store_release(slot, policy::published(head_));
         } else {
-            detail::store_pair(slot, head_ + 1, header);
+            detail::store_pair(slot, policy::published(head_), header);
         }
         head_ += 1;
         link_.messages += 1;
@@ -397,13 +387,13 @@ public:
 
 private:
     PERDIX_INLINE Error wait(std::uint64_t limit_ns) {
-        if (link_.has_credit(head_ + 1)) return Error::None;
-        // While a gap is to be told, no credit is known.
-        const std::uint64_t gap = detail::state_load(&link_.ring.state->gap);
+        if (link_.credit().covers(head_ + 1)) return Error::None;
+        // While a gap is unreported, no credit is known.
+        const std::uint64_t gap = detail::state_load(&link_.ring.state->unreported);
         if (gap != 0) {
             const Error error = link_.wait_thread(head_ + 1, limit_ns);
             if (error != Error::None) return error;
-            link_.tell(head_, gap);
+            link_.publish_gap_marker(head_, gap);
             head_ += 1;
         }
         return link_.wait_thread(head_ + 1, limit_ns);
@@ -428,14 +418,14 @@ public:
         if (begun_ == Error::None) {
             link_.tail = detail::shuffle(link_.tail, 0);
             head_ = detail::state_load(&ring.state->head);
-            const std::uint64_t gap = detail::state_load(&ring.state->gap);
+            const std::uint64_t gap = detail::state_load(&ring.state->unreported);
             detail::sync_warp();
-            if (gap != 0) link_.use_up_credit(head_);
+            if (gap != 0) link_.forget_credit(head_);
         }
     }
 
-    // Sends one message of `len` bytes (up to 240), waiting up to the ring's time limit: the lane that stores bytes 16 * piece to
-    // 16 * piece + 16 calls make(piece) for them, which must not be a collective operation.
+    // Sends one message of `len` bytes (up to 240), waiting up to the ring's time limit: the lane that stores bytes 16 * chunk to
+    // 16 * chunk + 16 calls make(chunk) for them, which must not be a collective operation.
     template <class Make> PERDIX_INLINE Error produce(std::uint16_t kind, std::uint32_t len, const Make &make) {
         return produce_batch(1, detail::One<Make>{len, kind, make}).error;
     }
@@ -444,7 +434,7 @@ public:
     }
 
     // Sends the first `count` messages of `source`, up to 32 under one fence. A source has len(index), kind(index) and
-    // piece(index, piece), which are called by many lanes, in any order, more than once.
+    // chunk(index, chunk), which are called by many lanes, in any order, more than once.
     template <class Source> PERDIX_INLINE Sent produce_batch(std::uint64_t count, const Source &source) {
         return produce_batch_within(count, source, link_.ring.limit_ns);
     }
@@ -481,12 +471,12 @@ public:
 
 private:
     PERDIX_INLINE Error wait(std::uint64_t count, std::uint64_t limit_ns) {
-        if (link_.has_credit(head_ + count)) return Error::None;
-        const std::uint64_t gap = detail::shuffle(detail::state_load(&link_.ring.state->gap), 0);
+        if (link_.credit().covers(head_ + count)) return Error::None;
+        const std::uint64_t gap = detail::shuffle(detail::state_load(&link_.ring.state->unreported), 0);
         if (gap != 0) {
             const Error error = link_.wait_warp(head_ + 1, limit_ns);
             if (error != Error::None) return error;
-            if (detail::lane_id() == 0) link_.tell(head_, gap);
+            if (detail::lane_id() == 0) link_.publish_gap_marker(head_, gap);
             detail::sync_warp();
             head_ += 1;
         }
@@ -515,7 +505,7 @@ public:
         if (begun_ == Error::None) {
             link_.tail = detail::shuffle(link_.tail, 0);
             head_ = detail::state_load(&ring.state->head);
-            gap_ = detail::state_load(&ring.state->gap);
+            gap_ = detail::state_load(&ring.state->unreported);
             detail::sync_threads();
         }
     }
@@ -525,15 +515,17 @@ public:
     template <class Source> PERDIX_INLINE Error produce_batch(std::uint64_t count, const Source &source) {
         if (begun_ != Error::None) return begun_;
         const std::uint64_t limit_ns = link_.ring.limit_ns;
-        if (gap_ != 0) {
-            const Error error = tell(limit_ns);
+        const std::uint64_t marker = head_, gap = gap_;
+        // The whole batch and its gap marker count as claimed, sent or not: then all warps agree on the head, whichever gives up.
+        head_ += policy::marker_and(gap, count);
+        gap_ = 0;
+        if (gap != 0) {
+            const Error error = report(marker, gap, limit_ns);
             if (error != Error::None) return error;
         }
         const std::uint64_t chunk = link_.ring.capacity < detail::WARP ? link_.ring.capacity : detail::WARP;
-        const std::uint64_t warps = detail::warps_per_block(), first = head_;
+        const std::uint64_t warps = detail::warps_per_block(), first = head_ - count;
         std::uint64_t index = (detail::warp_id() + warps - dealt_ % warps) % warps * chunk;
-        // The whole batch counts as claimed, sent or not, so that all warps agree on the head.
-        head_ += count;
         dealt_ += (count + chunk - 1) / chunk;
         for (; index < count; index += chunk * warps) {
             const unsigned asked = static_cast<unsigned>(count - index < chunk ? count - index : chunk);
@@ -558,15 +550,12 @@ private:
         if (detail::lane_id() == 0) link_.give_up(number, error);
         return error;
     }
-    // The next number goes to the notice of a gap, which the first warp publishes when its slot is free.
-    PERDIX_INLINE Error tell(std::uint64_t limit_ns) {
-        const std::uint64_t number = head_, gap = gap_;
-        head_ += 1;
-        gap_ = 0;
+    // The first warp publishes a gap marker as message `number`, which the block has claimed, when its slot is free.
+    PERDIX_INLINE Error report(std::uint64_t number, std::uint64_t gap, std::uint64_t limit_ns) {
         if (detail::warp_id() != 0) return Error::None;
         const Error error = link_.wait_warp(number + 1, limit_ns);
         if (error != Error::None) return stop(number, error);
-        if (detail::lane_id() == 0) link_.tell(number, gap);
+        if (detail::lane_id() == 0) link_.publish_gap_marker(number, gap);
         detail::sync_warp();
         return Error::None;
     }
@@ -577,7 +566,7 @@ private:
         detail::sync_threads();
         if (detail::thread_rank() == 0) {
             detail::state_store(&link_.ring.state->head, head_);
-            detail::state_store(&link_.ring.state->gap, gap_);
+            detail::state_store(&link_.ring.state->unreported, gap_);
         }
         detail::sync_threads();
         return true;

@@ -29,13 +29,13 @@ constexpr std::uint64_t SENTINEL = 0xd6e8feb86659fdff;
 // The meta word: length in bits 0 to 7, and from these bits on
 constexpr std::uint64_t META_FLAGS_SHIFT = 8;
 constexpr std::uint64_t META_KIND_SHIFT = 16;
-// the mask (fence-free) or the followers of a run's head (fenced).
+// the mask (fence-free) or the followers of a batch's head (fenced).
 constexpr std::uint64_t META_MASK_SHIFT = 32;
 // Set by the consumer, fence-free.
 constexpr std::uint64_t META_OPENED = 0x4000000000000000;
 // Flag: the message goes on in the next slot.
 constexpr std::uint64_t FLAG_MORE = 1;
-// The length that says that a slot holds the notice of a gap.
+// The length that says that a slot holds a gap marker.
 constexpr std::uint64_t GAP_LENGTH = 241;
 // The bits of a message number that a cursor keeps, above its flag.
 constexpr std::uint64_t CURSOR_MASK = 0x7fffffffffffffff;
@@ -95,11 +95,11 @@ struct alignas(128) DeviceState {
     std::uint64_t bytes;
     std::uint64_t full;
     std::uint64_t paused;
-    std::uint64_t looking;
-    std::uint64_t gap;
+    std::uint64_t refreshing;
+    std::uint64_t unreported;
     std::uint64_t dropped;
-    std::uint64_t telling;
-    std::uint64_t told;
+    std::uint64_t reporting_gap;
+    std::uint64_t gap_record;
     std::uint64_t found;
 };
 static_assert(sizeof(DeviceState) == 128 && alignof(DeviceState) == 128, "DeviceState");
@@ -112,11 +112,11 @@ static_assert(offsetof(DeviceState, messages) == 40, "DeviceState::messages");
 static_assert(offsetof(DeviceState, bytes) == 48, "DeviceState::bytes");
 static_assert(offsetof(DeviceState, full) == 56, "DeviceState::full");
 static_assert(offsetof(DeviceState, paused) == 64, "DeviceState::paused");
-static_assert(offsetof(DeviceState, looking) == 72, "DeviceState::looking");
-static_assert(offsetof(DeviceState, gap) == 80, "DeviceState::gap");
+static_assert(offsetof(DeviceState, refreshing) == 72, "DeviceState::refreshing");
+static_assert(offsetof(DeviceState, unreported) == 80, "DeviceState::unreported");
 static_assert(offsetof(DeviceState, dropped) == 88, "DeviceState::dropped");
-static_assert(offsetof(DeviceState, telling) == 96, "DeviceState::telling");
-static_assert(offsetof(DeviceState, told) == 104, "DeviceState::told");
+static_assert(offsetof(DeviceState, reporting_gap) == 96, "DeviceState::reporting_gap");
+static_assert(offsetof(DeviceState, gap_record) == 104, "DeviceState::gap_record");
 static_assert(offsetof(DeviceState, found) == 112, "DeviceState::found");
 
 // A ring as a kernel sees it that produces: passed by value, made by DeviceProducer::ring().
@@ -139,11 +139,11 @@ static_assert(offsetof(DeviceRing, limit_ns) == 40, "DeviceRing::limit_ns");
 // A ring as a kernel sees it that consumes: passed by value, made by DeviceConsumer::input().
 struct alignas(8) DeviceInput {
     DeviceRing ring;
-    std::uint64_t whole_words;
+    std::uint64_t single_store_words;
 };
 static_assert(sizeof(DeviceInput) == 56 && alignof(DeviceInput) == 8, "DeviceInput");
 static_assert(offsetof(DeviceInput, ring) == 0, "DeviceInput::ring");
-static_assert(offsetof(DeviceInput, whole_words) == 48, "DeviceInput::whole_words");
+static_assert(offsetof(DeviceInput, single_store_words) == 48, "DeviceInput::single_store_words");
 
 // A ring each way, for a kernel that answers: passed by value, made by Service::handle().
 struct alignas(8) DeviceService {

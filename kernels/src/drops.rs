@@ -35,8 +35,8 @@ perdix_gpu::kernel! {
         let Ok(mut producer) = (unsafe { WarpProducer::new(ring) }) else { return };
         let mut id = 0;
         while id < count {
-            let piece = |piece: usize| [pattern.word(id, 2 * piece as u64), pattern.word(id, 2 * piece as u64 + 1)];
-            if let Err(error) = producer.produce_or_drop(pattern.kind(id), pattern.len(id), piece) {
+            let chunk = |chunk: usize| [pattern.word(id, 2 * chunk as u64), pattern.word(id, 2 * chunk as u64 + 1)];
+            if let Err(error) = producer.produce_or_drop(pattern.kind(id), pattern.len(id), chunk) {
                 return producer.fail(error);
             }
             id += 1;
@@ -69,8 +69,8 @@ perdix_gpu::kernel! {
         let mut sent = 0;
         while sent < count {
             let id = first + sent;
-            let piece = |piece: usize| [pattern.word(id, 2 * piece as u64), pattern.word(id, 2 * piece as u64 + 1)];
-            if producer.produce_or_drop(pattern.kind(id), pattern.len(id), piece).is_err() {
+            let chunk = |chunk: usize| [pattern.word(id, 2 * chunk as u64), pattern.word(id, 2 * chunk as u64 + 1)];
+            if producer.produce_or_drop(pattern.kind(id), pattern.len(id), chunk).is_err() {
                 break;
             }
             sent += 1;

@@ -43,10 +43,10 @@ fn answer(mut producer: WarpProducer, command: &AtomicU64, count: u64, len: usiz
         if producer.warp().shuffle(seen, 0) == 0 {
             break;
         }
-        // Only the lane that makes piece 0 uses its own.
+        // Only the lane that makes chunk 0 uses its own.
         let time = now_ns();
         let result =
-            producer.produce(0, len, |piece| if piece == 0 { [time, turn] } else { [turn, piece as u64] });
+            producer.produce(0, len, |chunk| if chunk == 0 { [time, turn] } else { [turn, chunk as u64] });
         if let Err(error) = result {
             return producer.fail(error);
         }

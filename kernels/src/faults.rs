@@ -85,7 +85,7 @@ perdix_gpu::kernel! {
             let refused = unsafe { &*refused };
             refused.store(u64::from(result == Err(Error::TooLong)), Ordering::Relaxed);
         }
-        let _ = producer.produce(1, 240, |piece| [piece as u64, 0]);
+        let _ = producer.produce(1, 240, |chunk| [chunk as u64, 0]);
         producer.finish();
     }
 

@@ -2,27 +2,27 @@
 
 use perdix_gpu::intrinsics::{block_rank, warp_id, warps_per_block};
 use perdix_gpu::{
-    BlockProducer, DeviceRing, DeviceRings, GridProducer, Made, PAYLOAD_SIZE, Shard, Source, ThreadProducer,
+    BlockProducer, DeviceRing, DeviceRings, GridProducer, FromFn, PAYLOAD_SIZE, Shard, Source, ThreadProducer,
     WarpProducer, finish_unused,
 };
 
-/// The 16 bytes `piece` of flood message `id`; the first word of the message is the identity itself.
+/// The 16 bytes `chunk` of flood message `id`; the first word of the message is the identity itself.
 #[inline(always)]
-pub fn flood_piece(id: u64, piece: usize) -> [u64; 2] {
-    [id.wrapping_add(piece as u64), !id]
+pub fn flood_chunk(id: u64, chunk: usize) -> [u64; 2] {
+    [id.wrapping_add(chunk as u64), !id]
 }
 
 /// Flood messages from `first` on, of `len` bytes each.
 #[inline(always)]
 fn flood(first: u64, len: u64) -> impl Source {
-    Made::new(len as usize, 0, move |index, piece| flood_piece(first.wrapping_add(index), piece))
+    FromFn::new(len as usize, 0, move |index, chunk| flood_chunk(first.wrapping_add(index), chunk))
 }
 
 #[inline(always)]
 fn one_by_one(mut producer: WarpProducer, len: usize, count: u64) {
     let mut id = 0;
     while id < count {
-        if let Err(error) = producer.produce(0, len, |piece| flood_piece(id, piece)) {
+        if let Err(error) = producer.produce(0, len, |chunk| flood_chunk(id, chunk)) {
             return producer.fail(error);
         }
         id += 1;
@@ -37,7 +37,7 @@ perdix_gpu::kernel! {
         let Ok(mut producer) = (unsafe { ThreadProducer::new(ring) }) else { return };
         let mut id = 0;
         while id < count {
-            if let Err(error) = producer.produce_made(0, len as usize, |piece| flood_piece(id, piece)) {
+            if let Err(error) = producer.produce_with(0, len as usize, |chunk| flood_chunk(id, chunk)) {
                 return producer.fail(error);
             }
             id += 1;

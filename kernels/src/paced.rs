@@ -3,9 +3,7 @@
 
 use core::sync::atomic::AtomicU64;
 
-use perdix_gpu::intrinsics::{
-    block_rank, blocks, device_add, now_ns, thread_rank, threads_per_block,
-};
+use perdix_gpu::intrinsics::{block_rank, blocks, device_add, now_ns, thread_rank, threads_per_block};
 use perdix_gpu::{Block, BlockProducer, DeviceRing};
 
 use crate::pattern::Pattern;

@@ -74,8 +74,8 @@ impl Source for From {
     }
 
     #[inline(always)]
-    fn piece(&self, index: u64, piece: usize) -> [u64; 2] {
-        let (id, word) = (self.first.wrapping_add(index), 2 * piece as u64);
+    fn chunk(&self, index: u64, chunk: usize) -> [u64; 2] {
+        let (id, word) = (self.first.wrapping_add(index), 2 * chunk as u64);
         [self.pattern.word(id, word), self.pattern.word(id, word + 1)]
     }
 }

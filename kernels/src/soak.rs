@@ -1,6 +1,6 @@
 //! Kernels for soaks: messages of random lengths at every granularity, in batches, with pauses, over several launches.
 
-use perdix_core::sentinel::{SENTINEL, STAND_IN};
+use perdix_core::sentinel::{ESCAPED, SENTINEL};
 use perdix_gpu::intrinsics::{block_rank, sleep_ns, warp_id, warps_per_block};
 use perdix_gpu::{
     BlockProducer, DeviceRing, DeviceRings, GridProducer, KernelArg, Shard, Source, ThreadProducer,
@@ -46,7 +46,7 @@ impl SoakMessages {
         let word = (base ^ index).wrapping_mul(0xd1b5_4a32_d192_ed03);
         match word >> 60 {
             0 | 1 if self.sentinels != 0 => SENTINEL,
-            2 if self.sentinels != 0 => STAND_IN,
+            2 if self.sentinels != 0 => ESCAPED,
             _ => word ^ word >> 31,
         }
     }
@@ -90,8 +90,8 @@ impl Source for Batch {
     }
 
     #[inline(always)]
-    fn piece(&self, index: u64, piece: usize) -> [u64; 2] {
-        let (id, word) = (self.first.wrapping_add(index), 2 * piece as u64);
+    fn chunk(&self, index: u64, chunk: usize) -> [u64; 2] {
+        let (id, word) = (self.first.wrapping_add(index), 2 * chunk as u64);
         [self.messages.word(id, word), self.messages.word(id, word + 1)]
     }
 }
@@ -150,8 +150,8 @@ perdix_gpu::kernel! {
         let mut done = 0;
         while done < steps.count {
             let id = steps.first + done;
-            let make = |piece: usize| [0, 1].map(|half| messages.word(id, 2 * piece as u64 + half));
-            if let Err(error) = producer.produce_made(messages.kind(id), messages.len(id), make) {
+            let make = |chunk: usize| [0, 1].map(|half| messages.word(id, 2 * chunk as u64 + half));
+            if let Err(error) = producer.produce_with(messages.kind(id), messages.len(id), make) {
                 return producer.fail(error);
             }
             done += 1;

@@ -4,7 +4,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use perdix_gpu::intrinsics::{WARP_SIZE, lane_id};
 use perdix_gpu::{
-    BlockConsumer, BlockProducer, ConsumeError, DeviceInput, DeviceRing, DeviceService, Made, PAYLOAD_WORDS,
+    BlockConsumer, BlockProducer, ConsumeError, DeviceInput, DeviceRing, DeviceService, FromFn, PAYLOAD_WORDS,
     ThreadConsumer, ThreadProducer, WarpConsumer, WarpProducer, WarpService,
 };
 
@@ -51,7 +51,7 @@ perdix_gpu::kernel! {
                     let bytes = unsafe { core::slice::from_raw_parts(words.as_ptr().cast::<u8>(), message.len()) };
                     producer.produce(message.kind(), bytes)
                 }
-                Err(error) => producer.produce_made(REASON_KIND, 16, |_piece| reason(error)),
+                Err(error) => producer.produce_with(REASON_KIND, 16, |_chunk| reason(error)),
             };
             if let Err(error) = result {
                 consumer.finish();
@@ -80,8 +80,8 @@ perdix_gpu::kernel! {
         while left != 0 {
             let taken = consumer.consume();
             let result = match &taken {
-                Ok(message) => producer.produce_pieces(message.kind(), message.len(), message.piece()),
-                Err(error) => producer.produce(REASON_KIND, 16, |_piece| reason(*error)),
+                Ok(message) => producer.produce_chunks(message.kind(), message.len(), message.chunk()),
+                Err(error) => producer.produce(REASON_KIND, 16, |_chunk| reason(*error)),
             };
             if let Err(error) = result {
                 consumer.finish();
@@ -113,10 +113,10 @@ perdix_gpu::kernel! {
                 Ok(message) => {
                     // A message of one is stored by a warp whose first lane has the header.
                     let before = lane_id().wrapping_sub(1) % WARP_SIZE;
-                    let piece = message.piece().map(|word| producer.warp().shuffle_u64(word, before));
-                    producer.produce_batch(1, &Made::new(message.len(), message.kind(), |_, _| piece))
+                    let chunk = message.chunk().map(|word| producer.warp().shuffle_u64(word, before));
+                    producer.produce_batch(1, &FromFn::new(message.len(), message.kind(), |_, _| chunk))
                 }
-                Err(error) => producer.produce_batch(1, &Made::new(16, REASON_KIND, |_, _| reason(*error))),
+                Err(error) => producer.produce_batch(1, &FromFn::new(16, REASON_KIND, |_, _| reason(*error))),
             };
             if result.is_err() {
                 consumer.finish();
@@ -159,8 +159,8 @@ perdix_gpu::kernel! {
         let mut left = count;
         while left != 0 {
             let Ok(request) = service.next() else { return service.finish() };
-            let answer = request.piece().map(|word| word.wrapping_add(ANSWER));
-            if service.respond_pieces(&request, request.len(), answer).is_err() {
+            let answer = request.chunk().map(|word| word.wrapping_add(ANSWER));
+            if service.respond_chunks(&request, request.len(), answer).is_err() {
                 return service.finish();
             }
             left -= 1;

@@ -1,9 +1,10 @@
 //! `cargo xtask modules`: the layers of the libraries' modules, and no circle among them.
 //!
-//! The rule: imports go one way. A file stands for itself; a module with parts of its own (`a.rs` with code, and the folder
-//! `a/`) is one node of the graph, and its parts are a graph of their own, to which `a.rs` does not belong. A module that only
-//! declares others and passes their names on is no node. There is an arrow wherever code names what another node defines,
-//! whatever module passes the name on; tests are left out.
+//! The rule: imports go one way. A file stands for itself; a module with parts of its own (`a.rs`
+//! with code, and the folder `a/`) is one node of the graph, and its parts are a graph of their
+//! own, to which `a.rs` does not belong. A module that only declares others and passes their names
+//! on is no node. There is an arrow wherever code names what another node defines, whatever module
+//! passes the name on; tests are left out.
 
 mod graph;
 mod source;
@@ -54,7 +55,8 @@ fn print(layers: &[Vec<String>]) {
     }
 }
 
-/// The graph of the crate's nodes (under the empty name), and that of the parts of each node that has some.
+/// The graph of the crate's nodes (under the empty name), and that of the parts of each node that
+/// has some.
 fn graphs(sources: &Sources) -> BTreeMap<String, Graph> {
     let mut graphs: BTreeMap<String, Graph> = BTreeMap::new();
     for (path, module) in &sources.modules {
@@ -76,7 +78,8 @@ fn graphs(sources: &Sources) -> BTreeMap<String, Graph> {
     graphs
 }
 
-/// Where a module belongs: its node in the graph of the crate, then its node among the parts of that one, and so on.
+/// Where a module belongs: its node in the graph of the crate, then its node among the parts of
+/// that one, and so on.
 fn places(sources: &Sources, path: &[String], module: &Module) -> Vec<(String, String)> {
     let mut places = Vec::new();
     let mut of = String::new();

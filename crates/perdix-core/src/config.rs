@@ -109,7 +109,7 @@ pub enum AttachError {
     Position {
         /// The tail.
         tail: u64,
-        /// How far ahead of it slots are said to be settled.
+        /// How far ahead of it slots are said to be recycled.
         ahead: u64,
     },
 }
@@ -131,7 +131,10 @@ impl fmt::Display for AttachError {
             Self::Capacity(error) => write!(f, "{error}"),
             Self::Mode { found } => write!(f, "unknown publication mode {found}"),
             Self::Position { tail, ahead } => {
-                write!(f, "the consumer's line is corrupt: settled {ahead} messages ahead of its tail {tail}")
+                write!(
+                    f,
+                    "the consumer's line is corrupt: recycled {ahead} messages ahead of its tail {tail}"
+                )
             }
         }
     }

@@ -9,9 +9,9 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 pub use ready::Ready;
 
+use crate::cache_lines::further_lines;
 use crate::control::Control;
 use crate::device::Fault;
-use crate::lines::further_lines;
 use crate::meta::Meta;
 use crate::mode::Mode;
 use crate::policy::{StreamEnd, batch, tail_interval, until_end};
@@ -24,10 +24,10 @@ use crate::word::Word;
 /// The consumer's half: looks for messages, takes them, and hands their slots back.
 ///
 /// [`poll`](Self::poll) finds a message and gives a [`Ready`], the only thing that safe code can read or take a message with.
-/// A message that was taken keeps its slot until [`settle`](Self::settle), which makes the slot ready and, every
+/// A message that was taken keeps its slot until [`recycle`](Self::recycle), which makes the slot ready and, every
 /// now and then, publishes the tail; `poll` publishes it at once when there is nothing to do.
 ///
-/// Always, modulo 2^64: `published` ≤ `unwritten` ≤ `settled` ≤ `next` ≤ `known` ≤ `settled` + capacity.
+/// Always, modulo 2^64: `published` ≤ `unwritten` ≤ `recycled` ≤ `next` ≤ `acquired_end` ≤ `recycled` + capacity.
 ///
 /// Nothing is read or taken that no poll has found:
 /// ```compile_fail,E0133
@@ -40,7 +40,7 @@ use crate::word::Word;
 /// # use perdix_core::Poll;
 /// fn keep(consumer: &mut perdix_core::Consumer) {
 ///     let Ok(Poll::Ready(ready)) = consumer.poll() else { return };
-///     consumer.settle();
+///     consumer.recycle();
 ///     ready.payload();
 /// }
 /// ```
@@ -58,28 +58,28 @@ pub struct Consumer<W = AtomicU64> {
     ring: Ring<W>,
     /// The next message to take.
     next: u64,
-    /// In fenced mode all messages below this, from `next` on, are known to be published; this one would be the head of a run.
-    known: u64,
-    /// Slots below this are ready for the producer.
-    settled: u64,
-    /// From this one on, the lines of settled slots were not written yet.
+    /// In fenced mode all messages below this, from `next` on, are acquired; this one would be the head of a batch.
+    acquired_end: u64,
+    /// Slots below this are ready for the producer, which may not know it yet.
+    recycled: u64,
+    /// From this one on, the cache lines of recycled slots were not written yet.
     unwritten: u64,
     /// The tail as last stored.
     published: u64,
-    /// Settled slots that are held back at most.
+    /// Recycled slots that are held back at most.
     tail_every: u64,
     /// Whether the producer is a core: then the lines of a slot are written before it is handed back, in fenced mode too.
     from_core: bool,
-    /// Whether the consumer has left.
-    gone: bool,
+    /// Whether the consumer has disconnected.
+    disconnected: bool,
     /// The next message when the last wait began.
     waited_for: u64,
     messages: u64,
     bytes: u64,
-    /// Messages that notices have told to be dropped.
+    /// Messages that gap markers have reported as dropped.
     dropped: u64,
-    /// In which of the shared records the next gap is noted.
-    told: usize,
+    /// Which of the shared records of reported gaps is written next.
+    next_record: usize,
 }
 
 impl<W: Word> Consumer<W> {
@@ -93,18 +93,18 @@ impl<W: Word> Consumer<W> {
         Self {
             ring,
             next: start,
-            known: start,
-            settled: start,
+            acquired_end: start,
+            recycled: start,
             unwritten: start,
             published: start,
             tail_every,
             from_core: false,
-            gone: false,
+            disconnected: false,
             waited_for: start,
             messages: 0,
             bytes: 0,
             dropped: 0,
-            told: 0,
+            next_record: 0,
         }
     }
 
@@ -246,66 +246,66 @@ impl<W: Word> Consumer<W> {
         }
     }
 
-    /// Whether message `number` is published, in fenced mode. Messages are published in runs: the sequence word of a run's head
+    /// Whether message `number` is published, in fenced mode. Messages are published in batches: the sequence word of a batch's head
     /// speaks for all of it, and those of its followers may be there before their payload. So the way to a message leads from head
     /// to head.
     #[inline(always)]
     fn is_published(&mut self, number: u64) -> bool {
         let ahead = number.wrapping_sub(self.next);
-        while ahead >= self.known.wrapping_sub(self.next) {
-            if !self.learn_run() {
+        while ahead >= self.acquired_end.wrapping_sub(self.next) {
+            if !self.acquire_batch() {
                 return false;
             }
         }
         true
     }
 
-    /// Looks for the run behind all that is known, in fenced mode.
+    /// Looks for the batch behind all that is acquired, in fenced mode.
     #[inline(always)]
-    fn learn_run(&mut self) -> bool {
-        let head = self.slot(self.known);
+    fn acquire_batch(&mut self) -> bool {
+        let head = self.slot(self.acquired_end);
         // pairs with the Release store of seq in Producer::push, the Release fence in Producer::publish, and the Release store or
-        // fence of a device's run
-        if head.seq.load(Ordering::Acquire) != batch::published(self.known) {
+        // fence of a device's batch
+        if head.seq.load(Ordering::Acquire) != batch::published(self.acquired_end) {
             return false;
         }
         let followers = Meta::mask_of(head.meta.load(Ordering::Relaxed));
-        let before = self.known;
-        self.known = batch::acquired_end(self.ring.capacity(), self.next, before, followers);
-        self.known != before
+        let before = self.acquired_end;
+        self.acquired_end = batch::acquired_end(self.ring.capacity(), self.next, before, followers);
+        self.acquired_end != before
     }
 
-    /// Asks for the cache lines of a message that will be read soon, if it comes from a device and is known to be published.
+    /// Asks for the cache lines of a message that will be read soon, if it comes from a device and is acquired.
     /// Changes nothing.
     #[inline(always)]
     pub fn prefetch(&self, number: u64) {
-        if !self.from_core && (self.known.wrapping_sub(number) as i64) > 0 {
+        if !self.from_core && (self.acquired_end.wrapping_sub(number) as i64) > 0 {
             W::prefetch_once(self.slot(number));
         }
     }
 
-    /// Forgets which messages are known to be published, and looks again: for when the slots ahead were emptied.
-    pub fn look_again(&mut self) {
-        self.known = self.next;
+    /// Forgets which messages are acquired, and looks again: for when the slots ahead were emptied.
+    pub fn forget_acquired(&mut self) {
+        self.acquired_end = self.next;
     }
 
     /// How many messages from the next one on are there, up to `most` or the next gap. A corrupt one counts as not there; `poll`
     /// names it when its turn comes.
     #[inline]
-    pub fn run(&mut self, most: u64) -> u64 {
-        self.run_sized(most).0
+    pub fn available(&mut self, most: u64) -> u64 {
+        self.available_sized(most).0
     }
 
     /// The same, with the bytes of payload that they hold together.
     #[inline]
-    pub fn run_sized(&mut self, most: u64) -> (u64, u64) {
+    pub fn available_sized(&mut self, most: u64) -> (u64, u64) {
         match self.count_ready(most) {
             (0, _) => self.count_behind_markers(most),
             found => found,
         }
     }
 
-    /// [`run_sized`](Self::run_sized) where the next slot holds no message: perhaps a gap marker of 0, and messages behind it.
+    /// [`available_sized`](Self::available_sized) where the next slot holds no message: perhaps a gap marker of 0, and messages behind it.
     #[cold]
     #[inline(never)]
     fn count_behind_markers(&mut self, most: u64) -> (u64, u64) {
@@ -323,14 +323,17 @@ impl<W: Word> Consumer<W> {
             count += 1;
             bytes += meta.len() as u64;
         }
-        if count == most && self.known == self.next.wrapping_add(count) && self.ring.mode() == Mode::Fenced {
-            // More may be there: what is known can be prefetched while this is read.
-            self.learn_run();
+        if count == most
+            && self.acquired_end == self.next.wrapping_add(count)
+            && self.ring.mode() == Mode::Fenced
+        {
+            // More may be there: what is acquired can be prefetched while this is read.
+            self.acquire_batch();
         }
         (count, bytes)
     }
 
-    /// How many messages (and notices of gaps) are still to come, those on their way included, if the producer has ended the stream.
+    /// How many messages (and gap markers) are still to come, those on their way included, if the producer has ended the stream.
     pub fn until_end(&self) -> Option<u64> {
         until_end(self.end_word(), self.next)
     }
@@ -351,15 +354,15 @@ impl<W: Word> Consumer<W> {
     /// to decide how to wait.
     #[inline]
     pub fn begin_wait(&mut self) -> u64 {
-        let run = self.next.wrapping_sub(self.waited_for);
+        let taken = self.next.wrapping_sub(self.waited_for);
         self.waited_for = self.next;
-        run
+        taken
     }
 
     /// Takes `count` messages of together `bytes` bytes. [`Ready::take`] is the safe way.
     ///
     /// # Safety
-    /// A [`look`](Self::look), [`peek`](Self::peek) or [`run`](Self::run) has found all of them there.
+    /// A [`look`](Self::look), [`peek`](Self::peek) or [`available`](Self::available) has found all of them there.
     #[inline(always)]
     pub unsafe fn take(&mut self, count: u64, bytes: u64) {
         self.skip(count);
@@ -370,8 +373,8 @@ impl<W: Word> Consumer<W> {
     #[inline(always)]
     fn skip(&mut self, slots: u64) {
         self.next = self.next.wrapping_add(slots);
-        if (self.next.wrapping_sub(self.known) as i64) > 0 {
-            self.known = self.next;
+        if (self.next.wrapping_sub(self.acquired_end) as i64) > 0 {
+            self.acquired_end = self.next;
         }
     }
 
@@ -380,7 +383,7 @@ impl<W: Word> Consumer<W> {
     #[cfg_attr(target_arch = "nvptx64", inline(always))]
     #[cfg_attr(not(target_arch = "nvptx64"), cold, inline(never))]
     fn idle(&mut self) -> Result<Poll, Corruption> {
-        if self.published != self.settled {
+        if self.published != self.recycled {
             self.publish_tail();
         }
         let before = self.next;
@@ -395,7 +398,7 @@ impl<W: Word> Consumer<W> {
         }
         match StreamEnd::read(self.ring.capacity(), self.end_word(), self.next) {
             StreamEnd::Open | StreamEnd::Ahead => Ok(Poll::Empty),
-            StreamEnd::Here => match self.untold() {
+            StreamEnd::Here => match self.unreported() {
                 0 => Ok(Poll::Ended),
                 dropped => Ok(Poll::Gap(dropped)),
             },

@@ -97,30 +97,30 @@ pub struct Identity<W = AtomicU64> {
 #[repr(C, align(256))]
 #[derive(Debug)]
 pub struct ConsumerLine<W = AtomicU64> {
-    /// A [`Cursor`]: messages released, and the flag "consumer gone". The producer's credit. Stored with Release.
+    /// A [`Cursor`]: messages released, and the flag "consumer disconnected". The producer's credit. Stored with Release.
     pub tail: W,
     /// Keeps the statistics off the cache lines (and their prefetched neighbours) that the producer polls.
-    pub gap: [W; 15],
+    pub padding: [W; 15],
     /// Statistics, stored Relaxed.
     pub stats: ConsumerStats<W>,
     /// Keeps what follows at a place of its own, whatever is counted.
     pub spare: [W; 5],
     /// Zero until a consumer of another process has attached; then who came last, see [`Attached`]. Stored with Release.
     pub attached: W,
-    /// In fence-free mode: all messages below this are done with, and their slots are being re-armed. Stored before that begins, so
+    /// In fence-free mode: all messages below this are done with, and their slots are being recycled. Stored before that begins, so
     /// that whoever comes after a consumer that died can finish it.
-    pub settled: W,
-    /// The two places at which gaps were last told, for whoever goes on there.
-    pub told: [Told<W>; 2],
+    pub recycled: W,
+    /// The two places at which gaps were last reported, for whoever goes on there.
+    pub reported: [Reported<W>; 2],
 }
 
-/// A place in the stream up to which so many dropped messages were told of.
+/// A place in the stream up to which so many dropped messages were reported.
 #[repr(C)]
 #[derive(Debug)]
-pub struct Told<W = AtomicU64> {
+pub struct Reported<W = AtomicU64> {
     /// The number of the message behind the gap. While the record is being written, the number before the ring's first.
     pub position: W,
-    /// Messages that gaps up to there told to be dropped.
+    /// Messages that gaps up to there reported as dropped.
     pub dropped: W,
 }
 
@@ -132,7 +132,7 @@ pub struct ConsumerStats<W = AtomicU64> {
     pub messages: W,
     /// Bytes of payload taken.
     pub bytes: W,
-    /// Messages that the producer dropped, as far as the consumer has been told.
+    /// Messages that the producer dropped, as far as the consumer knows from gap markers.
     pub dropped: W,
 }
 
@@ -146,7 +146,7 @@ pub struct ProducerLine<W = AtomicU64> {
     /// A fault code, zero for none: why a producer gave up.
     pub fault: W,
     /// Keeps the statistics off the cache line that the consumer polls.
-    pub gap: [W; 14],
+    pub padding: [W; 14],
     /// Statistics, stored Relaxed.
     pub stats: ProducerStats<W>,
     /// Keeps what follows at a place of its own, whatever is counted.
@@ -177,8 +177,8 @@ pub struct ProducerStats<W = AtomicU64> {
     pub bytes: W,
     /// How many times the producer found the ring full, repeats while it waits not counted.
     pub full: W,
-    /// Messages dropped at the user's wish because the ring was full. Stored before `end`: what the notices of gaps have not told by
-    /// then is missing at the end.
+    /// Messages dropped at the user's wish because the ring was full. Stored before `end`: what gap markers have not
+    /// reported by then is missing at the end.
     pub dropped: W,
     /// The most slots seen occupied when the producer renewed its credit.
     pub highest_fill: W,
@@ -249,8 +249,8 @@ const_assert_eq!(offset_of!(ProducerStats, highest_fill), 32);
 const_assert_eq!(offset_of!(ProducerStats, lost), 40);
 const_assert_eq!(offset_of!(ConsumerStats, bytes), 8);
 const_assert_eq!(offset_of!(ConsumerLine, attached), 192);
-const_assert_eq!(offset_of!(ConsumerLine, settled), 200);
-const_assert_eq!(offset_of!(ConsumerLine, told), 208);
+const_assert_eq!(offset_of!(ConsumerLine, recycled), 200);
+const_assert_eq!(offset_of!(ConsumerLine, reported), 208);
 const_assert_eq!(size_of::<ConsumerLine>(), LINE);
 const_assert_eq!(size_of::<ProducerLine>(), LINE);
 const_assert_eq!(offset_of!(ProducerLine, attached), 192);

@@ -101,7 +101,7 @@ impl DeviceRing {
 
 /// What the producers of one ring share, in device memory: nothing of it crosses the link. The consumer of a ring whose producer is a
 /// CPU keeps its place here too, and uses no more than `head` (the next message to take), `messages`, `bytes`, `paused`, `dropped`,
-/// `told` and `found`.
+/// `gap_record` and `found`.
 ///
 /// It outlives a kernel, so that the next kernel can go on with the stream. Counts are relative to the ring's first message
 /// where that is said, so that they do not wrap.
@@ -128,15 +128,15 @@ pub struct DeviceState {
     /// kernel's producers set it back as they begin.
     pub paused: AtomicU64,
     /// Not zero while some producer reads the tail across the link on behalf of all.
-    pub looking: AtomicU64,
-    /// Messages dropped because the ring was full, of which no notice tells yet.
-    pub gap: AtomicU64,
+    pub refreshing: AtomicU64,
+    /// Messages dropped because the ring was full, that no gap marker has reported.
+    pub unreported: AtomicU64,
     /// All messages dropped so far, on this ring.
     pub dropped: AtomicU64,
-    /// Not zero while some thread publishes the notice of a gap on behalf of all (events).
-    pub telling: AtomicU64,
-    /// Which of the ring's two records of told gaps is written next; a consumer's.
-    pub told: AtomicU64,
+    /// Not zero while some thread publishes a gap marker on behalf of all (events).
+    pub reporting_gap: AtomicU64,
+    /// Which of the ring's two records of reported gaps is written next; a consumer's.
+    pub gap_record: AtomicU64,
     /// What one thread of a consuming block has found, for the others.
     pub found: AtomicU64,
 }
@@ -145,7 +145,7 @@ const_assert_eq!(size_of::<DeviceState>(), 128);
 const_assert_eq!(offset_of!(DeviceState, full), 56);
 const_assert_eq!(offset_of!(DeviceState, paused), 64);
 const_assert_eq!(offset_of!(DeviceState, dropped), 88);
-const_assert_eq!(offset_of!(DeviceState, telling), 96);
+const_assert_eq!(offset_of!(DeviceState, reporting_gap), 96);
 
 impl DeviceState {
     /// The state for a ring on which message `head` is next, of which everything below `tail` is released.
@@ -160,29 +160,29 @@ impl DeviceState {
             bytes: AtomicU64::new(0),
             full: AtomicU64::new(0),
             paused: AtomicU64::new(0),
-            looking: AtomicU64::new(0),
-            gap: AtomicU64::new(0),
+            refreshing: AtomicU64::new(0),
+            unreported: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
-            told: AtomicU64::new(0),
+            gap_record: AtomicU64::new(0),
             found: AtomicU64::new(0),
-            telling: AtomicU64::new(0),
+            reporting_gap: AtomicU64::new(0),
         }
     }
 
-    /// The same state, going on for a producer that dropped `dropped` messages, of which nothing has told of the last `gap`.
+    /// The same state, going on for a producer that dropped `dropped` messages, the last `gap` of them unreported.
     #[must_use]
     pub const fn with_gap(self, dropped: u64, gap: u64) -> Self {
-        Self { dropped: AtomicU64::new(dropped), gap: AtomicU64::new(gap), ..self }
+        Self { dropped: AtomicU64::new(dropped), unreported: AtomicU64::new(gap), ..self }
     }
 
-    /// The state of a ring's consumer that goes on with message `next`, has taken `messages` of `bytes` bytes so far, and was told of
-    /// `dropped` messages; `told` is the record that it writes next.
-    pub const fn of_consumer(next: u64, (messages, bytes): (u64, u64), dropped: u64, told: u64) -> Self {
+    /// The state of a ring's consumer that goes on with message `next`, has taken `messages` of `bytes` bytes so far, and has had gaps of
+    /// `dropped` messages; `record` is the gap record that it writes next.
+    pub const fn of_consumer(next: u64, (messages, bytes): (u64, u64), dropped: u64, record: u64) -> Self {
         Self {
             messages: AtomicU64::new(messages),
             bytes: AtomicU64::new(bytes),
             dropped: AtomicU64::new(dropped),
-            told: AtomicU64::new(told),
+            gap_record: AtomicU64::new(record),
             ..Self::new(next, next)
         }
     }

@@ -32,7 +32,7 @@
 //! if let Poll::Ready(message) = consumer.poll()? {
 //!     assert_eq!((message.meta().kind(), message.payload()), (7, &b"hello"[..]));
 //!     message.take();
-//!     consumer.settle(); // its slot may be written again
+//!     consumer.recycle(); // its slot may be written again
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -60,6 +60,7 @@ compile_error!(
 #[cfg(not(target_has_atomic = "64"))]
 compile_error!("Perdix needs a target with 64-bit atomics: every shared word is one");
 
+mod cache_lines;
 mod chunk;
 mod config;
 mod consumer;
@@ -67,7 +68,6 @@ mod control;
 mod device;
 pub mod events;
 mod kernel_arg;
-mod lines;
 mod meta;
 mod mode;
 mod observe;
@@ -88,7 +88,7 @@ pub use config::{AttachError, Config, ConfigError, MAGIC, MAX_CAPACITY, VERSION}
 pub use consumer::{Consumer, Ready};
 pub use control::{
     Attached, CURSOR_MASK, ConsumerLine, ConsumerStats, Control, Cursor, Identity, ProducerLine,
-    ProducerStats, Reserved, Told,
+    ProducerStats, Reported, Reserved,
 };
 pub use device::{
     DeviceInput, DeviceRing, DeviceRings, DeviceService, DeviceState, Fault, LAYOUT_MARKER, layout_versions,
@@ -97,7 +97,7 @@ pub use kernel_arg::KernelArg;
 pub use meta::{Meta, flags};
 pub use mode::Mode;
 pub use poll::{Corruption, Poll};
-pub use producer::gap::publish_notice;
+pub use producer::gap::publish_gap_marker;
 pub use producer::{Free, Producer};
 pub use records::RecordLayout;
 pub use refused::Refused;

@@ -16,11 +16,11 @@ pub mod flags {
 /// | 8–15 | flags | see [`flags`] |
 /// | 16–31 | kind | the user's tag of the message |
 /// | 32–61 | mask | fence-free mode: bit `i` set if payload word `i` really equals the sentinel |
-/// | 32–61 | followers | fenced mode: how many messages behind this one were published with it, as a run |
-/// | 62 | opened | fence-free mode, set by the consumer: [`OPENED`](crate::sentinel::OPENED) |
+/// | 32–61 | followers | fenced mode: how many messages behind this one were published with it, as a batch |
+/// | 62 | opened | fence-free mode, set by the consumer: [`UNESCAPED`](crate::sentinel::UNESCAPED) |
 /// | 63 | – | zero |
 ///
-/// The length 241 says that this is no message but the notice of a *gap*: the payload's first word is the number of messages that
+/// The length 241 says that this is no message but the *gap marker*: the payload's first word is the number of messages that
 /// the producer dropped here because the ring was full. Lengths above are never written.
 ///
 /// No meta word equals the [sentinel](crate::sentinel::SENTINEL), whose length byte is 255.
@@ -33,14 +33,14 @@ pub mod flags {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Meta(u64);
 
-/// What stands in the place of the length in a gap's notice.
+/// What stands in the place of the length in a gap marker.
 const GAP_LENGTH: u64 = PAYLOAD_SIZE as u64 + 1;
 
-/// Bytes of payload in a gap's notice: the count, and a word of zero that completes the pair.
+/// Bytes of payload in a gap marker: the count, and a word of zero that completes the pair.
 pub(crate) const GAP_SIZE: usize = 16;
 
 impl Meta {
-    /// The notice of a gap; its payload has [`GAP_SIZE`] bytes.
+    /// The gap marker; its payload has [`GAP_SIZE`] bytes.
     pub(crate) const GAP: Self = Self(GAP_LENGTH);
 
     /// A meta word for `len` bytes; `len` above 240 is cut to 240.
@@ -56,7 +56,7 @@ impl Meta {
         Self(self.0 & 0xffff_ffff | ((mask & 0x3fff_ffff) as u64) << 32)
     }
 
-    /// The same meta at the head of a run that `followers` further messages (below 2^30) belong to; for fenced mode.
+    /// The same meta at the head of a batch that `followers` further messages (below 2^30) belong to; for fenced mode.
     #[inline(always)]
     pub const fn with_followers(self, followers: u32) -> Self {
         self.with_mask(followers)
@@ -68,7 +68,7 @@ impl Meta {
         if (word & 0xff) as usize > PAYLOAD_SIZE { None } else { Some(Self(word)) }
     }
 
-    /// Whether a word is that of a gap's notice.
+    /// Whether a word is that of a gap marker.
     #[inline(always)]
     pub const fn is_gap(word: u64) -> bool {
         word & 0xff == GAP_LENGTH

@@ -23,7 +23,7 @@ pub enum Poll<R = Meta> {
 /// Shared memory holds what no producer writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Corruption {
-    /// A length over 240 bytes that is no gap's notice either.
+    /// A length over 240 bytes that is no gap marker either.
     Length {
         /// The message.
         message: u64,
@@ -60,7 +60,7 @@ impl fmt::Display for Corruption {
 
 impl core::error::Error for Corruption {}
 
-/// The meta word of a message, if it can be one; `None` for a gap's notice.
+/// The meta word of a message, if it can be one; `None` for a gap marker.
 #[inline(always)]
 pub(crate) fn check(message: u64, word: u64) -> Result<Option<Meta>, Corruption> {
     match Meta::from_word(word) {

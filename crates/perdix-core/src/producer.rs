@@ -24,7 +24,7 @@ use crate::word::Word;
 /// It reads `tail` only when its cached credit runs out, and never waits. Staged messages are invisible until
 /// [`publish`](Self::publish); in between they can be given up.
 ///
-/// Always: `head` - `tail` ≤ capacity (modulo 2^64), `staged` ≤ credit; while `gap` is not 0, the credit and `staged` are 0.
+/// Always: `head` - `tail` ≤ capacity (modulo 2^64), `staged` ≤ credit; while `unreported` is not 0, the credit and `staged` are 0.
 ///
 /// A slot is written in place through a [`Free`], and no number makes it one:
 /// ```compile_fail,E0133
@@ -63,9 +63,9 @@ pub struct Producer<W = AtomicU64> {
     messages: u64,
     bytes: u64,
     full: u64,
-    /// Messages dropped so far, and those of them that no notice has told of; while there are any, the credit is used up.
+    /// Messages dropped so far, and those of them that no gap marker has reported; while there are any, the credit is used up.
     dropped: u64,
-    gap: u64,
+    unreported: u64,
     highest_fill: u64,
     /// Whether the last look at the tail found too little room, so that a waiting producer is counted once.
     starved: bool,
@@ -95,7 +95,7 @@ impl<W: Word> Producer<W> {
             bytes: 0,
             full: 0,
             dropped: 0,
-            gap: 0,
+            unreported: 0,
             highest_fill: 0,
             starved: false,
         }
@@ -106,7 +106,7 @@ impl<W: Word> Producer<W> {
     /// # Safety
     /// As [`new`](Self::new); all messages below `head` that the consumer has not released are there, and nothing of an earlier producer
     /// is under way.
-    pub unsafe fn resume(ring: Ring<W>, head: u64) -> Self {
+    pub unsafe fn resume_at(ring: Ring<W>, head: u64) -> Self {
         // No credit yet: the first message reads the tail.
         let tail = Credit::none(ring.capacity(), head).tail();
         // SAFETY: the caller's contract.
@@ -245,7 +245,7 @@ impl<W: Word> Producer<W> {
     pub fn publish(&mut self) -> u64 {
         let count = self.staged;
         if count != 0 {
-            // pairs with the Acquire loads of seq in Consumer::learn_run and Consumer::ready, through the stores that follow
+            // pairs with the Acquire loads of seq in Consumer::acquire_batch and Consumer::peek, through the stores that follow
             W::fence(Ordering::Release);
             for ahead in 0..count {
                 let number = self.head.wrapping_add(ahead);
@@ -278,9 +278,7 @@ impl<W: Word> Producer<W> {
     #[must_use]
     pub fn with_counts_of_ring(mut self) -> Self {
         let stats = self.ring.producer_stats();
-        self.messages = stats.messages;
-        self.bytes = stats.bytes;
-        self.full = stats.full;
+        (self.messages, self.bytes, self.full) = (stats.messages, stats.bytes, stats.full);
         self.highest_fill = stats.highest_fill;
         self
     }
@@ -314,7 +312,7 @@ impl<W: Word> Producer<W> {
     #[inline(always)]
     fn publish_written(&mut self, slot: &Slot<W>, number: u64, len: usize, flags: u8, kind: u16) {
         slot.meta.store(self.meta_of(slot, len, flags, kind).word(), Ordering::Relaxed);
-        // pairs with the Acquire loads of seq in Consumer::learn_run and Consumer::ready
+        // pairs with the Acquire loads of seq in Consumer::acquire_batch and Consumer::peek
         slot.seq.store(batch::published(number), Ordering::Release);
         self.advance(1, len as u64);
     }
@@ -356,7 +354,7 @@ impl<W: Word> Producer<W> {
                 // SAFETY: the slot was found free when the message was begun.
                 sentinel::scrub(unsafe { self.ring.slot(self.head.wrapping_add(ahead)) });
             }
-            // pairs with the Acquire loads of seq in Consumer::learn_run and Consumer::ready: who sees a later message sees no word
+            // pairs with the Acquire loads of seq in Consumer::acquire_batch and Consumer::peek: who sees a later message sees no word
             // from before
             W::fence(Ordering::Release);
         }
@@ -372,8 +370,9 @@ impl<W: Word> Producer<W> {
     #[inline(always)]
     fn advance(&mut self, messages: u64, bytes: u64) {
         self.head = self.head.wrapping_add(messages);
-        self.messages += messages;
-        self.bytes += bytes;
+        // Where the counts began may have been read from shared memory.
+        self.messages = self.messages.wrapping_add(messages);
+        self.bytes = self.bytes.wrapping_add(bytes);
         // Across the link these stores would cost more than the message; a device stores its counts when it finishes.
         if cfg!(not(target_arch = "nvptx64")) {
             self.store_counts();

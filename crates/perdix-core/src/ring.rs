@@ -243,10 +243,10 @@ impl<W: Word> Ring<W> {
         for word in produced.into_iter().chain(consumed).chain(attached) {
             word.store(0, Ordering::Relaxed);
         }
-        control.consumer.settled.store(start, Ordering::Relaxed);
-        for told in &control.consumer.told {
-            told.position.store(start, Ordering::Relaxed);
-            told.dropped.store(0, Ordering::Relaxed);
+        control.consumer.recycled.store(start, Ordering::Relaxed);
+        for record in &control.consumer.reported {
+            record.position.store(start, Ordering::Relaxed);
+            record.dropped.store(0, Ordering::Relaxed);
         }
         control.identity.format.store((SLOT_SIZE as u64) << 32 | u64::from(VERSION), Ordering::Relaxed);
         control.identity.capacity.store(capacity, Ordering::Relaxed);
@@ -269,8 +269,8 @@ impl<W: Word> Ring<W> {
     }
 
     /// Fills the slots from message `head` on, which are free, so that any producer may write them: for a producer that
-    /// takes over from one that may have left half-written messages. Runs end before `head`: each message from `tail` on speaks for
-    /// itself afterwards. The consumer has to [`look_again`](crate::Consumer::look_again).
+    /// takes over from one that may have left half-written messages. Batches end before `head`: each message from `tail` on speaks for
+    /// itself afterwards. The consumer has to [`forget_acquired`](crate::Consumer::forget_acquired).
     ///
     /// # Safety
     /// Neither half is in use, nothing of the producer before is still under way, and the messages from `tail` to `head` are those

@@ -4,9 +4,9 @@
 //! [`SENTINEL`]. A producer then stores the words of the next message in any order, with no fence. The consumer
 //! takes the message when the sequence word has its number and no other word still holds the sentinel.
 //!
-//! A payload word may really have the sentinel's value. It is sent as [`STAND_IN`] instead, and the
+//! A payload word may really have the sentinel's value. It is sent as [`ESCAPED`] instead, and the
 //! [mask](crate::Meta::mask) in the meta word names it; once all words have arrived the consumer puts the sentinel back where
-//! the mask says so, and notes that in the meta word ([`OPENED`]). So the test is exact, and (since the consumer waits
+//! the mask says so, and notes that in the meta word ([`UNESCAPED`]). So the test is exact, and (since the consumer waits
 //! for every word that is stored, these too) no store of a message can arrive after its slot was given back: with several
 //! threads producing, a late store would hit somebody else's message.
 //!
@@ -27,10 +27,10 @@ use crate::word::Word;
 pub const SENTINEL: u64 = 0xd6e8_feb8_6659_fdff;
 
 /// What a payload word is sent as if its value is the sentinel.
-pub const STAND_IN: u64 = !SENTINEL;
+pub const ESCAPED: u64 = !SENTINEL;
 
 /// The bit of a slot's meta word that the consumer sets when all words have arrived, before it puts the sentinels back.
-pub const OPENED: u64 = 1 << 62;
+pub const UNESCAPED: u64 = 1 << 62;
 
 /// Stores a whole message with no order among its words: the device's way, one thread writing.
 ///
@@ -56,7 +56,7 @@ pub fn publish_chunks<W: Word>(slot: &Slot<W>, number: u64, meta: Meta, chunk: i
 /// A chunk of payload as it is sent, and the mask bits (0 and 1) of those that had the sentinel's value.
 #[inline(always)]
 pub fn escape_chunk([low, high]: [u64; 2]) -> ([u64; 2], u32) {
-    let escape = |word| if word == SENTINEL { STAND_IN } else { word };
+    let escape = |word| if word == SENTINEL { ESCAPED } else { word };
     ([escape(low), escape(high)], u32::from(low == SENTINEL) | u32::from(high == SENTINEL) << 1)
 }
 
@@ -79,7 +79,7 @@ pub(crate) fn arrived<W: Word>(slot: &Slot<W>) -> Option<u64> {
         None if Meta::is_gap(word) => GAP_SIZE,
         None => return Some(word),
     };
-    if word & OPENED == 0 {
+    if word & UNESCAPED == 0 {
         let used = used_words(slot, len);
         if W::any_pending(used) {
             return None;
@@ -88,17 +88,17 @@ pub(crate) fn arrived<W: Word>(slot: &Slot<W>) -> Option<u64> {
         if mask != 0 {
             // Everything has arrived, so the slot is the consumer's, and these are its own words now. The mark comes first: should
             // this process die among the words, the next consumer knows that they all had arrived.
-            slot.meta.store(word | OPENED, Ordering::Relaxed);
-            put_back(used, mask);
+            slot.meta.store(word | UNESCAPED, Ordering::Relaxed);
+            restore_sentinels(used, mask);
         }
     }
     // Orders the plain reads that follow after the loads above, which saw every word of the message.
     W::fence(Ordering::Acquire);
-    Some(word & !OPENED)
+    Some(word & !UNESCAPED)
 }
 
 /// Puts the sentinel back where the mask says that the message really has it.
-fn put_back<W: Word>(used: &[W], mask: u64) {
+fn restore_sentinels<W: Word>(used: &[W], mask: u64) {
     for (_, payload) in used.iter().enumerate().filter(|(i, _)| mask >> i & 1 != 0) {
         // Release: not before the mark.
         payload.store(SENTINEL, Ordering::Release);
@@ -106,14 +106,14 @@ fn put_back<W: Word>(used: &[W], mask: u64) {
 }
 
 /// Finishes what an earlier consumer may have been doing to message `number` when it died: putting the sentinels back.
-pub(crate) fn finish_opening<W: Word>(slot: &Slot<W>, number: u64) {
+pub(crate) fn recover_unescape<W: Word>(slot: &Slot<W>, number: u64) {
     // pairs with the Release store of seq in Producer::push
     if slot.seq.load(Ordering::Acquire) != batch::published(number) {
         return;
     }
     let word = slot.meta.load(Ordering::Relaxed);
-    if word != SENTINEL && word & OPENED != 0 {
-        put_back(&slot.payload, Meta::mask_of(word));
+    if word != SENTINEL && word & UNESCAPED != 0 {
+        restore_sentinels(&slot.payload, Meta::mask_of(word));
     }
 }
 
@@ -125,7 +125,7 @@ pub(crate) fn escape_in_place<W: Word>(slot: &Slot<W>, len: usize) -> u32 {
     let mask = W::pending(used);
     if mask != 0 {
         for (_, word) in used.iter().enumerate().filter(|(i, _)| mask >> i & 1 != 0) {
-            word.store(STAND_IN, Ordering::Relaxed);
+            word.store(ESCAPED, Ordering::Relaxed);
         }
     }
     for word in slot.payload.iter().skip(used.len()) {

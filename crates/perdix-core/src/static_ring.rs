@@ -89,25 +89,25 @@ impl Control {
     #[allow(clippy::declare_interior_mutable_const)] // a value to begin with
     const ZERO: Self = {
         use crate::control::{
-            ConsumerLine, ConsumerStats, Identity, ProducerLine, ProducerStats, Reserved, Told,
+            ConsumerLine, ConsumerStats, Identity, ProducerLine, ProducerStats, Reported, Reserved,
         };
         const ZERO: AtomicU64 = AtomicU64::new(0);
-        const TOLD: Told = Told { position: ZERO, dropped: ZERO };
+        const REPORTED: Reported = Reported { position: ZERO, dropped: ZERO };
         Self {
             identity: Identity { magic: ZERO, format: ZERO, capacity: ZERO, mode: ZERO, start: ZERO },
             consumer: ConsumerLine {
                 tail: ZERO,
-                gap: [ZERO; 15],
+                padding: [ZERO; 15],
                 stats: ConsumerStats { messages: ZERO, bytes: ZERO, dropped: ZERO },
                 spare: [ZERO; 5],
                 attached: ZERO,
-                settled: ZERO,
-                told: [TOLD; 2],
+                recycled: ZERO,
+                reported: [REPORTED; 2],
             },
             producer: ProducerLine {
                 end: ZERO,
                 fault: ZERO,
-                gap: [ZERO; 14],
+                padding: [ZERO; 14],
                 stats: ProducerStats {
                     messages: ZERO,
                     bytes: ZERO,

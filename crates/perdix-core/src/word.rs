@@ -90,6 +90,13 @@ pub unsafe trait Word: Sized + Sync {
     #[inline(always)]
     fn prefetch_once(_slot: &Slot<Self>) {}
 
+    /// Loads a word of payload that has been published: atomically, so that a writer who breaks the protocol can make it any value, and
+    /// nothing worse.
+    #[inline(always)]
+    fn read_published(&self) -> u64 {
+        self.load(Ordering::Relaxed)
+    }
+
     /// Copies `bytes` to the front of `words`; what does not fit is left out. The rest of the last word written
     /// keeps its bytes or becomes zero.
     ///

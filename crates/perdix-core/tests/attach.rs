@@ -200,7 +200,7 @@ fn a_ring_can_be_attached_in_mid_stream() {
             assert_eq!((message.copy_to(&mut bytes), message.meta().kind()), (100, byte));
             assert_eq!(bytes[..100], [byte as u8; 100]);
             message.take();
-            consumer.settle();
+            consumer.recycle();
         }
         assert_eq!(consumer.look(), Ok(Poll::Empty));
         producer.finish();

@@ -36,7 +36,7 @@ fn a_corrupt_tail_stops_the_producer() {
         assert_eq!(producer.vacant().map(drop).unwrap_err(), Refused::CorruptTail);
         // The consumer mends it with its next tail.
         take(&mut consumer, 1);
-        consumer.settle();
+        consumer.recycle();
         assert_eq!(producer.push(0, 0, b"more"), Ok(()));
     }
 }
@@ -48,7 +48,7 @@ fn a_tail_that_goes_back_is_corrupt() {
     for _ in 0..6 {
         producer.push(0, 0, b"").unwrap();
         take(&mut consumer, 1);
-        consumer.settle();
+        consumer.recycle();
         producer.renew(1).unwrap();
     }
     region.set(offset::TAIL, Cursor::new(5, false).word());
@@ -64,7 +64,7 @@ fn a_corrupt_end_is_named() {
             producer.push(0, 0, b"").unwrap();
         }
         take(&mut consumer, 2);
-        consumer.settle();
+        consumer.recycle();
         region.set(offset::END, Cursor::new(end, true).word());
         let corruption = Corruption::End { message: 2, distance };
         assert_eq!(consumer.look(), Err(corruption));
@@ -98,12 +98,12 @@ fn an_impossible_length_is_named() {
             producer.push(0, 0, b"good").unwrap();
             producer.push(0, 0, b"bad").unwrap();
             region.set(offset::SLOTS + SLOT_SIZE + 8, meta);
-            assert_eq!(consumer.run(4), 1, "the good one counts");
+            assert_eq!(consumer.available(4), 1, "the good one counts");
             take(&mut consumer, 1);
             let corruption = Corruption::Length { message: 1, meta };
             assert_eq!(consumer.look(), Err(corruption));
             assert_eq!(consumer.look(), Err(corruption), "it stays so");
-            consumer.settle();
+            consumer.recycle();
         }
     }
 }
@@ -118,7 +118,7 @@ fn arguments_out_of_range_are_harmless() {
         assert_eq!(producer.push(0, 0, &[0; 241]), Err(Refused::TooLong));
         producer.vacant().unwrap().stage(0, 0, usize::MAX);
         assert_eq!(producer.publish(), 1);
-        assert_eq!(consumer.run(u64::MAX), 1);
+        assert_eq!(consumer.available(u64::MAX), 1);
         assert_eq!(consumer.look(), Ok(Poll::Ready(Meta::new(240, 0, 0).with_mask(mask_of(mode)))));
         for beyond in [4, 5, u64::MAX] {
             assert_eq!(consumer.peek(beyond), Ok(None), "beyond the ring");
@@ -126,7 +126,7 @@ fn arguments_out_of_range_are_harmless() {
         let Ok(Poll::Ready(message)) = consumer.poll() else { panic!("it is there") };
         assert_eq!(message.copy_to(&mut []), 0);
         message.take();
-        consumer.settle();
+        consumer.recycle();
         // SAFETY: the halves are not used any more.
         unsafe { ring.clear_free(7, 3) };
         // SAFETY: as above.
@@ -142,14 +142,14 @@ fn a_look_beyond_the_ring_ends() {
     for _ in 0..4 {
         producer.push(0, 0, b"full").unwrap();
     }
-    assert_eq!(consumer.run(4), 4);
+    assert_eq!(consumer.available(4), 4);
     for slot in 0..4 {
         region.set(offset::SLOTS + slot * SLOT_SIZE, slot as u64 + 5);
     }
     for beyond in [4, 5, 8, 100, u64::MAX >> 1, u64::MAX] {
         assert_eq!(consumer.peek(beyond), Ok(None), "message {beyond}");
     }
-    assert_eq!(consumer.run(u64::MAX), 4, "what was seen stays");
+    assert_eq!(consumer.available(u64::MAX), 4, "what was seen stays");
 }
 
 /// A slot that nobody wrote is full of sentinels in fence-free mode.
@@ -235,8 +235,8 @@ proptest! {
                     0 => producer.finish(),
                     1 => producer.fail(Fault::Corrupt),
                     2 => producer.reopen(),
-                    3 => consumer.leave(),
-                    _ => consumer.rejoin(),
+                    3 => consumer.disconnect(),
+                    _ => consumer.reconnect(),
                 },
             }
             consumer.fault();
@@ -247,13 +247,13 @@ proptest! {
 }
 
 fn consume(consumer: &mut Consumer, most: u64) {
-    assert!(consumer.run(most) <= consumer.ring().capacity());
+    assert!(consumer.available(most) <= consumer.ring().capacity());
     if let Ok(Poll::Ready(message)) = consumer.poll() {
         let mut bytes = [0; 240];
         assert_eq!(message.copy_to(&mut bytes), message.meta().len());
         message.take();
         if most % 2 == 0 {
-            consumer.settle();
+            consumer.recycle();
         }
     }
 }
@@ -265,8 +265,8 @@ fn a_count_of_dropped_messages_may_wrap() {
         let (_region, ring) = Region::with_ring(Config { mode, ..FOUR });
         let (mut producer, _consumer) = halves(ring);
         (0..4).for_each(|_| producer.push(0, 0, b"x").unwrap());
-        producer.set_gap(u64::MAX, u64::MAX);
+        producer.set_dropped(u64::MAX, u64::MAX);
         assert_eq!(producer.push_or_drop(0, 0, b"dropped"), Ok(false));
-        assert_eq!((producer.dropped(), producer.gap()), (0, 0));
+        assert_eq!((producer.dropped(), producer.unreported()), (0, 0));
     }
 }

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::mem::offset_of;
 
-use perdix_core::sentinel::{OPENED, SENTINEL};
+use perdix_core::sentinel::{SENTINEL, UNESCAPED};
 use perdix_core::{
     ConsumerLine, ConsumerStats, Control, Identity, MAGIC, MAX_CAPACITY, ProducerLine, ProducerStats,
-    SLOT_SIZE, Slot, Told, VERSION,
+    Reported, SLOT_SIZE, Slot, VERSION,
 };
 
 const SPECIFICATION: &str = include_str!("../../../docs/protocol.md");
@@ -35,15 +35,17 @@ fn built() -> Words {
     let (identity, consumer) = (offset_of!(Control, identity), offset_of!(Control, consumer));
     let producer = offset_of!(Control, producer);
     words!(words, "identity", identity, "", Identity, magic format capacity mode start);
-    words!(words, "consumer", consumer, "", ConsumerLine, tail attached settled);
-    for (at, base) in [0, size_of::<Told>()].into_iter().enumerate() {
-        let told = consumer + offset_of!(ConsumerLine, told) + base;
+    words!(words, "consumer", consumer, "", ConsumerLine, tail attached recycled);
+    for (at, base) in [0, size_of::<Reported>()].into_iter().enumerate() {
+        let reported = consumer + offset_of!(ConsumerLine, reported) + base;
         words.insert(
-            told + offset_of!(Told, position),
-            ("consumer".to_owned(), format!("told[{at}].position")),
+            reported + offset_of!(Reported, position),
+            ("consumer".to_owned(), format!("reported[{at}].position")),
         );
-        words
-            .insert(told + offset_of!(Told, dropped), ("consumer".to_owned(), format!("told[{at}].dropped")));
+        words.insert(
+            reported + offset_of!(Reported, dropped),
+            ("consumer".to_owned(), format!("reported[{at}].dropped")),
+        );
     }
     words!(words, "consumer", consumer + offset_of!(ConsumerLine, stats), "stats.", ConsumerStats, messages bytes dropped);
     words!(words, "producer", producer, "", ProducerLine, end fault attached);
@@ -69,7 +71,7 @@ fn the_specification_has_the_numbers_of_the_source() {
         format!("0x{SENTINEL:016x}"),
         format!("1 to 2^{}", MAX_CAPACITY.trailing_zeros()),
         format!("`{} + {SLOT_SIZE} * capacity` bytes", Control::SIZE),
-        format!("| {} | opened |", OPENED.trailing_zeros()),
+        format!("| {} | unescaped |", UNESCAPED.trailing_zeros()),
     ] {
         assert!(SPECIFICATION.contains(&text), "docs/protocol.md does not say {text:?}");
     }

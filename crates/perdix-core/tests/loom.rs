@@ -59,7 +59,7 @@ fn push_and_fail<const N: u64, const WORDS: usize>(ring: Ring<LoomWord>) {
 fn receive_fault<const N: u64, const WORDS: usize>(mut consumer: Consumer<LoomWord>) {
     for i in 0..N {
         assert!(receive(&mut consumer, i, WORDS));
-        consumer.settle();
+        consumer.recycle();
     }
     assert!(!receive(&mut consumer, N, WORDS));
     assert_eq!(consumer.fault(), Some(Fault::TimedOut));
@@ -80,7 +80,7 @@ fn receive_reopened(mut consumer: Consumer<LoomWord>) {
     while !receive(&mut consumer, 0, 1) {
         thread::yield_now();
     }
-    consumer.settle();
+    consumer.recycle();
     while consumer.look() != Ok(Poll::Ended) {
         thread::yield_now();
     }
@@ -97,7 +97,7 @@ fn push_until_gone(ring: Ring<LoomWord>) {
         match producer.push(i as u16, 0, &bytes(&payload(i, 1))) {
             Ok(()) => {}
             Err(Refused::Full) => thread::yield_now(),
-            Err(refused) => return assert_eq!(refused, Refused::ConsumerGone),
+            Err(refused) => return assert_eq!(refused, Refused::Disconnected),
         }
     }
 }
@@ -105,7 +105,7 @@ fn push_until_gone(ring: Ring<LoomWord>) {
 /// Takes one message and leaves.
 fn receive_one_and_leave(mut consumer: Consumer<LoomWord>) {
     assert!(receive(&mut consumer, 0, 1));
-    consumer.leave();
+    consumer.disconnect();
 }
 
 #[test]

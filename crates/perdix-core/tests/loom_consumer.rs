@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use loom::thread;
 use loom_word::LoomWord;
 use loom_word::model::*;
-use perdix_core::sentinel::{OPENED, SENTINEL};
+use perdix_core::sentinel::{SENTINEL, UNESCAPED};
 use perdix_core::{Consumer, Cursor, Meta, Mode, Poll, Producer, Ring, Slot, Word};
 
 /// In which order a look loads what it needs.
@@ -57,7 +57,7 @@ impl Warp {
         if is_fence_free {
             words.truncate(meta.len().div_ceil(8));
             // A close look may have opened the message before, and put back what the mask names.
-            if word & OPENED == 0 {
+            if word & UNESCAPED == 0 {
                 if words.contains(&SENTINEL) {
                     return None;
                 }
@@ -88,7 +88,7 @@ impl Warp {
         // SAFETY: this is the consumer.
         let line = unsafe { &self.ring.control().consumer };
         if self.ring.mode() == Mode::FenceFree {
-            line.settled.store(self.next, Ordering::Relaxed);
+            line.recycled.store(self.next, Ordering::Relaxed);
             LoomWord::fence(Ordering::Release);
             while self.published != self.next {
                 let slot = self.slot(self.published);
@@ -104,7 +104,7 @@ impl Warp {
     /// What the protocol's own consumer says at this place.
     fn look_closely(&self) -> Poll {
         // SAFETY: it is the ring's only consumer, and hands nothing back.
-        unsafe { Consumer::go_on(self.ring, self.next, (0, 0), 0, 0) }.look().unwrap()
+        unsafe { Consumer::resume_at(self.ring, self.next, (0, 0), 0, 0) }.look().unwrap()
     }
 
     fn has_ended(&self) -> bool {

@@ -38,7 +38,7 @@ fn end_unordered(ring: Ring<LoomWord>, messages: u64) {
 fn send_lanes<const WORDS: usize>(ring: Ring<LoomWord>, i: u64) {
     let number = ring.config().start.wrapping_add(i);
     // SAFETY: nobody else sends this message.
-    let mut producer = unsafe { Producer::resume(ring, number) };
+    let mut producer = unsafe { Producer::resume_at(ring, number) };
     patiently(|| producer.ensure(1));
     // SAFETY: the slot was found free.
     let slot = unsafe { ring.slot(number) };
@@ -83,7 +83,7 @@ fn device_after_abandoned(ring: Ring<LoomWord>) {
 /// Receives an empty message and one of two words.
 fn receive_after_abandoned(mut consumer: perdix_core::Consumer<LoomWord>) {
     assert!(receive(&mut consumer, 0, 0));
-    consumer.settle();
+    consumer.recycle();
     assert!(receive(&mut consumer, 1, 2));
 }
 

@@ -52,7 +52,7 @@ fn receive_or_miss<const N: u64>(mut consumer: Consumer<LoomWord>) {
             Poll::Empty => thread::yield_now(),
             Poll::Ended => break,
         }
-        consumer.settle();
+        consumer.recycle();
     }
     assert_eq!(i, N);
 }

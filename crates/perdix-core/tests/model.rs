@@ -1,6 +1,6 @@
 //! The halves against a model: random sequences of every operation, in both modes, on rings of every small size and
 //! with numbers about to wrap, must do what a queue in plain variables does: every result, every byte, every counter,
-//! and the words that the other side would read. Messages that were taken stay intact until they are settled.
+//! and the words that the other side would read. Messages that were taken stay intact until they are recycled.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // what is not as expected fails the test
 
@@ -141,15 +141,15 @@ impl Twins {
             Step::Reopen => {
                 producer.reopen();
                 let told = consumer.dropped() + consumer.published().1;
-                producer.set_gap(producer.dropped(), producer.dropped() - told);
+                producer.set_dropped(producer.dropped(), producer.dropped() - told);
                 model.reopen();
             }
             Step::Poll => drop(self.look()),
             Step::Take(most) => (0..most).for_each(|_| self.take_one()),
             Step::TakeRun(most) => self.take_run(most),
             Step::Settle => {
-                consumer.settle();
-                model.settle();
+                consumer.recycle();
+                model.recycle();
             }
             Step::PublishTail => {
                 consumer.publish_tail();
@@ -158,11 +158,11 @@ impl Twins {
             Step::Leave | Step::Rejoin => {
                 model.gone = matches!(step, Step::Leave);
                 if model.gone {
-                    consumer.leave();
+                    consumer.disconnect();
                 } else {
-                    consumer.rejoin();
+                    consumer.reconnect();
                 }
-                model.settle();
+                model.recycle();
                 model.publish_tail();
             }
         }
@@ -196,7 +196,7 @@ impl Twins {
             (Poll::Ended, None) => assert_eq!(self.model.end, Some(self.model.head)),
             (found, expected) => panic!("found {found:?}, expected {expected:?}"),
         }
-        if !matches!(found, Poll::Ready(_)) && self.model.tail != self.model.settled {
+        if !matches!(found, Poll::Ready(_)) && self.model.tail != self.model.recycled {
             self.model.publish_tail();
         }
         found
@@ -214,9 +214,9 @@ impl Twins {
     }
 
     fn take_run(&mut self, most: u64) {
-        let (count, bytes) = self.consumer.run_sized(most);
+        let (count, bytes) = self.consumer.available_sized(most);
         assert_eq!(count, most.min(self.model.run()));
-        assert_eq!(count, self.consumer.run(most));
+        assert_eq!(count, self.consumer.available(most));
         for ahead in 0..count {
             let number = self.consumer.next().wrapping_add(ahead);
             let meta = self.consumer.peek(ahead).unwrap().unwrap();
@@ -231,16 +231,16 @@ impl Twins {
         let Self { model, start, region, producer, consumer } = self;
         let number = |count: u64| start.wrapping_add(count);
         let load = |offset: usize| region.word(offset).load(Ordering::Relaxed);
-        let next = model.settled + model.held.len() as u64;
+        let next = model.recycled + model.held.len() as u64;
         assert_eq!(producer.head(), number(model.head));
         assert_eq!(producer.staged(), model.staged.len() as u64);
         assert_eq!(producer.credit(), model.capacity - (model.head - model.cached_tail));
-        assert_eq!(producer.consumer_gone(), model.gone);
+        assert_eq!(producer.consumer_disconnected(), model.gone);
         assert_eq!(consumer.next(), number(next));
         assert_eq!(consumer.taken(), model.taken.into());
-        assert_eq!(consumer.run(u64::MAX), model.run());
+        assert_eq!(consumer.available(u64::MAX), model.run());
         assert_eq!(consumer.published().0, model.queue.len() as u64);
-        assert_eq!((producer.gap(), producer.dropped()), (model.gap, model.produced[3]));
+        assert_eq!((producer.unreported(), producer.dropped()), (model.gap, model.produced[3]));
         assert_eq!(consumer.until_end(), model.end.map(|end| end - next));
         assert_eq!(consumer.fault(), model.fault);
         assert_eq!(load(offset::FAULT), model.fault.map_or(0, |fault| fault as u64));
@@ -251,7 +251,7 @@ impl Twins {
         assert!(model.produced[4] <= model.capacity);
         for (ahead, message) in (0..).zip(&model.held) {
             let Ok(message) = message else { continue };
-            let found = in_place(consumer.ring(), number(model.settled + ahead), message.bytes.len());
+            let found = in_place(consumer.ring(), number(model.recycled + ahead), message.bytes.len());
             assert_eq!(found, message.bytes, "a message that is still held");
         }
     }

@@ -67,7 +67,7 @@ impl Sender {
     }
 
     /// Dropped messages that were told of before slot `number`.
-    fn told_before(&self, number: u64) -> u64 {
+    fn reported_before(&self, number: u64) -> u64 {
         let count = |item: &Item| if let Item::Gap(count) = item { *count } else { 0 };
         self.log[..number as usize].iter().map(count).sum()
     }
@@ -83,13 +83,13 @@ struct Way {
 /// Takes what is there, up to about `most`, in steps of one to three messages, and checks it.
 fn consume(consumer: &mut Consumer<CrashWord>, log: &[Item], start: u64, most: u64, way: &Way) {
     let until = way.done.get().saturating_add(most);
-    let settled = |count: u64| {
+    let recycled = |count: u64| {
         way.done.set(way.done.get() + count);
         way.held.set(0);
     };
     loop {
         // Opens all that are there.
-        consumer.run(u64::MAX);
+        consumer.available(u64::MAX);
         let at = consumer.next().wrapping_sub(start);
         match consumer.poll().unwrap() {
             Poll::Ready(message_there) => {
@@ -101,24 +101,24 @@ fn consume(consumer: &mut Consumer<CrashWord>, log: &[Item], start: u64, most: u
                 message_there.take();
                 way.held.set(way.held.get() + 1);
                 if way.held.get() > at % 3 {
-                    consumer.settle();
-                    settled(way.held.get());
+                    consumer.recycle();
+                    recycled(way.held.get());
                 }
             }
             Poll::Gap(count) => {
                 assert_eq!(log[at as usize], Item::Gap(count));
-                consumer.settle();
-                settled(way.held.get());
-                // Now that all is settled: this publishes the tail.
+                consumer.recycle();
+                recycled(way.held.get());
+                // Now that all is recycled: this publishes the tail.
                 assert_eq!(consumer.look(), Ok(Poll::Gap(count)));
                 way.held.set(1);
                 assert_eq!(consumer.take_gap(), Some(count));
-                consumer.settle();
-                settled(1);
+                consumer.recycle();
+                recycled(1);
             }
             Poll::Empty | Poll::Ended => {
-                consumer.settle();
-                return settled(way.held.get());
+                consumer.recycle();
+                return recycled(way.held.get());
             }
         }
         if way.done.get() >= until {
@@ -155,7 +155,7 @@ fn dies(config: Config, tail_every: u64, drops: u64, lives: u64) -> bool {
     });
 
     // SAFETY: the one before is used no more.
-    let mut second = unsafe { Consumer::resume(ring) }.unwrap().with_tail_every(tail_every);
+    let mut second = unsafe { Consumer::recover(ring) }.unwrap().with_tail_every(tail_every);
     let next = second.next().wrapping_sub(config.start);
     let (done, held) = (way.done.get(), way.held.get());
     match config.mode {
@@ -165,8 +165,8 @@ fn dies(config: Config, tail_every: u64, drops: u64, lives: u64) -> bool {
         ),
         Mode::FenceFree => assert!(next == done || next == done + held, "{next} after {done} and {held}"),
     }
-    assert_eq!(second.dropped(), sender.told_before(next), "what was told before message {next}");
-    second.rejoin();
+    assert_eq!(second.dropped(), sender.reported_before(next), "what was told before message {next}");
+    second.reconnect();
     let free = config.capacity - (sender.sent() - next);
     assert!(is_armed(&ring, next, free), "all free slots are re-armed");
     // Everything comes, for more than a lap, and the ring is as good as new.
@@ -175,7 +175,7 @@ fn dies(config: Config, tail_every: u64, drops: u64, lives: u64) -> bool {
         sender.fill(drops);
         consume(&mut second, &sender.log, config.start, u64::MAX, &way);
         assert_eq!(way.done.get(), sender.sent(), "all that was sent comes");
-        assert_eq!(second.dropped(), sender.told_before(sender.sent()));
+        assert_eq!(second.dropped(), sender.reported_before(sender.sent()));
     }
     let sent = sender.sent();
     assert!(is_armed(&ring, sent, config.capacity));
@@ -185,7 +185,7 @@ fn dies(config: Config, tail_every: u64, drops: u64, lives: u64) -> bool {
     // Whoever comes last hears the rest, and whoever comes after it does not.
     for expected in [Some(sender.pending).filter(|rest| *rest != 0), None] {
         // SAFETY: the one before is used no more.
-        let mut last = unsafe { Consumer::resume(ring) }.unwrap();
+        let mut last = unsafe { Consumer::recover(ring) }.unwrap();
         assert_eq!(last.take_gap(), expected);
         last.publish_tail();
     }
@@ -214,11 +214,11 @@ fn a_successor_believes_no_impossible_position() {
     for ahead in [9, 1 << 40, u64::MAX] {
         region.set(256 + 200, 3_u64.wrapping_add(ahead));
         // SAFETY: the ring has no other consumer.
-        let error = unsafe { Consumer::resume(ring) }.unwrap_err();
+        let error = unsafe { Consumer::recover(ring) }.unwrap_err();
         assert_eq!(error, AttachError::Position { tail: 3, ahead });
         assert!(error.to_string().contains("corrupt"), "{error}");
     }
     region.set(256 + 200, 11);
     // SAFETY: the ring has no other consumer.
-    assert_eq!(unsafe { Consumer::resume(ring) }.unwrap().next(), 11);
+    assert_eq!(unsafe { Consumer::recover(ring) }.unwrap().next(), 11);
 }

@@ -87,12 +87,12 @@ fn receive(consumer: &mut Consumer) -> u64 {
                 there.take();
                 // Some messages stay with us for a while, but never a whole ring of them.
                 if i % 3 != 0 || consumer.ring().capacity() < 4 {
-                    consumer.settle();
+                    consumer.recycle();
                 }
                 i += 1;
             }
             Poll::Empty => {
-                consumer.settle();
+                consumer.recycle();
                 thread::yield_now();
             }
             Poll::Gap(dropped) => panic!("{dropped} messages dropped before message {i}"),
@@ -169,7 +169,7 @@ fn the_consumer_leaves_and_another_goes_on() {
             there.copy_to(&mut bytes);
             assert_eq!(u64::from_le_bytes(bytes), taken);
             there.take();
-            consumer.settle();
+            consumer.recycle();
             taken += 1;
             true
         };
@@ -178,13 +178,13 @@ fn the_consumer_leaves_and_another_goes_on() {
                 thread::yield_now();
             }
         }
-        consumer.leave();
+        consumer.disconnect();
         let (refused, mut producer) = pushing.join().unwrap();
-        assert_eq!(refused, Refused::ConsumerGone);
+        assert_eq!(refused, Refused::Disconnected);
         // What was sent before is not lost, nor does taking it bring the producer back.
         while take(&mut consumer) {}
-        assert_eq!(producer.renew(1), Err(Refused::ConsumerGone));
-        consumer.rejoin();
+        assert_eq!(producer.renew(1), Err(Refused::Disconnected));
+        consumer.reconnect();
         let number = producer.head();
         assert_eq!(producer.push(0, 0, &number.to_le_bytes()), Ok(()));
         assert!(take(&mut consumer));

@@ -108,7 +108,8 @@ impl Link {
             return;
         }
         // SAFETY: the device sends nothing meanwhile.
-        let mut producer = unsafe { Producer::resume(self.ring, self.config.start.wrapping_add(self.sent)) };
+        let mut producer =
+            unsafe { Producer::resume_at(self.ring, self.config.start.wrapping_add(self.sent)) };
         for (staged, message) in given_up {
             give_up(&mut producer, *staged, &message.bytes);
         }
@@ -123,7 +124,7 @@ impl Link {
     fn hand_over(&mut self) {
         if self.from_cpu {
             self.from_cpu = false;
-            self.consumer.settle();
+            self.consumer.recycle();
             let head = self.config.start.wrapping_add(self.sent);
             // SAFETY: neither half is in use.
             unsafe { self.ring.clear_free(self.consumer.next(), head) };
@@ -178,7 +179,7 @@ impl Link {
             Step::Deliver(count, seed) => self.deliver(count, seed),
             Step::Finish => self.finish(),
             Step::Receive(count) => (0..count).for_each(|_| self.receive()),
-            Step::Settle => self.consumer.settle(),
+            Step::Settle => self.consumer.recycle(),
         }
     }
 
@@ -190,7 +191,7 @@ impl Link {
             self.receive();
         }
         assert_eq!(self.consumer.look(), Ok(Poll::Ended));
-        self.consumer.settle();
+        self.consumer.recycle();
         self.hand_over();
         // Every slot is as it was in the beginning, but for the sequence words.
         for slot in 0..self.config.capacity as usize {
@@ -268,7 +269,7 @@ fn words_left_behind_are_not_taken_for_arrived() {
                 producer.publish();
             }
             take(&mut consumer, 1);
-            consumer.settle();
+            consumer.recycle();
             // SAFETY: the slot is free, and this is the producer.
             let slot = unsafe { ring.slot(1) };
             let store = |(word, value): (usize, u64)| {

@@ -1,11 +1,13 @@
-//! Kernels on a CPU: every lane is a thread, so that device code runs in `cargo test` without a GPU.
+//! Kernels on a CPU: every lane is a thread, so that device code runs in `cargo test` without a
+//! GPU.
 //!
-//! Warp and block operations meet at barriers, as on a device. The emulation is stricter than a device: lanes that come to
-//! different operations, or wait for one that has ended, fault the launch at once, and so does a wait of a minute. It shows
-//! errors of logic and convergence, not speed, and errors of memory order only as far as the CPU has them.
+//! Warp and block operations meet at barriers, as on a device. The emulation is stricter than a
+//! device: lanes that come to different operations, or wait for one that has ended, fault the
+//! launch at once, and so does a wait of a minute. It shows errors of logic and convergence, not
+//! speed, and errors of memory order only as far as the CPU has them.
 
-mod fate;
-mod meeting;
+mod barrier;
+mod outcome;
 mod ring;
 mod rings;
 
@@ -15,52 +17,59 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::intrinsics::WARP_SIZE;
 
-use fate::Fates;
-pub(crate) use fate::make_store;
-pub use fate::{Fate, LaneStore};
-pub(crate) use meeting::{Call, Meeting, Values};
+pub(crate) use barrier::{Barrier, Call, Values};
+use outcome::StoreOutcomes;
+pub(crate) use outcome::make_store;
+pub use outcome::{LaneStore, StoreOutcome};
 pub use ring::EmulatedRing;
 pub use rings::EmulatedRings;
 
-/// Runs `kernel` on `blocks` blocks of `threads` threads, and waits for all of them. Returns whether no lane faulted.
+/// Runs `kernel` on `blocks` blocks of `threads` threads, and waits for all of them. Returns
+/// whether no lane faulted.
 pub fn launch(blocks: u32, threads: u32, kernel: impl Fn() + Sync) -> bool {
     launch_lanes(blocks, threads, None, kernel)
 }
 
-/// [`launch`], with `fate` deciding what becomes of every store that producers of whole warps make to a ring: for tests of what is left
-/// behind when a kernel is killed. A [`ThreadProducer`](crate::ThreadProducer)'s stores are not asked about.
+/// [`launch`], with `outcome` deciding what becomes of every store that producers of whole warps
+/// make to a ring: for tests of what is left behind when a kernel is killed. A
+/// [`ThreadProducer`](crate::ThreadProducer)'s stores are not asked about.
 ///
 /// ```
-/// use perdix_gpu::emulation::{EmulatedRing, Fate, launch, launch_with};
+/// use perdix_gpu::emulation::{EmulatedRing, StoreOutcome, launch, launch_with};
 /// use perdix_gpu::{Mode, WarpProducer};
 ///
 /// let mut ring = EmulatedRing::new(4, Mode::Fenced);
 /// let send = || {
 ///     // SAFETY: the ring's only producer.
 ///     let mut producer = unsafe { WarpProducer::new(ring.handle()) }.expect("a whole warp");
-///     producer.produce(0, 16, |_piece| [1, 2]).expect("room");
+///     producer.produce(0, 16, |_chunk| [1, 2]).expect("room");
 /// };
 /// // The payload is stored, but not what publishes it.
-/// assert!(!launch_with(1, 32, |store| if store.publishes { Fate::Stopped } else { Fate::Made }, send));
+/// assert!(!launch_with(1, 32, |store| if store.publishes { StoreOutcome::Stopped } else { StoreOutcome::Arrives }, send));
 /// assert!(ring.received().is_empty());
 /// ```
 pub fn launch_with(
     blocks: u32,
     threads: u32,
-    fate: impl Fn(LaneStore) -> Fate + Send + Sync + 'static,
+    outcome: impl Fn(LaneStore) -> StoreOutcome + Send + Sync + 'static,
     kernel: impl Fn() + Sync,
 ) -> bool {
-    launch_lanes(blocks, threads, Some(Fates::new(fate)), kernel)
+    launch_lanes(blocks, threads, Some(StoreOutcomes::new(outcome)), kernel)
 }
 
-fn launch_lanes(blocks: u32, threads: u32, fates: Option<Fates>, kernel: impl Fn() + Sync) -> bool {
+fn launch_lanes(
+    blocks: u32,
+    threads: u32,
+    outcomes: Option<StoreOutcomes>,
+    kernel: impl Fn() + Sync,
+) -> bool {
     let faulted = Arc::new(AtomicBool::new(false));
     std::thread::scope(|scope| {
         for block in 0..blocks {
-            let group = Arc::new(Meeting::new("block", threads, &faulted));
+            let group = Arc::new(Barrier::new("block", threads, &faulted));
             for first in (0..threads).step_by(WARP_SIZE as usize) {
                 let lanes = (threads - first).min(WARP_SIZE);
-                let warp = Arc::new(Meeting::new("warp", lanes, &faulted));
+                let warp = Arc::new(Barrier::new("warp", lanes, &faulted));
                 for thread in first..(first + WARP_SIZE).min(threads) {
                     let lane = Lane {
                         thread,
@@ -69,7 +78,7 @@ fn launch_lanes(blocks: u32, threads: u32, fates: Option<Fates>, kernel: impl Fn
                         blocks,
                         warp: Arc::clone(&warp),
                         group: Arc::clone(&group),
-                        fates: fates.clone(),
+                        outcomes: outcomes.clone(),
                         stores: Cell::new(0),
                     };
                     let (kernel, faulted) = (&kernel, Arc::clone(&faulted));
@@ -98,10 +107,10 @@ pub(crate) struct Lane {
     pub(crate) threads: u32,
     pub(crate) block: u32,
     pub(crate) blocks: u32,
-    pub(crate) warp: Arc<Meeting>,
-    pub(crate) group: Arc<Meeting>,
+    pub(crate) warp: Arc<Barrier>,
+    pub(crate) group: Arc<Barrier>,
     /// What becomes of its stores.
-    fates: Option<Fates>,
+    outcomes: Option<StoreOutcomes>,
     /// Stores that it has come to.
     stores: Cell<u64>,
 }
@@ -113,11 +122,12 @@ impl Drop for Lane {
     }
 }
 
-/// Asks the lane that runs on this thread. A thread that `launch` did not start is a whole launch of one thread.
+/// Asks the lane that runs on this thread. A thread that `launch` did not start is a whole launch
+/// of one thread.
 pub(crate) fn current<R>(ask: impl FnOnce(&Lane) -> R) -> R {
     LANE.with_borrow_mut(|lane| {
         let lane = lane.get_or_insert_with(|| {
-            let alone = Arc::new(Meeting::new("launch", 1, &Arc::new(AtomicBool::new(false))));
+            let alone = Arc::new(Barrier::new("launch", 1, &Arc::new(AtomicBool::new(false))));
             Lane {
                 thread: 0,
                 threads: 1,
@@ -125,7 +135,7 @@ pub(crate) fn current<R>(ask: impl FnOnce(&Lane) -> R) -> R {
                 blocks: 1,
                 warp: Arc::clone(&alone),
                 group: alone,
-                fates: None,
+                outcomes: None,
                 stores: Cell::new(0),
             }
         });

@@ -20,10 +20,11 @@ pub enum Error {
     Corrupt = 5,
     /// Another producer of the same grid or block gave up, so the stream ends before this message.
     Stopped = 6,
-    /// The launch does not fit the producer: its block is not made of whole warps, or no warps are to share the ring.
+    /// The launch does not fit the producer: its block is not made of whole warps, or no warps are
+    /// to share the ring.
     Launch = 7,
-    /// The host's perdix has another layout version than the one that the kernel was compiled with; nothing was
-    /// touched. Recompile the kernels with the host's version.
+    /// The host's perdix has another layout version than the one that the kernel was compiled with;
+    /// nothing was touched. Recompile the kernels with the host's version.
     Version = 8,
 }
 
@@ -72,7 +73,7 @@ impl From<Refused> for Error {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::Full => Self::Full,
-            Refused::ConsumerGone => Self::ConsumerGone,
+            Refused::Disconnected => Self::ConsumerGone,
             Refused::TooLong => Self::TooLong,
             Refused::CorruptTail => Self::Corrupt,
         }
@@ -102,17 +103,17 @@ impl core::error::Error for Error {}
 
 /// A batch that was not sent whole: its first `sent` messages were.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Partial {
+pub struct BatchError {
     /// Messages of the batch that were sent.
     pub sent: u64,
     /// Why the next one was not.
     pub error: Error,
 }
 
-impl fmt::Display for Partial {
+impl fmt::Display for BatchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} messages sent, then: {}", self.sent, self.error)
     }
 }
 
-impl core::error::Error for Partial {}
+impl core::error::Error for BatchError {}

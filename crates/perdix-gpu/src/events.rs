@@ -1,4 +1,5 @@
-//! Events: what a kernel logs while it runs. [`event!`](crate::event) sends them, `perdix_host::events` reads them.
+//! Events: what a kernel logs while it runs. [`event!`](crate::event) sends them,
+//! `perdix_host::events` reads them.
 
 mod draft;
 mod lanes;
@@ -13,15 +14,20 @@ pub use perdix_core::events::{
 pub use sink::{EventSink, Waiting};
 pub use source::keep;
 
-/// Logs an event: stores the number of this place in the source and the arguments, as they are; the host formats them.
+/// Logs an event: stores the number of this place in the source and the arguments, as they are; the
+/// host formats them.
 ///
-/// `event!(sink, LEVEL, "format", arguments...)` with a level of `ERROR`, `WARN`, `INFO`, `DEBUG` or `TRACE`. The sink is an
-/// [`Events`](crate::Events), for any thread by itself; a [`LaneEvents`]' lanes; or any producer, called by all lanes together like its
-/// other methods. If the ring is full the event is dropped and counted, unless the sink is [`Waiting`]. Its value is whether it was sent:
-/// not if it was dropped, if nobody reads any more, or if the level is switched off.
+/// `event!(sink, LEVEL, "format", arguments...)` with a level of `ERROR`, `WARN`, `INFO`, `DEBUG`
+/// or `TRACE`. The sink is an [`Events`](crate::Events), for any thread by itself; a
+/// [`LaneEvents`]' lanes; or any producer, called by all lanes together like its other methods. If
+/// the ring is full the event is dropped and counted, unless the sink is [`Waiting`]. Its value is
+/// whether it was sent: not if it was dropped, if nobody reads any more, or if the level is
+/// switched off.
 ///
-/// Arguments are integers of up to 64 bits, floats, `bool`, `char` and pointers, up to 12. The format is part of what `format!` knows:
-/// `{}` or `{:[<^>][+][#][0][width][.precision][?xXobeEp]}`, and `{{` for a brace. A wrong number of arguments does not compile:
+/// Arguments are integers of up to 64 bits, floats, `bool`, `char` and pointers, up to 12. The
+/// format is part of what `format!` knows: `{}` or
+/// `{:[<^>][+][#][0][width][.precision][?xXobeEp]}`, and `{{` for a brace. A wrong number of
+/// arguments does not compile:
 ///
 /// ```compile_fail
 /// fn log(sink: &mut perdix_gpu::Events) {

@@ -1,11 +1,14 @@
 //! The `kernel!` macro.
 
-/// Declares kernels: `extern "ptx-kernel"` functions with their own name in the PTX; plain functions elsewhere.
+/// Declares kernels: `extern "ptx-kernel"` functions with their own name in the PTX; plain
+/// functions elsewhere.
 ///
-/// The crate needs `#![cfg_attr(target_arch = "nvptx64", no_std, feature(abi_ptx))]`. Parameters are numbers, raw pointers,
-/// [`DeviceRing`](crate::DeviceRing)s and [`DeviceRings`](crate::DeviceRings); no references, which the GPU would read non-coherently.
+/// The crate needs `#![cfg_attr(target_arch = "nvptx64", no_std, feature(abi_ptx))]`. Parameters
+/// are numbers, raw pointers, [`DeviceRing`](crate::DeviceRing)s and
+/// [`DeviceRings`](crate::DeviceRings); no references, which the GPU would read non-coherently.
 ///
-/// The PTX also says for which layout version it was made, so that a host of another version refuses to load it.
+/// The PTX also says for which layout version it was made, so that a host of another version
+/// refuses to load it.
 ///
 /// ```
 /// perdix_gpu::kernel! {
@@ -30,7 +33,8 @@ macro_rules! kernel {
         $(#[$attribute])*
         ///
         /// # Safety
-        /// The host launches it as the text above says, with addresses that are valid on the device until it ends.
+        /// The host launches it as the text above says, with addresses that are valid on the device
+        /// until it ends.
         #[cfg(target_arch = "nvptx64")]
         #[unsafe(no_mangle)]
         $visibility unsafe extern "ptx-kernel" fn $name($($parameter: $kind),*) $body
@@ -45,7 +49,8 @@ macro_rules! kernel {
         $(#[$attribute])*
         ///
         /// # Safety
-        /// The host launches it as the text above says, with addresses that are valid until it ends.
+        /// The host launches it as the text above says, with addresses that are valid until it
+        /// ends.
         #[cfg(not(target_arch = "nvptx64"))]
         $visibility unsafe fn $name($($parameter: $kind),*) $body
     )+};

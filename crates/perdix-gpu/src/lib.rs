@@ -1,6 +1,8 @@
-//! Device-side producers: messages leave a CUDA kernel while it runs. And device-side consumers: messages enter it.
+//! Device-side producers: messages leave a CUDA kernel while it runs. And device-side consumers:
+//! messages enter it.
 //!
-//! A kernel gets a [`DeviceRing`] by value and makes one producer of it, by the granularity that fits:
+//! A kernel gets a [`DeviceRing`] by value and makes one producer of it, by the granularity that
+//! fits:
 //!
 //! | producer | who calls it | order of messages |
 //! |---|---|---|
@@ -9,22 +11,25 @@
 //! | [`BlockProducer`] | all threads of one block together | the order of the calls |
 //! | [`GridProducer`] | any number of warps, each by itself | each warp's own order; warps interleave |
 //!
-//! Values of plain types are messages too, each type with a kind of its own ([`Typed`], [`messages!`]): `send` of every producer, or
-//! a batch of [`Values`].
-//! What a kernel wants to say in words, it logs with [`event!`], from any thread ([`Events`]) or through a producer.
-//! Small values of one type go many to a message: [`Records`] makes them by their number, [`RecordPacker`] gathers what the lanes
-//! of a warp have.
-//! A kernel whose blocks spread over several rings gets [`DeviceRings`]; a [`Shard`] tells a block which is its own.
+//! Values of plain types are messages too, each type with a kind of its own ([`Typed`],
+//! [`messages!`]): `send` of every producer, or a batch of [`Values`]. What a kernel wants to say
+//! in words, it logs with [`event!`], from any thread ([`Events`]) or through a producer. Small
+//! values of one type go many to a message: [`Records`] makes them by their number,
+//! [`RecordPacker`] gathers what the lanes of a warp have. A kernel whose blocks spread over
+//! several rings gets [`DeviceRings`]; a [`Shard`] tells a block which is its own.
 //!
-//! The other way, a kernel gets a [`DeviceInput`] and makes one [`ThreadConsumer`], [`WarpConsumer`] or [`BlockConsumer`] of it, to take
-//! what a CPU sends; with a [`DeviceService`], a ring each way, a [`WarpService`] answers requests.
+//! The other way, a kernel gets a [`DeviceInput`] and makes one [`ThreadConsumer`],
+//! [`WarpConsumer`] or [`BlockConsumer`] of it, to take what a CPU sends; with a [`DeviceService`],
+//! a ring each way, a [`WarpService`] answers requests.
 //!
-//! Only one producer (or one grid of them) uses a ring at a time. Every wait ends: after the ring's time limit, or when the
-//! consumer is gone. What a producer keeps between messages stays on the device; across the link go payload, sequence words
-//! and, when the credit is spent, one read of the consumer's tail.
+//! Only one producer (or one grid of them) uses a ring at a time. Every wait ends: after the ring's
+//! time limit, or when the consumer is gone. What a producer keeps between messages stays on the
+//! device; across the link go payload, sequence words and, when the credit is spent, one read of
+//! the consumer's tail.
 //!
-//! On a GPU the crate needs a compiler that knows the PTX target; `perdix-build` finds and drives one. Compiled for a CPU, the
-//! same code runs on [emulated lanes](emulation), so that kernels can be tested without a GPU:
+//! On a GPU the crate needs a compiler that knows the PTX target; `perdix-build` finds and drives
+//! one. Compiled for a CPU, the same code runs on [emulated lanes](emulation), so that kernels can
+//! be tested without a GPU:
 //!
 //! ```
 //! use perdix_gpu::{DeviceRing, WarpProducer, emulation};
@@ -36,7 +41,7 @@
 //!         // SAFETY: the host launches one warp on this ring.
 //!         let Ok(mut producer) = (unsafe { WarpProducer::new(ring) }) else { return };
 //!         for i in 0..100 {
-//!             if producer.produce(0, 16, |_piece| [i, i * i]).is_err() {
+//!             if producer.produce(0, 16, |_chunk| [i, i * i]).is_err() {
 //!                 break;
 //!             }
 //!         }
@@ -78,7 +83,7 @@ mod write;
 pub mod emulation;
 
 pub use consumers::{BlockConsumer, ConsumeError, Received, ThreadConsumer, WarpConsumer, WarpMessage};
-pub use error::{Error, Partial};
+pub use error::{BatchError, Error};
 pub use intrinsics::{Block, Warp};
 pub use packer::{PackError, PackInto, RecordPacker};
 pub use perdix_core::{
@@ -91,5 +96,5 @@ pub use producers::{
 pub use records::Records;
 pub use service::{ServeError, WarpService};
 pub use shards::{Shard, finish_unused};
-pub use source::{Bytes, Made, Source};
+pub use source::{Bytes, FromFn, Source};
 pub use typed::Values;

@@ -46,8 +46,8 @@ impl Link {
         Ok(link)
     }
 
-    /// [`new`](Self::new) for a whole warp: other warps may be moving the shared tail, and lanes that
-    /// began with different ones would disagree later on who has to wait.
+    /// [`new`](Self::new) for a whole warp: other warps may be moving the shared tail, and lanes
+    /// that began with different ones would disagree later on who has to wait.
     ///
     /// # Safety
     /// As [`new`](Self::new).

@@ -7,16 +7,18 @@ use core::mem::MaybeUninit;
 use bytemuck::NoUninit;
 use perdix_core::RecordLayout;
 
-use crate::error::{Error, Partial};
+use crate::error::{BatchError, Error};
 use crate::intrinsics::{WARP_SIZE, Warp, lane_id};
 use crate::records::{read_word, unit};
 use crate::source::Source;
 use crate::write::LANES_PER_SLOT;
 
-/// Messages published together at most, an even number: all that one push of records of 32 bytes can fill, under one fence.
+/// Messages published together at most, an even number: all that one push of records of 32 bytes
+/// can fill, under one fence.
 const GROUP: usize = 6;
 
-/// Records that a warp can hold, in multiples of 32: those of one push beyond an almost full slot of 240.
+/// Records that a warp can hold, in multiples of 32: those of one push beyond an almost full slot
+/// of 240.
 const REGISTERS: usize = 9;
 
 /// A producer that a [`RecordPacker`] sends through: [`WarpProducer`](crate::WarpProducer) or
@@ -31,18 +33,20 @@ pub trait PackInto {
     /// Sends the first `count` messages of `source`, as `produce_batch` of the producer.
     ///
     /// # Errors
-    /// [`Partial`] says how many were sent.
-    fn send(&mut self, count: u64, source: &impl Source) -> Result<(), Partial>;
+    /// [`BatchError`] says how many were sent.
+    fn send(&mut self, count: u64, source: &impl Source) -> Result<(), BatchError>;
 }
 
 /// Gathers records that the lanes of a warp may have, each for itself, into full messages.
 ///
-/// All 32 lanes call every method together. The records of one [`push`](Self::push) follow each other in the order of the lanes. A
-/// message is sent as soon as it is full; the rest waits in registers for the next push. **Call [`flush`](Self::flush) at the
-/// end:** a packer that is dropped loses the records that still wait in it, fewer than fit one slot.
+/// All 32 lanes call every method together. The records of one [`push`](Self::push) follow each
+/// other in the order of the lanes. A message is sent as soon as it is full; the rest waits in
+/// registers for the next push. **Call [`flush`](Self::flush) at the end:** a packer that is
+/// dropped loses the records that still wait in it, fewer than fit one slot.
 ///
-/// A type of more than 240 bytes, of none, or with an alignment above 16 does not compile. Records of 4, 8, 16 and 32 bytes are
-/// moved between lanes by a few shuffles; other sizes work too, and cost more.
+/// A type of more than 240 bytes, of none, or with an alignment above 16 does not compile. Records
+/// of 4, 8, 16 and 32 bytes are moved between lanes by a few shuffles; other sizes work too, and
+/// cost more.
 ///
 /// ```
 /// use perdix_gpu::emulation::{self, EmulatedRing};
@@ -71,8 +75,8 @@ pub trait PackInto {
 #[must_use = "records that were pushed and not flushed are lost"]
 pub struct RecordPacker<T> {
     kind: u16,
-    /// The place of the first record held. Places 0 to `32 * REGISTERS - 1` form a circle; place `p` is register `p / 32` of lane
-    /// `p % 32`.
+    /// The place of the first record held. Places 0 to `32 * REGISTERS - 1` form a circle; place
+    /// `p` is register `p / 32` of lane `p % 32`.
     first: u32,
     /// Records held by the warp.
     count: u32,
@@ -87,12 +91,13 @@ impl<T: NoUninit> RecordPacker<T> {
         Self { kind, first: 0, count: 0, held: [MaybeUninit::zeroed(); REGISTERS] }
     }
 
-    /// Takes the record of each lane that is `active`, and sends the messages that are full now, waiting up to the ring's time
-    /// limit.
+    /// Takes the record of each lane that is `active`, and sends the messages that are full now,
+    /// waiting up to the ring's time limit.
     ///
     /// # Errors
-    /// [`PackError`] says why a message was not sent, how many records were, and whether this push's records were taken: they are
-    /// not while those of an earlier failed push still fill a slot. What was taken and not sent is held for the next call.
+    /// [`PackError`] says why a message was not sent, how many records were, and whether this
+    /// push's records were taken: they are not while those of an earlier failed push still fill a
+    /// slot. What was taken and not sent is held for the next call.
     #[inline(always)]
     pub fn push(&mut self, producer: &mut impl PackInto, active: bool, record: T) -> Result<(), PackError> {
         let (mut sent, mut taken) = (0, false);
@@ -129,8 +134,8 @@ impl<T: NoUninit> RecordPacker<T> {
         self.count
     }
 
-    /// Sends full messages, as many as make a group and the ring has slots for, or all records if they fill none. Returns how many
-    /// records were sent.
+    /// Sends full messages, as many as make a group and the ring has slots for, or all records if
+    /// they fill none. Returns how many records were sent.
     #[inline(always)]
     fn send_some(&mut self, producer: &mut impl PackInto) -> Result<u64, PackError> {
         let most = if producer.slots() < GROUP as u64 { producer.slots() as u32 } else { GROUP as u32 };
@@ -142,11 +147,11 @@ impl<T: NoUninit> RecordPacker<T> {
         let source = Gathered {
             len: records as usize * RecordLayout::<T>::SIZE,
             kind: self.kind,
-            pieces: self.gather(producer.warp(), slots),
+            chunks: self.gather(producer.warp(), slots),
         };
         let (gone, result) = match producer.send(u64::from(slots), &source) {
             Ok(()) => (slots, Ok(())),
-            Err(Partial { sent, error }) => (sent as u32, Err(error)),
+            Err(BatchError { sent, error }) => (sent as u32, Err(error)),
         };
         let gone = gone * records;
         self.first = Shape::<T>::wrap(self.first + gone);
@@ -162,7 +167,8 @@ impl<T: NoUninit> RecordPacker<T> {
     fn append(&mut self, warp: &mut Warp, active: bool, record: T) {
         let active = warp.ballot(active);
         let end = Shape::<T>::wrap(self.first + self.count);
-        // The new places follow each other, so each lane has at most one of them: that of the `turn`th active lane.
+        // The new places follow each other, so each lane has at most one of them: that of the
+        // `turn`th active lane.
         let turn = lane_id().wrapping_sub(end) % WARP_SIZE;
         let is_new = turn < active.count_ones();
         let from = nth_lane(active, turn);
@@ -180,19 +186,21 @@ impl<T: NoUninit> RecordPacker<T> {
         self.count += active.count_ones();
     }
 
-    /// Brings to each lane the pieces that it stores of the next `slots` messages, at most [`GROUP`].
+    /// Brings to each lane the chunks that it stores of the next `slots` messages, at most
+    /// [`GROUP`].
     #[inline(always)]
     fn gather(&self, warp: &mut Warp, slots: u32) -> [[u64; 2]; GROUP / 2] {
         [
-            self.gather_piece(warp, 0, slots),
-            self.gather_piece(warp, 1, slots),
-            self.gather_piece(warp, 2, slots),
+            self.gather_chunk(warp, 0, slots),
+            self.gather_chunk(warp, 1, slots),
+            self.gather_chunk(warp, 2, slots),
         ]
     }
 
-    /// The piece that this lane stores of the messages `2 * pair` and `2 * pair + 1`, if there are as many.
+    /// The chunk that this lane stores of the messages `2 * pair` and `2 * pair + 1`, if there are
+    /// as many.
     #[inline(always)]
-    fn gather_piece(&self, warp: &mut Warp, pair: u32, slots: u32) -> [u64; 2] {
+    fn gather_chunk(&self, warp: &mut Warp, pair: u32, slots: u32) -> [u64; 2] {
         if pair as usize >= Shape::<T>::PAIRS || 2 * pair >= slots {
             return [0; 2];
         }
@@ -210,7 +218,8 @@ impl<T: NoUninit> RecordPacker<T> {
         [a | b << 32, c | d << 32]
     }
 
-    /// Word `word` of the piece at byte `at` of the message whose first record has the place `first`.
+    /// Word `word` of the chunk at byte `at` of the message whose first record has the place
+    /// `first`.
     #[inline(always)]
     fn gather_word(&self, warp: &mut Warp, first: u32, at: u32, word: usize) -> u32 {
         let (size, unit) = (RecordLayout::<T>::SIZE as u32, const { unit::<T>(4) });
@@ -221,7 +230,8 @@ impl<T: NoUninit> RecordPacker<T> {
             let place = Shape::<T>::wrap(first + byte / size);
             let (lane, register, offset) = (place % WARP_SIZE, place / WARP_SIZE, byte % size);
             let mut found = 0;
-            // A lane cannot ask for a register or word that it computes: all those possible are offered, and one is taken.
+            // A lane cannot ask for a register or word that it computes: all those possible are
+            // offered, and one is taken.
             for number in 0..Shape::<T>::REGISTERS {
                 for choice in 0..Shape::<T>::WORDS / Shape::<T>::WORD_STEP {
                     let own = word % Shape::<T>::WORD_STEP + choice * Shape::<T>::WORD_STEP;
@@ -267,15 +277,15 @@ impl fmt::Display for PackError {
 
 impl core::error::Error for PackError {}
 
-/// Messages of one length whose pieces already lie in the lanes that store them.
+/// Messages of one length whose chunks already lie in the lanes that store them.
 struct Gathered {
     len: usize,
     kind: u16,
-    pieces: [[u64; 2]; GROUP / 2],
+    chunks: [[u64; 2]; GROUP / 2],
 }
 
-/// `piece` depends on who calls, against the rule for sources: it is right for the lane that stores the piece, and no other
-/// lane asks for it.
+/// `chunk` depends on who calls, against the rule for sources: it is right for the lane that stores
+/// the chunk, and no other lane asks for it.
 impl Source for Gathered {
     #[inline(always)]
     fn len(&self, _index: u64) -> usize {
@@ -288,11 +298,11 @@ impl Source for Gathered {
     }
 
     #[inline(always)]
-    fn piece(&self, index: u64, _piece: usize) -> [u64; 2] {
-        self.pieces.iter().zip(0..).fold(
+    fn chunk(&self, index: u64, _chunk: usize) -> [u64; 2] {
+        self.chunks.iter().zip(0..).fold(
             [0; 2],
-            |found, (piece, pair)| {
-                if index / 2 == pair { *piece } else { found }
+            |found, (chunk, pair)| {
+                if index / 2 == pair { *chunk } else { found }
             },
         )
     }
@@ -312,7 +322,8 @@ impl<T> Shape<T> {
     };
     /// Words of 4 bytes that cover a record.
     const WORDS: usize = RecordLayout::<T>::SIZE.div_ceil(4);
-    /// Records of whole words: word `i` of a piece is found only in every so many words of a record, from `i % WORD_STEP` on.
+    /// Records of whole words: word `i` of a chunk is found only in every so many words of a
+    /// record, from `i % WORD_STEP` on.
     const WORD_STEP: usize = if RecordLayout::<T>::SIZE % 4 == 0 { unit::<T>(16) / 4 } else { 1 };
 
     /// A place after up to one round of the circle.

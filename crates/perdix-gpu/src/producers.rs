@@ -1,4 +1,5 @@
-//! One producer per granularity: each is a way to claim message numbers, and a way to store messages.
+//! One producer per granularity: each is a way to claim message numbers, and a way to store
+//! messages.
 //!
 //! | producer | claims | stores |
 //! |---|---|---|

@@ -10,9 +10,9 @@ use crate::source::Source;
 
 /// Records of one type that a closure makes, packed as many to a message as fit 240 bytes.
 ///
-/// `make(i)` returns record `i`, which is below the count; like all of a [`Source`] it is called by many lanes, in any order, more
-/// than once. Records whose size divides 16 or is a multiple of 16 go straight from registers into the slot; others take a detour
-/// of shifts and selections.
+/// `make(i)` returns record `i`, which is below the count; like all of a [`Source`] it is called by
+/// many lanes, in any order, more than once. Records whose size divides 16 or is a multiple of 16
+/// go straight from registers into the slot; others take a detour of shifts and selections.
 ///
 /// A type of more than 240 bytes, of none, or with an alignment above 16 does not compile.
 ///
@@ -48,8 +48,8 @@ impl<T: NoUninit, F: Fn(u64) -> T + Sync> Records<T, F> {
         Self { count, kind, make, record: PhantomData }
     }
 
-    /// How many messages that makes: what to give to `produce_batch`. Message `m` holds the records from `m` times the records per
-    /// slot on.
+    /// How many messages that makes: what to give to `produce_batch`. Message `m` holds the records
+    /// from `m` times the records per slot on.
     #[inline(always)]
     pub fn messages(&self) -> u64 {
         self.count.div_ceil(RecordLayout::<T>::PER_SLOT as u64)
@@ -60,7 +60,7 @@ impl<T: NoUninit, F: Fn(u64) -> T + Sync> Source for Records<T, F> {
     #[inline(always)]
     fn len(&self, index: u64) -> usize {
         let per_slot = RecordLayout::<T>::PER_SLOT as u64;
-        let left = self.count.saturating_sub(index * per_slot);
+        let left = self.count.saturating_sub(index.wrapping_mul(per_slot));
         RecordLayout::<T>::SIZE * (if left > per_slot { per_slot } else { left }) as usize
     }
 
@@ -70,16 +70,16 @@ impl<T: NoUninit, F: Fn(u64) -> T + Sync> Source for Records<T, F> {
     }
 
     #[inline(always)]
-    fn piece(&self, index: u64, piece: usize) -> [u64; 2] {
-        let first = index * RecordLayout::<T>::PER_SLOT as u64;
+    fn chunk(&self, index: u64, chunk: usize) -> [u64; 2] {
+        let first = index.wrapping_mul(RecordLayout::<T>::PER_SLOT as u64);
         let (size, unit) = (RecordLayout::<T>::SIZE as u32, const { unit::<T>(16) });
         let len = self.len(index) as u32;
         let mut value = [0; 2];
         for part in 0..16 / unit {
-            // A part of a piece lies in one record.
-            let at = 16 * piece as u32 + (part * unit) as u32;
+            // A part of a chunk lies in one record.
+            let at = (16_u32.wrapping_mul(chunk as u32)).wrapping_add((part * unit) as u32);
             if at < len {
-                let record = MaybeUninit::new((self.make)(first + u64::from(at / size)));
+                let record = MaybeUninit::new((self.make)(first.wrapping_add(u64::from(at / size))));
                 put_part(&mut value, part * unit, read_at(&record, at % size, unit));
             }
         }
@@ -87,21 +87,22 @@ impl<T: NoUninit, F: Fn(u64) -> T + Sync> Source for Records<T, F> {
     }
 }
 
-/// The largest power of two up to `most` that divides the record's size: what never straddles two records.
+/// The largest power of two up to `most` that divides the record's size: what never straddles two
+/// records.
 pub(crate) const fn unit<T>(most: usize) -> usize {
     let size = RecordLayout::<T>::SIZE;
     let power = 1 << size.trailing_zeros();
     if power < most { power } else { most }
 }
 
-/// Puts the low bytes of `part` at byte `at` of a piece.
+/// Puts the low bytes of `part` at byte `at` of a chunk.
 #[inline(always)]
-fn put_part(piece: &mut [u64; 2], at: usize, part: [u64; 2]) {
+fn put_part(chunk: &mut [u64; 2], at: usize, part: [u64; 2]) {
     if at == 0 {
-        piece[0] |= part[0];
-        piece[1] |= part[1];
+        chunk[0] |= part[0];
+        chunk[1] |= part[1];
     } else {
-        piece[at / 8] |= part[0] << (8 * (at % 8));
+        chunk[at / 8] |= part[0] << (8 * (at % 8));
     }
 }
 
@@ -109,7 +110,8 @@ fn put_part(piece: &mut [u64; 2], at: usize, part: [u64; 2]) {
 #[inline(always)]
 fn read_at<T>(record: &MaybeUninit<T>, offset: u32, unit: usize) -> [u64; 2] {
     let mut value = [0; 2];
-    // All places with a selection: an address that is computed would force the record out of the registers.
+    // All places with a selection: an address that is computed would force the record out of the
+    // registers.
     for place in 0..RecordLayout::<T>::SIZE / unit {
         if (place * unit) as u32 == offset {
             for byte in (0..unit).step_by(if unit < 4 { unit } else { 4 }) {

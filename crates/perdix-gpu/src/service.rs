@@ -9,8 +9,8 @@ use crate::error::Error;
 use crate::intrinsics::Warp;
 use crate::producers::WarpProducer;
 
-/// Answers requests from one warp, whose 32 lanes call every method together with the same arguments: a ring each way, and a response for
-/// every request.
+/// Answers requests from one warp, whose 32 lanes call every method together with the same
+/// arguments: a ring each way, and a response for every request.
 ///
 /// ```
 /// use perdix_gpu::{DeviceService, WarpService};
@@ -22,7 +22,7 @@ use crate::producers::WarpProducer;
 ///         let Ok(mut service) = (unsafe { WarpService::new(service) }) else { return };
 ///         while let Ok(request) = service.next() {
 ///             let sum = request.word(service.warp(), 0).wrapping_add(request.word(service.warp(), 1));
-///             if service.respond(&request, 8, |_piece| [sum, 0]).is_err() {
+///             if service.respond(&request, 8, |_chunk| [sum, 0]).is_err() {
 ///                 break;
 ///             }
 ///         }
@@ -62,11 +62,13 @@ impl WarpService {
     /// The service, going on where the one before paused.
     ///
     /// # Errors
-    /// [`ServeError`] if the handle is none that a host made, or the block is not made of whole warps.
+    /// [`ServeError`] if the handle is none that a host made, or the block is not made of whole
+    /// warps.
     ///
     /// # Safety
-    /// The handle is a host's, for rings that outlive the kernel. This warp is the only one that uses them and their state
-    /// now. All its lanes call all methods together, never some of them alone.
+    /// The handle is a host's, for rings that outlive the kernel. This warp is the only one that
+    /// uses them and their state now. All its lanes call all methods together, never some of them
+    /// alone.
     #[inline(always)]
     pub unsafe fn new(handle: DeviceService) -> Result<Self, ServeError> {
         // SAFETY: the caller's contract.
@@ -95,8 +97,9 @@ impl WarpService {
         self.requests.consume_within(limit_ns)
     }
 
-    /// Answers a request with `len` bytes (up to 240), of which the lane that stores bytes `16 * piece` to `16 * piece + 16` calls
-    /// `make(piece)`. Every request has to be answered, once; the order does not matter to the host.
+    /// Answers a request with `len` bytes (up to 240), of which the lane that stores bytes `16 *
+    /// chunk` to `16 * chunk + 16` calls `make(chunk)`. Every request has to be answered, once; the
+    /// order does not matter to the host.
     ///
     /// # Errors
     /// As [`WarpProducer::produce`]. [`finish`](Self::finish) then tells the host.
@@ -111,22 +114,24 @@ impl WarpService {
         self.note(result)
     }
 
-    /// [`respond`](Self::respond) with what the lanes have: lane `i` gives bytes `16 * i` to `16 * i + 16`, as a request holds them.
+    /// [`respond`](Self::respond) with what the lanes have: lane `i` gives bytes `16 * i` to `16 *
+    /// i + 16`, as a request holds them.
     ///
     /// # Errors
     /// As [`respond`](Self::respond).
     #[inline(always)]
-    pub fn respond_pieces(
+    pub fn respond_chunks(
         &mut self,
         request: &WarpMessage,
         len: usize,
-        piece: [u64; 2],
+        chunk: [u64; 2],
     ) -> Result<(), Error> {
-        let result = self.responses.produce_pieces(id(request), len, piece);
+        let result = self.responses.produce_chunks(id(request), len, chunk);
         self.note(result)
     }
 
-    /// The warp's token, for operations of the kernel's own: all lanes are here, by the contract of the constructor.
+    /// The warp's token, for operations of the kernel's own: all lanes are here, by the contract of
+    /// the constructor.
     #[inline(always)]
     pub fn warp(&mut self) -> &mut Warp {
         self.requests.warp()

@@ -6,10 +6,12 @@ use crate::error::Error;
 use crate::intrinsics::{block_rank, blocks, thread_rank, warps_per_block};
 use crate::producers::ThreadProducer;
 
-/// One ring of several, and the blocks of the launch that share it: those whose number is `index` modulo the number of rings.
+/// One ring of several, and the blocks of the launch that share it: those whose number is `index`
+/// modulo the number of rings.
 ///
-/// With at most as many blocks as rings each block is alone on its ring and can use a [`BlockProducer`](crate::BlockProducer);
-/// blocks that share a ring use a [`GridProducer`](crate::GridProducer) each warp. Order is kept per ring, not between rings.
+/// With at most as many blocks as rings each block is alone on its ring and can use a
+/// [`BlockProducer`](crate::BlockProducer); blocks that share a ring use a
+/// [`GridProducer`](crate::GridProducer) each warp. Order is kept per ring, not between rings.
 ///
 /// ```
 /// use perdix_gpu::emulation::{EmulatedRings, launch};
@@ -24,7 +26,7 @@ use crate::producers::ThreadProducer;
 ///         let Ok(shard) = (unsafe { Shard::of_block(rings) }) else { return };
 ///         // SAFETY: all warps of all blocks of the shard make such a producer.
 ///         let Ok(mut producer) = (unsafe { GridProducer::new_among(shard.ring(), shard.warps()) }) else { return };
-///         let _ = producer.produce(0, 16, |_piece| [shard.index(), shard.blocks()]);
+///         let _ = producer.produce(0, 16, |_chunk| [shard.index(), shard.blocks()]);
 ///         producer.finish();
 ///     }
 /// }
@@ -44,7 +46,8 @@ pub struct Shard {
 }
 
 impl Shard {
-    /// The ring of this block: the one whose index is the block's number modulo the number of rings.
+    /// The ring of this block: the one whose index is the block's number modulo the number of
+    /// rings.
     ///
     /// # Errors
     /// [`Error::Corrupt`] if the handle is none that a host made: it has no rings.
@@ -88,25 +91,28 @@ impl Shard {
         self.index
     }
 
-    /// How many blocks of the launch share the ring; 0 if there are more rings than blocks and this is one of those left over.
+    /// How many blocks of the launch share the ring; 0 if there are more rings than blocks and this
+    /// is one of those left over.
     #[inline(always)]
     pub fn blocks(&self) -> u64 {
         self.blocks
     }
 
-    /// How many warps those blocks have together: what [`GridProducer::new_among`](crate::GridProducer::new_among) wants to know.
+    /// How many warps those blocks have together: what
+    /// [`GridProducer::new_among`](crate::GridProducer::new_among) wants to know.
     #[inline(always)]
     pub fn warps(&self) -> u64 {
         self.blocks * u64::from(warps_per_block())
     }
 }
 
-/// Ends the streams of the rings that no block has because there are more rings than blocks. All blocks call it, once each; else the
-/// consumers of those rings are told that the kernel ended without finish. It does nothing where every ring has a block.
+/// Ends the streams of the rings that no block has because there are more rings than blocks. All
+/// blocks call it, once each; else the consumers of those rings are told that the kernel ended
+/// without finish. It does nothing where every ring has a block.
 ///
 /// # Safety
-/// The handle is a host's, for rings that outlive the kernel, and the launch leaves the rings from number
-/// [`blocks()`](crate::intrinsics::blocks) on alone.
+/// The handle is a host's, for rings that outlive the kernel, and the launch leaves the rings from
+/// number [`blocks()`](crate::intrinsics::blocks) on alone.
 #[inline(always)]
 pub unsafe fn finish_unused(rings: DeviceRings) {
     if thread_rank() != 0 {

@@ -2,12 +2,13 @@
 
 use perdix_core::PAYLOAD_SIZE;
 
-/// Messages for a batch, asked for in 16-byte pieces, each by the lane that will store it.
+/// Messages for a batch, asked for in 16-byte chunks, each by the lane that will store it.
 ///
-/// Each lane calls the methods by itself, in any order, more than once, while other lanes do something else. So they must
-/// not depend on who calls, and cannot use operations of the whole warp: those need a [`Warp`](crate::Warp) token, of
-/// which nothing that is [`Sync`] can make use. (A closure that reads through a raw pointer is not `Sync`: make a slice
-/// of it outside of the closure.)
+/// Each lane calls the methods by itself, in any order, more than once, while other lanes do
+/// something else. So they must not depend on who calls, and cannot use operations of the whole
+/// warp: those need a [`Warp`](crate::Warp) token, of which nothing that is [`Sync`] can make use.
+/// (A closure that reads through a raw pointer is not `Sync`: make a slice of it outside of the
+/// closure.)
 pub trait Source: Sync {
     /// Bytes of message `index` of the batch; at most 240.
     fn len(&self, index: u64) -> usize;
@@ -15,13 +16,14 @@ pub trait Source: Sync {
     /// The tag of message `index`.
     fn kind(&self, index: u64) -> u16;
 
-    /// Bytes `16 * piece` to `16 * piece + 16` of message `index`, little-endian; what lies beyond its length is ignored.
-    fn piece(&self, index: u64, piece: usize) -> [u64; 2];
+    /// Bytes `16 * chunk` to `16 * chunk + 16` of message `index`, little-endian; what lies beyond
+    /// its length is ignored.
+    fn chunk(&self, index: u64, chunk: usize) -> [u64; 2];
 
-    /// [`piece`](Self::piece), or zeros if it lies wholly beyond `len` bytes.
+    /// [`chunk`](Self::chunk), or zeros if it lies wholly beyond `len` bytes.
     #[inline(always)]
-    fn piece_within(&self, index: u64, piece: usize, len: usize) -> [u64; 2] {
-        if 16 * piece < len { self.piece(index, piece) } else { [0; 2] }
+    fn chunk_within(&self, index: u64, chunk: usize, len: usize) -> [u64; 2] {
+        if 16_usize.wrapping_mul(chunk) < len { self.chunk(index, chunk) } else { [0; 2] }
     }
 }
 
@@ -56,7 +58,7 @@ impl Bytes {
 impl Source for Bytes {
     #[inline(always)]
     fn len(&self, index: u64) -> usize {
-        let left = self.len.saturating_sub(index * PAYLOAD_SIZE as u64);
+        let left = self.len.saturating_sub(index.wrapping_mul(PAYLOAD_SIZE as u64));
         if left > PAYLOAD_SIZE as u64 { PAYLOAD_SIZE } else { left as usize }
     }
 
@@ -66,12 +68,13 @@ impl Source for Bytes {
     }
 
     #[inline(always)]
-    fn piece(&self, index: u64, piece: usize) -> [u64; 2] {
-        let offset = index * PAYLOAD_SIZE as u64 + 16 * piece as u64;
+    fn chunk(&self, index: u64, chunk: usize) -> [u64; 2] {
+        // An offset that wraps lies in the bytes too, or nothing is left.
+        let offset = index.wrapping_mul(PAYLOAD_SIZE as u64).wrapping_add((chunk as u64).wrapping_mul(16));
         let left = self.len.saturating_sub(offset);
         // SAFETY: `offset + left` is at most the length, by the contract of `new`.
         unsafe {
-            read_piece(self.start.wrapping_add(offset as usize), if left > 16 { 16 } else { left as usize })
+            read_chunk(self.start.wrapping_add(offset as usize), if left > 16 { 16 } else { left as usize })
         }
     }
 }
@@ -81,7 +84,7 @@ impl Source for Bytes {
 /// # Safety
 /// `len` bytes at `start` are readable.
 #[inline(always)]
-pub(crate) unsafe fn read_piece(start: *const u8, len: usize) -> [u64; 2] {
+pub(crate) unsafe fn read_chunk(start: *const u8, len: usize) -> [u64; 2] {
     if len == 16 && start as usize % 16 == 0 {
         // SAFETY: 16 aligned, readable bytes.
         let value = unsafe { *start.cast::<u128>() };
@@ -97,23 +100,24 @@ pub(crate) unsafe fn read_piece(start: *const u8, len: usize) -> [u64; 2] {
     value
 }
 
-/// Messages of one length and kind whose pieces a closure makes.
+/// Messages of one length and kind whose chunks a closure makes.
 #[derive(Clone, Copy, Debug)]
-pub struct Made<F> {
+pub struct FromFn<F> {
     len: usize,
     kind: u16,
     make: F,
 }
 
-impl<F: Fn(u64, usize) -> [u64; 2] + Sync> Made<F> {
-    /// Messages of `len` bytes; `make(index, piece)` returns 16 bytes of message `index` of the batch.
+impl<F: Fn(u64, usize) -> [u64; 2] + Sync> FromFn<F> {
+    /// Messages of `len` bytes; `make(index, chunk)` returns 16 bytes of message `index` of the
+    /// batch.
     #[inline(always)]
     pub fn new(len: usize, kind: u16, make: F) -> Self {
         Self { len, kind, make }
     }
 }
 
-impl<F: Fn(u64, usize) -> [u64; 2] + Sync> Source for Made<F> {
+impl<F: Fn(u64, usize) -> [u64; 2] + Sync> Source for FromFn<F> {
     #[inline(always)]
     fn len(&self, _index: u64) -> usize {
         self.len
@@ -125,7 +129,7 @@ impl<F: Fn(u64, usize) -> [u64; 2] + Sync> Source for Made<F> {
     }
 
     #[inline(always)]
-    fn piece(&self, index: u64, piece: usize) -> [u64; 2] {
-        (self.make)(index, piece)
+    fn chunk(&self, index: u64, chunk: usize) -> [u64; 2] {
+        (self.make)(index, chunk)
     }
 }

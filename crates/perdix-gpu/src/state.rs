@@ -49,7 +49,8 @@ impl State {
         self.words().head.compare_exchange(number, next, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
-    /// A tail that some producer has read from the ring. Pairs with [`share_tail`](Self::share_tail).
+    /// A tail that some producer has read from the ring. Pairs with
+    /// [`share_tail`](Self::share_tail).
     #[inline(always)]
     pub(crate) fn tail(&self) -> u64 {
         // SAFETY: a word of the state, by the contract of `new`.
@@ -64,16 +65,17 @@ impl State {
         unsafe { device_store_release(&self.words().tail, tail) }
     }
 
-    /// Becomes the one that reads the tail across the link on behalf of all; whether nobody else is.
+    /// Becomes the one that reads the tail across the link on behalf of all; whether nobody else
+    /// is.
     #[inline(always)]
     pub(crate) fn begin_look(&self) -> bool {
-        self.words().looking.compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        self.words().refreshing.compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// Lets others read the tail.
     #[inline(always)]
     pub(crate) fn end_look(&self) {
-        self.words().looking.store(0, Ordering::Relaxed);
+        self.words().refreshing.store(0, Ordering::Relaxed);
     }
 
     /// Whether some producer has given up and said why: nothing after its message will be read.
@@ -82,8 +84,8 @@ impl State {
         self.words().fault.load(Ordering::Relaxed) != 0
     }
 
-    /// Stops all producers: message `unsent`, counted from the ring's first, was claimed and will not
-    /// be sent.
+    /// Stops all producers: message `unsent`, counted from the ring's first, was claimed and will
+    /// not be sent.
     #[inline(always)]
     pub(crate) fn stop_at(&self, unsent: u64, fault: Option<Fault>) {
         // SAFETY: a word of the state, by the contract of `new`.
@@ -98,14 +100,14 @@ impl State {
     /// Messages dropped that no gap marker has reported.
     #[inline(always)]
     pub(crate) fn unreported(&self) -> u64 {
-        self.words().gap.load(Ordering::Relaxed)
+        self.words().unreported.load(Ordering::Relaxed)
     }
 
     /// Takes the unreported messages, to report them.
     #[inline(always)]
     pub(crate) fn take_unreported(&self) -> u64 {
         // SAFETY: a word of the state, by the contract of `new`.
-        unsafe { device_take(&self.words().gap) }
+        unsafe { device_take(&self.words().unreported) }
     }
 
     /// Counts messages as dropped and not reported yet.
@@ -113,7 +115,7 @@ impl State {
     pub(crate) fn count_dropped(&self, messages: u64) {
         self.add_dropped(messages);
         // SAFETY: a word of the state, by the contract of `new`.
-        unsafe { device_add(&self.words().gap, messages) };
+        unsafe { device_add(&self.words().unreported, messages) };
     }
 
     /// Counts messages as dropped of which the caller's own count says that they are unreported.

@@ -1,4 +1,5 @@
-//! Stores to the ring, as the lanes of a warp make them. On emulated lanes a test may decide what becomes of each.
+//! Stores to the ring, as the lanes of a warp make them. On emulated lanes a test may decide what
+//! becomes of each.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 

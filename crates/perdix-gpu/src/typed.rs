@@ -8,11 +8,12 @@ use perdix_core::{MessageLayout, Typed};
 
 use crate::error::Error;
 use crate::producers::{BlockProducer, ThreadProducer};
-use crate::source::{Source, read_piece};
+use crate::source::{Source, read_chunk};
 
 /// Typed messages that a closure makes, one to a slot: a batch for any producer's `produce_batch`.
 ///
-/// `make(i)` returns message `i` of the batch; like all of a [`Source`] it is called by many lanes, in any order, more than once.
+/// `make(i)` returns message `i` of the batch; like all of a [`Source`] it is called by many lanes,
+/// in any order, more than once.
 ///
 /// ```
 /// use perdix_gpu::emulation::{self, EmulatedRing};
@@ -67,8 +68,8 @@ impl<T: Typed, F: Fn(u64) -> T + Sync> Source for Values<T, F> {
     }
 
     #[inline(always)]
-    fn piece(&self, index: u64, piece: usize) -> [u64; 2] {
-        chunk_of(&Value(&(self.make)(index)), piece)
+    fn chunk(&self, index: u64, chunk: usize) -> [u64; 2] {
+        chunk_of(&Value(&(self.make)(index)), chunk)
     }
 }
 
@@ -79,7 +80,7 @@ impl ThreadProducer {
     /// [`Error::TimedOut`], [`Error::ConsumerGone`] or [`Error::Corrupt`]; nothing was sent then.
     #[inline(always)]
     pub fn send<T: Typed>(&mut self, value: &T) -> Result<(), Error> {
-        self.produce_made(T::KIND, MessageLayout::<T>::SIZE, |piece| chunk_of(&Value(value), piece))
+        self.produce_with(T::KIND, MessageLayout::<T>::SIZE, |chunk| chunk_of(&Value(value), chunk))
     }
 
     /// Sends a value if a slot is free.
@@ -88,22 +89,23 @@ impl ThreadProducer {
     /// As [`send`](Self::send), with [`Error::Full`] instead of [`Error::TimedOut`].
     #[inline(always)]
     pub fn try_send<T: Typed>(&mut self, value: &T) -> Result<(), Error> {
-        self.produce_made_within(T::KIND, MessageLayout::<T>::SIZE, |piece| chunk_of(&Value(value), piece), 0)
+        self.produce_with_within(T::KIND, MessageLayout::<T>::SIZE, |chunk| chunk_of(&Value(value), chunk), 0)
     }
 
-    /// Sends a value if a slot is free; if the ring is full, drops and counts it. Whether it was sent.
+    /// Sends a value if a slot is free; if the ring is full, drops and counts it. Whether it was
+    /// sent.
     ///
     /// # Errors
     /// [`Error::ConsumerGone`] or [`Error::Corrupt`].
     #[inline(always)]
     pub fn send_or_drop<T: Typed>(&mut self, value: &T) -> Result<bool, Error> {
-        self.produce_made_or_drop(T::KIND, MessageLayout::<T>::SIZE, |piece| chunk_of(&Value(value), piece))
+        self.produce_with_or_drop(T::KIND, MessageLayout::<T>::SIZE, |chunk| chunk_of(&Value(value), chunk))
     }
 }
 
 impl BlockProducer {
-    /// Sends a value, the same in all threads, waiting while the ring is full, up to the ring's time limit. Many at once are faster: a
-    /// batch of [`Values`].
+    /// Sends a value, the same in all threads, waiting while the ring is full, up to the ring's
+    /// time limit. Many at once are faster: a batch of [`Values`].
     ///
     /// # Errors
     /// As [`produce_batch`](Self::produce_batch).
@@ -121,7 +123,8 @@ impl BlockProducer {
         self.try_produce_batch(1, &Value(value))
     }
 
-    /// Sends a value, the same in all threads, if a slot is free; if the ring is full, drops and counts it. Whether it was sent.
+    /// Sends a value, the same in all threads, if a slot is free; if the ring is full, drops and
+    /// counts it. Whether it was sent.
     ///
     /// # Errors
     /// As [`produce_batch_or_drop`](Self::produce_batch_or_drop).
@@ -154,26 +157,27 @@ impl<T: Typed> Source for Value<'_, T> {
     }
 
     #[inline(always)]
-    fn piece(&self, _index: u64, piece: usize) -> [u64; 2] {
-        chunk_of(self, piece)
+    fn chunk(&self, _index: u64, chunk: usize) -> [u64; 2] {
+        chunk_of(self, chunk)
     }
 }
 
-/// Bytes `16 * piece` to `16 * piece + 16` of a value.
+/// Bytes `16 * chunk` to `16 * chunk + 16` of a value.
 #[inline(always)]
-pub(crate) fn chunk_of<T: NoUninit>(&Value(value): &Value<'_, T>, piece: usize) -> [u64; 2] {
+pub(crate) fn chunk_of<T: NoUninit>(&Value(value): &Value<'_, T>, chunk: usize) -> [u64; 2] {
     let size = size_of::<T>();
-    let (at, mut bytes) = (16 * piece, [0; 2]);
+    let (at, mut bytes) = (16_usize.wrapping_mul(chunk), [0; 2]);
     if at >= size {
         return bytes;
     }
     if size > IN_REGISTERS {
         let left = if size - at < 16 { size - at } else { 16 };
         // SAFETY: so many bytes of the value are left, all initialised (`NoUninit`).
-        return unsafe { read_piece(core::ptr::from_ref(value).cast::<u8>().wrapping_add(at), left) };
+        return unsafe { read_chunk(core::ptr::from_ref(value).cast::<u8>().wrapping_add(at), left) };
     }
     let start = core::ptr::from_ref(value).cast::<u8>();
-    // All words with a selection: an address that is computed would force the value out of the registers.
+    // All words with a selection: an address that is computed would force the value out of the
+    // registers.
     for word in 0..size.div_ceil(4) {
         let found = if 4 * word + 4 <= size {
             // SAFETY: four bytes inside the value, all initialised (`NoUninit`).
@@ -184,7 +188,7 @@ pub(crate) fn chunk_of<T: NoUninit>(&Value(value): &Value<'_, T>, piece: usize) 
                 found | u32::from(unsafe { start.wrapping_add(byte).read() }) << (8 * (byte % 4))
             })
         };
-        if word / 4 == piece {
+        if word / 4 == chunk {
             bytes[word % 4 / 2] |= u64::from(found) << (32 * (word % 2));
         }
     }

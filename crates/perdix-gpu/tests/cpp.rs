@@ -19,22 +19,52 @@ const PRODUCERS: [&str; 3] = ["thread", "warp", "block"];
 const MODES: [Mode; 2] = [Mode::Fenced, Mode::FenceFree];
 const LONG: Duration = Duration::from_secs(30);
 
-/// The program, compiled once.
+/// The program that sends, compiled once.
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join("emulated");
-        let compiler = std::env::var("CXX").unwrap_or_else(|_| "g++".into());
-        let mut command = Command::new(&compiler);
-        command.args(["-std=c++17", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-pthread", "-I"]);
-        command.arg(root.join("include")).arg(root.join("cpp/emulated.cpp")).arg("-o").arg(&out);
-        let status = command
-            .status()
-            .unwrap_or_else(|error| panic!("{compiler}: {error}; set CXX to a C++17 compiler"));
-        assert!(status.success(), "{compiler}: {status}");
-        out
-    })
+    PROGRAM.get_or_init(|| compile("emulated"))
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Compiles a program of the folder `cpp`.
+fn compile(name: &str) -> PathBuf {
+    let out = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let compiler = std::env::var("CXX").unwrap_or_else(|_| "g++".into());
+    let mut command = Command::new(&compiler);
+    command.args(["-std=c++17", "-O2", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-pthread", "-I"]);
+    command
+        .arg(root().join("include"))
+        .arg(root().join("cpp").join(name).with_extension("cpp"))
+        .arg("-o")
+        .arg(&out);
+    let status =
+        command.status().unwrap_or_else(|error| panic!("{compiler}: {error}; set CXX to a C++17 compiler"));
+    assert!(status.success(), "{compiler}: {status}");
+    out
+}
+
+/// The header decides as perdix-core does, in every case of the table that perdix-core's own test keeps current.
+#[test]
+#[ignore = "needs a C++ compiler: cargo xtask header --check"]
+fn the_rules_are_those_of_the_table() {
+    let table = root().join("crates/perdix-core/tests/golden/policy.txt");
+    let text = std::fs::read_to_string(&table).unwrap();
+    let cases = text.lines().filter(|line| !line.starts_with('#')).count();
+    let program = compile("policy");
+    let output = Command::new(&program).arg(&table).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}");
+    assert_eq!(said.lines().last(), Some(cases.to_string().as_str()));
+    // A table that says something else is noticed.
+    let wrong = Path::new(env!("CARGO_TARGET_TMPDIR")).join("wrong-policy.txt");
+    for line in ["or_wait 3 4 4 1", "renew 1 0 18446744073709551614 0 0 0", "unheard_of 1 2", "covers 1 0 x"]
+    {
+        std::fs::write(&wrong, format!("{text}{line}\n")).unwrap();
+        assert!(!Command::new(&program).arg(&wrong).output().unwrap().status.success(), "{line}");
+    }
 }
 
 /// A ring in a file, and its consumer.
@@ -82,7 +112,7 @@ impl Shared {
                     let len = message.copy_to(&mut bytes);
                     assert!(SENT.matches(id, meta.kind(), &bytes[..len]), "message {id}: {meta:?} {bytes:?}");
                     message.take();
-                    self.consumer.settle();
+                    self.consumer.recycle();
                     id += 1;
                 }
                 Poll::Ended => break,
@@ -141,7 +171,7 @@ fn a_consumer_that_leaves_is_noticed() {
             let mut shared = Shared::new(Config { capacity: 8, mode, start: 0 });
             let mut child = shared.start(producer, 1 << 40, LONG, 0);
             assert_eq!(shared.check(100), 100);
-            shared.consumer.leave();
+            shared.consumer.disconnect();
             assert!(child.wait().unwrap().success());
             assert_eq!(shared.consumer.fault(), Some(Fault::ConsumerGone), "{producer}");
         }
@@ -160,7 +190,7 @@ fn dropped_messages_are_told_first() {
                 assert!(begun.elapsed() < LONG);
             }
             assert_eq!(shared.consumer.take_gap(), Some(5));
-            shared.consumer.settle();
+            shared.consumer.recycle();
             assert_eq!(shared.check(u64::MAX), 100, "{producer}, {mode:?}");
             assert!(child.wait().unwrap().success());
         }

@@ -22,19 +22,22 @@ pub struct Buffer {
 impl Buffer {
     /// The two halves, borrowed: for scoped threads, or one thread.
     ///
-    /// When they are gone the buffer can be split again. The new halves go on where the old ones stopped: messages that
-    /// were published and not consumed are still there.
+    /// When they are gone the buffer can be split again. The new halves go on where the old ones
+    /// stopped: messages that were published and not consumed are still there.
     ///
-    /// If kernels used the ring, this first waits for them: 2 s longer than the longest limit that a handle carries. If
-    /// they still run then, or if nobody can tell, the halves belong to no ring of theirs: producing calls fail with
+    /// If kernels used the ring, this first waits for them: 2 s longer than the longest limit that
+    /// a handle carries. If they still run then, or if nobody can tell, the halves belong to no
+    /// ring of theirs: producing calls fail with
     /// [`ConsumerGone`](crate::ProduceError::ConsumerGone), consuming ones with
-    /// [`ProducerLost`](crate::ConsumeError::ProducerLost), which says why. The buffer is as it was, and can be split
-    /// later. [`try_split_mut`](Self::try_split_mut) returns that as an error, after a time of your choice.
+    /// [`ProducerLost`](crate::ConsumeError::ProducerLost), which says why. The buffer is as it
+    /// was, and can be split later. [`try_split_mut`](Self::try_split_mut) returns that as an
+    /// error, after a time of your choice.
     pub fn split_mut(&mut self) -> (Producer<'_>, Consumer<'_>) {
         self.halves()
     }
 
-    /// [`split_mut`](Self::split_mut), waiting no longer than `limit` for kernels that use the ring.
+    /// [`split_mut`](Self::split_mut), waiting no longer than `limit` for kernels that use the
+    /// ring.
     ///
     /// ```
     /// let mut buffer = perdix_host::Buffer::new(8)?;
@@ -54,8 +57,8 @@ impl Buffer {
 
     /// The two halves, owned: to move into threads. The memory lives until both are gone.
     ///
-    /// If kernels used the ring, as [`split_mut`](Self::split_mut). Halves that belong to no ring then leave the memory
-    /// of the kernels allocated as long as these may run.
+    /// If kernels used the ring, as [`split_mut`](Self::split_mut). Halves that belong to no ring
+    /// then leave the memory of the kernels allocated as long as these may run.
     pub fn split(mut self) -> (Producer<'static>, Consumer<'static>) {
         self.halves()
     }

@@ -72,8 +72,8 @@ impl Builder {
         }
     }
 
-    /// Slots of 256 bytes: a power of two from 1 to 2^30. 4096 (1 MiB) unless set; a larger ring rides out longer pauses of
-    /// the consumer, a smaller one stays in a smaller cache.
+    /// Slots of 256 bytes: a power of two from 1 to 2^30. 4096 (1 MiB) unless set; a larger ring
+    /// rides out longer pauses of the consumer, a smaller one stays in a smaller cache.
     pub fn slots(mut self, slots: usize) -> Self {
         self.plan.config.capacity = slots as u64;
         self
@@ -103,21 +103,24 @@ impl Builder {
         self
     }
 
-    /// How many released slots the consumer holds back at most before it tells the producer; an idle consumer tells at once.
-    /// A quarter of the ring, at most 256, unless set; clamped to 1 up to the number of slots.
+    /// How many released slots the consumer holds back at most before it tells the producer; an
+    /// idle consumer tells at once. A quarter of the ring, at most 256, unless set; clamped to 1 up
+    /// to the number of slots.
     pub fn release_every(mut self, messages: usize) -> Self {
         self.plan.tail_every = Some(messages as u64);
         self
     }
 
-    /// The number of the first message; 0 unless set. For tests that want to see 64-bit numbers wrap.
+    /// The number of the first message; 0 unless set. For tests that want to see 64-bit numbers
+    /// wrap.
     pub fn first_message(mut self, number: u64) -> Self {
         self.plan.config.start = number;
         self
     }
 
-    /// What kind of memory. Unless set: heap without the feature `cuda` or without a CUDA device; else managed memory where the device
-    /// has `concurrentManagedAccess`, and pinned memory where not. [`Buffer::memory_reason`] tells what was chosen and why.
+    /// What kind of memory. Unless set: heap without the feature `cuda` or without a CUDA device;
+    /// else managed memory where the device has `concurrentManagedAccess`, and pinned memory where
+    /// not. [`Buffer::memory_reason`] tells what was chosen and why.
     pub fn memory(mut self, kind: MemoryKind) -> Self {
         self.memory = Some(kind);
         self
@@ -133,7 +136,8 @@ impl Builder {
     /// Makes the buffer.
     ///
     /// # Errors
-    /// [`CreateError`] for an illegal number of slots, for lack of memory, or for a kind of memory that this build or machine lacks.
+    /// [`CreateError`] for an illegal number of slots, for lack of memory, or for a kind of memory
+    /// that this build or machine lacks.
     pub fn build(self) -> Result<Buffer, CreateError> {
         let Plan { config, waits, tail_every } = self.plan;
         let bytes = config.bytes()?;

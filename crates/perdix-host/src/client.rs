@@ -59,20 +59,26 @@ pub struct Client<'a> {
     window: Window,
     limit: Duration,
     /// Whether requests are stored word by word, for a kernel that reads them in one look.
-    whole_words: bool,
+    single_store_words: bool,
 }
 
 impl<'a> Client<'a> {
     /// A client that sends its requests into one ring and gets its responses from another; a request waits up to 10 s.
     pub fn new(requests: Producer<'a>, responses: Consumer<'a>) -> Self {
         let slots = requests.capacity().min(responses.capacity());
-        Self { requests, responses, window: Window::new(slots), limit: DEFAULT_LIMIT, whole_words: false }
+        Self {
+            requests,
+            responses,
+            window: Window::new(slots),
+            limit: DEFAULT_LIMIT,
+            single_store_words: false,
+        }
     }
 
     /// The same for kernels that read whole words in one look: nothing else may ever have been written to the ring.
     #[cfg(feature = "cuda")]
-    pub(crate) fn with_whole_words(self) -> Self {
-        Self { whole_words: true, ..self }
+    pub(crate) fn with_single_stores(self) -> Self {
+        Self { single_store_words: true, ..self }
     }
 
     /// Sets how long calls wait; 10 s unless set.
@@ -149,7 +155,7 @@ impl<'a> Client<'a> {
         if self.window.is_full() {
             return Err(CallError::TooMany { limit: self.window.limit() });
         }
-        let id = if self.whole_words {
+        let id = if self.single_store_words {
             self.requests.produce_copied(kind, request, self.limit.into())
         } else {
             self.requests.produce_numbered(kind, request, self.limit)

@@ -1,7 +1,8 @@
 //! The end of a ring's memory, without a wait in a drop.
 //!
-//! Dropping the last share of a ring (its buffer, a half, or a handle to its counters) waits for the kernels that use it,
-//! which an executor's thread must not do. These calls wait as long as they are told, or as a task.
+//! Dropping the last share of a ring (its buffer, a half, or a handle to its counters) waits for
+//! the kernels that use it, which an executor's thread must not do. These calls wait as long as
+//! they are told, or as a task.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,10 +15,11 @@ use crate::producer::Producer;
 use crate::shared::Shared;
 
 impl Buffer {
-    /// Waits until the kernels that use the ring have ended, no longer than `limit`, and gives up this share of its memory.
+    /// Waits until the kernels that use the ring have ended, no longer than `limit`, and gives up
+    /// this share of its memory.
     ///
-    /// After that no drop waits for these kernels. Dropping a buffer waits too, for a time that depends on its kernels: 2 s
-    /// longer than the longest limit that a handle carries.
+    /// After that no drop waits for these kernels. Dropping a buffer waits too, for a time that
+    /// depends on its kernels: 2 s longer than the longest limit that a handle carries.
     ///
     /// # Errors
     /// [`CloseError`]: kernels may still use the memory, which is kept with the error.
@@ -25,7 +27,8 @@ impl Buffer {
         CloseError::or_closed(self.shared, limit)
     }
 
-    /// [`close`](Self::close) as a future: its task is woken now and then to ask. (Feature `futures`.)
+    /// [`close`](Self::close) as a future: its task is woken now and then to ask. (Feature
+    /// `futures`.)
     #[cfg(feature = "futures")]
     pub fn close_async(self, limit: Duration) -> Closing {
         Closing::new(self.shared, limit)
@@ -33,11 +36,12 @@ impl Buffer {
 }
 
 impl Producer<'_> {
-    /// Ends the stream, waits until the kernels that consume have ended, no longer than `limit`, and gives up this share of
-    /// the memory. As [`Buffer::close`].
+    /// Ends the stream, waits until the kernels that consume have ended, no longer than `limit`,
+    /// and gives up this share of the memory. As [`Buffer::close`].
     ///
     /// # Errors
-    /// [`CloseError`]: kernels may still use the memory, which is kept with the error. The stream has ended.
+    /// [`CloseError`]: kernels may still use the memory, which is kept with the error. The stream
+    /// has ended.
     pub fn close(self, limit: Duration) -> Result<(), CloseError> {
         CloseError::or_closed(self.end(), limit)
     }
@@ -50,8 +54,8 @@ impl Producer<'_> {
 }
 
 impl Consumer<'_> {
-    /// Tells the producer that nobody reads any more, waits until the kernels that produce have ended, no longer than `limit`,
-    /// and gives up this share of the memory. As [`Buffer::close`].
+    /// Tells the producer that nobody reads any more, waits until the kernels that produce have
+    /// ended, no longer than `limit`, and gives up this share of the memory. As [`Buffer::close`].
     ///
     /// # Errors
     /// [`CloseError`]: kernels may still use the memory, which is kept with the error.
@@ -122,8 +126,9 @@ mod closing {
     use super::{Arc, CloseError, Duration, Shared, StillInUse};
     use crate::poller::{Registration, Watch};
 
-    /// Waits until the kernels that use a ring have ended; made by [`Buffer::close_async`](crate::Buffer::close_async). Dropped
-    /// before it is done, it waits as dropping the buffer does. (Feature `futures`.)
+    /// Waits until the kernels that use a ring have ended; made by
+    /// [`Buffer::close_async`](crate::Buffer::close_async). Dropped before it is done, it waits as
+    /// dropping the buffer does. (Feature `futures`.)
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
     pub struct Closing {

@@ -37,7 +37,7 @@ use crate::shared::Shared;
 use crate::trace;
 use crate::wait::{Tries, Wait};
 
-/// The consuming half of a [`Buffer`], whoever produces. Dropping it tells the producer that nobody reads any more.
+/// The consuming half of a [`Buffer`](crate::Buffer), whoever produces. Dropping it tells the producer that nobody reads any more.
 ///
 /// | to get | call |
 /// |---|---|
@@ -148,7 +148,7 @@ impl<'a> Consumer<'a> {
     #[inline]
     pub fn batch(&mut self, most: usize, wait: impl Into<Wait>) -> Result<MessageBatch<'_>, ConsumeError> {
         self.find(wait.into())?;
-        let (count, bytes) = self.core().run_sized(most as u64);
+        let (count, bytes) = self.core().available_sized(most as u64);
         Ok(MessageBatch::take(self.core(), count, bytes))
     }
 
@@ -228,7 +228,7 @@ impl<'a> Consumer<'a> {
 
     /// How many messages are there now. Counts them, so it costs a look at each; at most the number of slots.
     pub fn available(&mut self) -> usize {
-        self.core().run(u64::MAX) as usize
+        self.core().available(u64::MAX) as usize
     }
 
     /// Whether messages may still come: `Ok` while the stream is open or something is left to read.
@@ -287,7 +287,7 @@ impl Drop for Consumer<'_> {
         let messages = self.core().taken().0;
         trace::left(&self.shared.ring, messages);
         let over = self.producer.is_elsewhere() && self.status().is_err_and(is_over);
-        self.core().leave();
+        self.core().disconnect();
         // SAFETY: the half is being dropped, and nothing uses its state after this.
         let core = unsafe { ManuallyDrop::take(&mut self.core) };
         self.shared.park_consumer(core, self.read);

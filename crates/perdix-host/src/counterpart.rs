@@ -7,7 +7,8 @@ use std::time::Duration;
 /// Whoever produces into a ring, or consumes from it: a thread, kernels, emulated lanes, or another
 /// process.
 ///
-/// Where it lives implements this (`cuda`, `process`, `emulated`); nothing below them knows of them.
+/// Where it lives implements this (`cuda`, `process`, `emulated`); nothing below them knows of
+/// them.
 pub(crate) trait Counterpart: fmt::Debug + Send + Sync {
     /// Why nothing more will come of it although it has not said so in the ring; `None` while
     /// something may. What it did last is visible to the caller then: one more look decides.
@@ -18,8 +19,8 @@ pub(crate) trait Counterpart: fmt::Debug + Send + Sync {
     #[cfg_attr(not(feature = "futures"), allow(dead_code))] // a task asks; a thread looks anyway
     fn may_vanish(&self) -> bool;
 
-    /// Waits until it can no longer touch the ring's memory: no longer than `limit`, or for `None` a
-    /// little longer than its own longest wait.
+    /// Waits until it can no longer touch the ring's memory: no longer than `limit`, or for `None`
+    /// a little longer than its own longest wait.
     ///
     /// # Errors
     /// [`StillInUse`]: it still may.
@@ -28,7 +29,8 @@ pub(crate) trait Counterpart: fmt::Debug + Send + Sync {
     /// Whether it is a core of this machine, as far as is known.
     fn is_core(&self) -> bool;
 
-    /// Whether it counts its messages in the ring as it goes. (Others count when they pause or end.)
+    /// Whether it counts its messages in the ring as it goes. (Others count when they pause or
+    /// end.)
     #[cfg_attr(not(feature = "metrics"), allow(dead_code))] // a gauge asks
     fn counts_at_once(&self) -> bool;
 

@@ -6,7 +6,8 @@ use perdix_core::{ConsumerStats, ProducerStats, Ring};
 
 use crate::shared::Shared;
 
-/// A handle to a ring's counters; cheap to clone, usable from any thread while the ring runs, and after.
+/// A handle to a ring's counters; cheap to clone, usable from any thread while the ring runs, and
+/// after.
 ///
 /// ```
 /// let mut buffer = perdix_host::Buffer::new(8)?;
@@ -31,19 +32,23 @@ pub struct Snapshot {
     pub sent: u64,
     /// Bytes of payload published.
     pub sent_bytes: u64,
-    /// Messages taken by the consumer; lags by up to a batch (a quarter of the ring, at most 256) while it is busy.
+    /// Messages taken by the consumer; lags by up to a batch (a quarter of the ring, at most 256)
+    /// while it is busy.
     pub received: u64,
     /// Bytes of payload taken by the consumer; lags likewise.
     pub received_bytes: u64,
     /// How many times the producer found the ring full; one wait counts once.
     pub full: u64,
-    /// Messages dropped because the ring was full, at the user's wish. (A device producer's are there once it has paused or finished.)
+    /// Messages dropped because the ring was full, at the user's wish. (A device producer's are
+    /// there once it has paused or finished.)
     pub dropped: u64,
     /// Dropped messages of which the consumer was told, by gaps; lags as `received` does.
     pub told: u64,
-    /// Messages that device producers had claimed when they gave up, from the first that was not sent on: none of them is delivered.
+    /// Messages that device producers had claimed when they gave up, from the first that was not
+    /// sent on: none of them is delivered.
     pub lost: u64,
-    /// The most slots seen occupied, sampled whenever the producer renews its credit (at least once per lap).
+    /// The most slots seen occupied, sampled whenever the producer renews its credit (at least once
+    /// per lap).
     pub highest_fill: u64,
 }
 
@@ -53,7 +58,8 @@ impl Counters {
         Snapshot::of(&self.0.ring)
     }
 
-    /// Whether the producer's counts are up to date: some producers count when they pause or finish.
+    /// Whether the producer's counts are up to date: some producers count when they pause or
+    /// finish.
     #[cfg(feature = "metrics")]
     pub(crate) fn are_current(&self) -> bool {
         self.0.ring.end().is_some() || self.0.producer.get().counts_at_once()

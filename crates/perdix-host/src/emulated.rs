@@ -15,11 +15,12 @@ use crate::shared::Shared;
 use crate::wait::DEVICE_LIMIT;
 
 impl Buffer {
-    /// The two halves, the producer being kernels on emulated lanes (`perdix_gpu::emulation`): borrowed. Messages that are still in
-    /// the ring come first.
+    /// The two halves, the producer being kernels on emulated lanes (`perdix_gpu::emulation`):
+    /// borrowed. Messages that are still in the ring come first.
     ///
-    /// A program that is written for a GPU runs so without one, and is tested so: the consumer is the same, and messages arrive
-    /// while the lanes run. If kernels of a GPU used the ring, as [`split_mut`](Self::split_mut).
+    /// A program that is written for a GPU runs so without one, and is tested so: the consumer is
+    /// the same, and messages arrive while the lanes run. If kernels of a GPU used the ring, as
+    /// [`split_mut`](Self::split_mut).
     pub fn split_emulated(&mut self) -> (EmulatedProducer<'_>, Consumer<'_>) {
         EmulatedProducer::split(self)
     }
@@ -93,11 +94,11 @@ impl EmulatedProducer<'_> {
         (EmulatedProducer { shared, kernels, state, limit: DEVICE_LIMIT, borrow: PhantomData }, consumer)
     }
 
-    /// Runs a kernel on this thread: `launch` gets what kernels get, and says whether all lanes returned, as
-    /// `perdix_gpu::emulation::launch` does. The ring is valid until it returns.
+    /// Runs a kernel on this thread: `launch` gets what kernels get, and says whether all lanes
+    /// returned, as `perdix_gpu::emulation::launch` does. The ring is valid until it returns.
     ///
-    /// As on a device, a kernel that neither ends the stream nor pauses it is an error for the consumer, and a kernel that pauses
-    /// can be followed by another.
+    /// As on a device, a kernel that neither ends the stream nor pauses it is an error for the
+    /// consumer, and a kernel that pauses can be followed by another.
     ///
     /// # Errors
     /// [`LaneFault`] if `launch` says so.

@@ -1,4 +1,5 @@
-//! Helper threads exist only in the process that started them: a `fork` copies their state, not them.
+//! Helper threads exist only in the process that started them: a `fork` copies their state, not
+//! them.
 
 /// The process in which something was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,11 +13,13 @@ pub(crate) use heap::Heap;
 pub enum MemoryKind {
     /// Ordinary process memory: CPU to CPU.
     Heap,
-    /// CUDA unified memory that stays with the CPU and is mapped into the GPU. Needs a device with `concurrentManagedAccess`.
+    /// CUDA unified memory that stays with the CPU and is mapped into the GPU. Needs a device with
+    /// `concurrentManagedAccess`.
     Managed,
     /// Pinned host memory, mapped into the GPU's address space.
     Pinned,
-    /// Memory that two processes share, mapped into the GPU's address space if kernels produce: `process::SharedRing`.
+    /// Memory that two processes share, mapped into the GPU's address space if kernels produce:
+    /// `process::SharedRing`.
     Shared,
 }
 

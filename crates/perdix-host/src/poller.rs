@@ -1,14 +1,16 @@
 //! What wakes tasks that wait for a ring: one thread per process. (Feature `futures`.)
 //!
-//! A GPU, or another process, cannot wake a task. So a thread, started by the first wait, looks at what each waiting task waits for: the
-//! sequence word of its next message, or the consumer's tail. It wakes a task whose message has come, whose stream has ended, or which has
-//! room again; and every 50 ms one that waits for kernels or another process, to ask whether they still produce. Nothing of it is on
-//! the way of a message: halves that find what they want never meet it.
+//! A GPU, or another process, cannot wake a task. So a thread, started by the first wait, looks at
+//! what each waiting task waits for: the sequence word of its next message, or the consumer's tail.
+//! It wakes a task whose message has come, whose stream has ended, or which has room again; and
+//! every 50 ms one that waits for kernels or another process, to ask whether they still produce.
+//! Nothing of it is on the way of a message: halves that find what they want never meet it.
 //!
-//! A child that was forked has a poller of its own, with the default configuration. Waits that began in the parent end there alone: a task
-//! that is polled in the child waits there.
+//! A child that was forked has a poller of its own, with the default configuration. Waits that
+//! began in the parent end there alone: a task that is polled in the child waits there.
 //!
-//! While nobody waits the thread is parked and costs nothing. While somebody does, it pauses between looks as [`configure`] says.
+//! While nobody waits the thread is parked and costs nothing. While somebody does, it pauses
+//! between looks as [`configure`] says.
 
 mod registration;
 mod table;
@@ -34,10 +36,11 @@ use crate::wait::WaitStrategy;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PollerConfig {
-    /// As for a half that waits: without a pause, with a yield in between, or (unless set) with sleeps after a while.
+    /// As for a half that waits: without a pause, with a yield in between, or (unless set) with
+    /// sleeps after a while.
     pub wait: WaitStrategy,
-    /// The longest sleep of [`WaitStrategy::Backoff`], 1 ms unless set: the most by which a wake-up is late (plus the timer's slack), and
-    /// what an idle wait costs.
+    /// The longest sleep of [`WaitStrategy::Backoff`], 1 ms unless set: the most by which a wake-up
+    /// is late (plus the timer's slack), and what an idle wait costs.
     pub longest_sleep: Duration,
 }
 

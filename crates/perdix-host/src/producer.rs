@@ -38,7 +38,7 @@ use crate::wait::Wait;
 /// starts early.
 const PUBLISH_EVERY: u64 = 32;
 
-/// The producing half of a [`Buffer`], for a CPU thread. Dropping it ends the stream.
+/// The producing half of a [`Buffer`](crate::Buffer), for a CPU thread. Dropping it ends the stream.
 ///
 /// That the consumer is gone shows when the producer next looks at its tail: at the latest after a ring full of messages.
 ///
@@ -101,7 +101,7 @@ impl Producer<'_> {
 
     /// Messages dropped that no gap marker reports yet: it waits for a free slot, or for the end of the stream.
     pub fn unreported_drops(&mut self) -> u64 {
-        self.core().gap()
+        self.core().unreported()
     }
 
     /// Whether somebody may still read: `Ok` while the consumer is there.
@@ -109,7 +109,7 @@ impl Producer<'_> {
     /// # Errors
     /// [`Disconnected`] says why nobody will.
     pub fn status(&self) -> Result<(), Disconnected> {
-        if self.core.consumer_gone() {
+        if self.core.consumer_disconnected() {
             return Err(Disconnected::Gone);
         }
         match self.waiting.lost() {
@@ -266,7 +266,7 @@ impl Drop for Producer<'_> {
 fn explain(refused: Refused, core: &Core, len: usize, needed: u64) -> ProduceError {
     match refused {
         Refused::Full => ProduceError::Full { needed, capacity: core.ring().capacity() },
-        Refused::ConsumerGone => {
+        Refused::Disconnected => {
             // Not even a call that does nothing: it would cost the hot path an instruction.
             #[cfg(feature = "tracing")]
             trace::consumer_gone(core.ring());

@@ -17,8 +17,8 @@ use crate::wait::WaitStrategies;
 ///
 /// * The memory outlives every view of the ring: halves keep a share of this.
 /// * The memory is freed only when both sides have certainly ended.
-/// * A core is parked here exactly while no half has it. One that is neither parked nor in use (its half
-///   was forgotten, or is a kernel's) is recovered from the ring at the next split.
+/// * A core is parked here exactly while no half has it. One that is neither parked nor in use (its
+///   half was forgotten, or is a kernel's) is recovered from the ring at the next split.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) ring: Ring,
@@ -90,8 +90,9 @@ impl Shared {
         }
     }
 
-    /// A ring for one half split from `used`, which kernels may still use: the half finds its counterpart
-    /// lost at once, and touches nothing of theirs. Lack of memory for its one slot aborts, as elsewhere in Rust.
+    /// A ring for one half split from `used`, which kernels may still use: the half finds its
+    /// counterpart lost at once, and touches nothing of theirs. Lack of memory for its one slot
+    /// aborts, as elsewhere in Rust.
     pub(crate) fn unreachable(used: &Self, why: StillInUse) -> (Arc<Self>, Cores) {
         let config = Config { capacity: 1, ..used.ring.config() };
         let Some((shared, mut cores)) = Self::in_heap(config, used.waits, &why) else {
@@ -99,8 +100,8 @@ impl Shared {
         };
         // Without credit: its first call looks at the tail, and finds nobody reading.
         // SAFETY: it takes the place of the ring's producer, which nobody has.
-        cores.producer = unsafe { ProducerCore::resume(shared.ring, config.start) };
-        cores.consumer.leave();
+        cores.producer = unsafe { ProducerCore::resume_at(shared.ring, config.start) };
+        cores.consumer.disconnect();
         let nobody = Arc::new(Unreachable(why));
         shared.producer.set(Arc::<Unreachable>::clone(&nobody));
         shared.consumer.set(nobody);
@@ -115,8 +116,9 @@ impl Shared {
         Some((shared, cores))
     }
 
-    /// Waits until both sides have ended, and takes the state that new halves go on with; threads are on
-    /// both sides then. The end of stream and the "disconnected" of earlier halves are taken back.
+    /// Waits until both sides have ended, and takes the state that new halves go on with; threads
+    /// are on both sides then. The end of stream and the "disconnected" of earlier halves are taken
+    /// back.
     ///
     /// # Errors
     /// [`StillInUse`]: everything is as it was.
@@ -133,7 +135,8 @@ impl Shared {
         Ok(cores)
     }
 
-    /// Waits until neither side can touch the memory any more; both together no longer than `limit`.
+    /// Waits until neither side can touch the memory any more; both together no longer than
+    /// `limit`.
     pub(crate) fn ended(&self, limit: Option<Duration>) -> Result<(), StillInUse> {
         let begun = Instant::now();
         self.consumer.get().ended(limit)?;
@@ -185,7 +188,8 @@ impl Drop for Shared {
         if sides.each_ref().map(|side| side.ended(None).is_ok()) == [true; 2] {
             sides.iter().for_each(|side| side.leave(false));
         } else {
-            // Freed memory that a kernel still uses would be somebody else's: better lost than corrupted.
+            // Freed memory that a kernel still uses would be somebody else's: better lost than
+            // corrupted.
             std::mem::forget(self.memory.take());
             self.producer.keep_for_ever();
             self.consumer.keep_for_ever();

@@ -1,7 +1,8 @@
-//! What happens to rings, as events and spans of the crate `tracing` with the target `perdix`; nothing without the feature `tracing`.
+//! What happens to rings, as events and spans of the crate `tracing` with the target `perdix`;
+//! nothing without the feature `tracing`.
 //!
-//! Never for a message: these are beginnings, ends and troubles; a trouble for every call that reports it. A ring is known by its address in
-//! this process.
+//! Never for a message: these are beginnings, ends and troubles; a trouble for every call that
+//! reports it. A ring is known by its address in this process.
 #![cfg_attr(not(feature = "tracing"), allow(unused_variables))]
 
 use std::fmt::Display;
@@ -101,8 +102,8 @@ impl RingSpan {
     }
 }
 
-/// The span of a session's launches, from the first one until all were seen to have ended. The session is known by the address of
-/// its state on the device.
+/// The span of a session's launches, from the first one until all were seen to have ended. The
+/// session is known by the address of its state on the device.
 #[cfg(feature = "cuda")]
 #[derive(Debug, Default)]
 pub(crate) struct Launches {
@@ -122,7 +123,8 @@ impl Launches {
         }
     }
 
-    /// All launches of the session were seen to have ended. (A fault shows as the loss of the producer.)
+    /// All launches of the session were seen to have ended. (A fault shows as the loss of the
+    /// producer.)
     pub(crate) fn ended(&self, session: *const perdix_core::DeviceState) {
         #[cfg(feature = "tracing")]
         {

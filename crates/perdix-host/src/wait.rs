@@ -9,18 +9,22 @@ pub use limit::Wait;
 
 /// What a half does while it has to wait: the consumer for a message, the producer for a free slot.
 ///
-/// The delay before a wait ends depends on it, what an idle half costs, and how fast a stream between two cores goes.
+/// The delay before a wait ends depends on it, what an idle half costs, and how fast a stream
+/// between two cores goes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum WaitStrategy {
-    /// Polls without a pause. Lowest latency (under 0.2 µs between cores) for every message; burns a whole core while idle, and
-    /// stalls if both halves share one core. A consumer that has caught up with its producer takes the cache line of each next
-    /// message away from it again and again, which makes a stream of messages slower.
+    /// Polls without a pause. Lowest latency (under 0.2 µs between cores) for every message; burns
+    /// a whole core while idle, and stalls if both halves share one core. A consumer that has
+    /// caught up with its producer takes the cache line of each next message away from it again and
+    /// again, which makes a stream of messages slower.
     Spin,
-    /// Polls 256 times (after a run of 8 messages or more it first pauses for about a microsecond, so that the next ones come
-    /// as a run too), then yields to the scheduler between polls. Still burns an otherwise idle core, but shares it.
+    /// Polls 256 times (after a run of 8 messages or more it first pauses for about a microsecond,
+    /// so that the next ones come as a run too), then yields to the scheduler between polls. Still
+    /// burns an otherwise idle core, but shares it.
     Yield,
-    /// As `Yield`, but yields 64 times and then sleeps from 20 µs up to 1 ms between polls. An idle half costs well under 1 % of
-    /// a core; the first message after a pause waits up to about 1 ms (plus the timer's slack).
+    /// As `Yield`, but yields 64 times and then sleeps from 20 µs up to 1 ms between polls. An idle
+    /// half costs well under 1 % of a core; the first message after a pause waits up to about 1 ms
+    /// (plus the timer's slack).
     #[default]
     Backoff,
 }
@@ -32,7 +36,8 @@ pub(crate) struct WaitStrategies {
     pub(crate) consumer: WaitStrategy,
 }
 
-/// How long kernels wait for the other side unless told otherwise, on a device or on emulated lanes.
+/// How long kernels wait for the other side unless told otherwise, on a device or on emulated
+/// lanes.
 pub(crate) const DEVICE_LIMIT: Duration = Duration::from_secs(10);
 
 const SPINS: u32 = 256;
@@ -44,7 +49,8 @@ const POLLS_PER_CLOCK: u32 = 64;
 
 /// Messages taken without a wait that make a run.
 const RUN: u64 = 8;
-/// Pauses after a run: long enough for the producer to get some messages ahead, where it is not disturbed.
+/// Pauses after a run: long enough for the producer to get some messages ahead, where it is not
+/// disturbed.
 const PAUSES_AFTER_RUN: u32 = 64;
 
 /// Polls between two questions what has become of the counterpart.
@@ -99,8 +105,8 @@ impl Waiter {
         Ok(())
     }
 
-    /// Whether it is time to ask what has become of the counterpart, which costs about a microsecond: every few
-    /// hundred microseconds.
+    /// Whether it is time to ask what has become of the counterpart, which costs about a
+    /// microsecond: every few hundred microseconds.
     #[inline]
     pub(crate) fn is_time_to_look(&self) -> bool {
         self.rounds % POLLS_PER_LOOK == 0 || self.sleep > FIRST_SLEEP

@@ -1,7 +1,8 @@
 //! Proves that no call waits for ever, whoever is on the other side and however it ends: a table of
 //! counterparts, ends and calls. Each call gets all that was published, and then the right error.
 //!
-//! Kernels are tried against the fake driver, in `gpu-tests/tests/fake/counterpart.rs`, with the same table.
+//! Kernels are tried against the fake driver, in `gpu-tests/tests/fake/counterpart.rs`, with the
+//! same table.
 #![cfg(all(target_os = "linux", feature = "futures"))]
 #![allow(clippy::unwrap_used, clippy::panic)] // tests
 

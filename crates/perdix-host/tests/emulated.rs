@@ -180,3 +180,31 @@ fn a_buffer_goes_from_lanes_to_threads_and_back() {
     consumer.for_each(|message| got.push(number(&message))).unwrap();
     assert_eq!(got, [4, 5]);
 }
+
+/// Warps that race leave markers of no gap, behind which published messages may be.
+#[test]
+fn nothing_that_was_published_is_lost_behind_an_empty_gap_marker() {
+    for mode in MODES {
+        for empty in 1..4 {
+            let (mut tx, mut rx) = Buffer::builder().slots(8).mode(mode).build().unwrap().into_emulated();
+            let sent = tx.run(|handle| {
+                // SAFETY: the ring is valid until `run` returns.
+                let ring = unsafe { handle.ring() }.unwrap();
+                for number in 0..empty {
+                    // SAFETY: as above.
+                    let slot = unsafe { ring.slot(number) };
+                    // SAFETY: the slot is free, and this thread is the only producer.
+                    unsafe { perdix_core::publish_gap_marker(slot, number, 0, mode) }
+                }
+                // SAFETY: the only producer, which goes on behind the markers.
+                unsafe { perdix_core::Producer::resume_at(ring, empty) }.push(0, 0, b"published").is_ok()
+            });
+            assert_eq!(sent, Ok(()));
+            assert_eq!(rx.status(), Ok(()), "{mode:?} {empty}");
+            assert_eq!(&rx.consume().unwrap()[..], b"published");
+            assert!(
+                matches!(rx.consume(), Err(ConsumeError::ProducerLost { first_missing, .. }) if first_missing == empty + 1)
+            );
+        }
+    }
+}

@@ -121,7 +121,7 @@ fn events_arrive_while_the_kernel_runs_with_times_of_this_clock() {
                         let mut bytes = vec![0; meta.len()];
                         message.copy_to(&mut bytes);
                         message.take();
-                        consumer.settle();
+                        consumer.recycle();
                         for event in reader.decode(meta.kind(), &bytes).unwrap() {
                             assert_eq!(event.to_string(), format!("step {seen}"));
                             assert!(event.time() >= begun && event.time() <= Instant::now());

@@ -191,6 +191,67 @@ fn a_consumer_that_forgot_everything_leaves_cleanly() {
 }
 
 #[test]
+fn a_forgotten_producer_is_succeeded_exactly() {
+    for mode in MODES {
+        for slots in CAPACITIES {
+            let mut buffer = ring(slots, mode);
+            let (mut sent, mut seen) = (0, 0);
+            for round in 0..50 {
+                let (mut producer, mut consumer) = buffer.split_mut();
+                // What is neither committed nor published is nobody's, and does not come.
+                if let Ok(mut grant) = producer.reserve(240, Wait::No) {
+                    grant.fill(0xee);
+                    forget(grant);
+                }
+                if let Ok(mut batch) = producer.batch(slots, Wait::No) {
+                    batch.push(&[0xdd; 240]).unwrap();
+                    forget(batch);
+                }
+                sent = fill_up(&mut producer, sent);
+                for _ in 0..round % 5 {
+                    let Some(got) = consumer.try_consume() else { break };
+                    assert_eq!((got.number(), &got[..]), (seen, &message(seen, 240)[..]));
+                    seen += 1;
+                }
+                forget(producer);
+                let counters = consumer.counters();
+                drop(consumer);
+                assert_eq!(counters.read().sent, sent, "{mode:?} {slots}");
+            }
+            let (producer, mut consumer) = buffer.split_mut();
+            producer.finish();
+            for number in seen..sent {
+                assert_eq!(&consumer.consume().unwrap()[..], &message(number, 240)[..]);
+            }
+            assert_eq!(consumer.consume().err(), Some(ConsumeError::EndOfStream));
+        }
+    }
+}
+
+#[test]
+fn what_a_forgotten_consumer_had_not_handed_back_comes_again() {
+    for mode in MODES {
+        let mut buffer = Buffer::builder().slots(16).mode(mode).release_every(8).build().unwrap();
+        let (mut producer, mut consumer) = buffer.split_mut();
+        assert_eq!(fill_up(&mut producer, 0), 16);
+        for number in 0..12 {
+            assert_eq!(consumer.try_consume().unwrap().number(), number);
+        }
+        forget(consumer.try_consume().unwrap());
+        drop(producer);
+        forget(consumer);
+        let (_producer, mut consumer) = buffer.split_mut();
+        // Fenced, the tail is all that is known: it was told of eight. Fence-free, every slot says whether it was handed back.
+        let first = if mode == Mode::Fenced { 8 } else { 12 };
+        for number in first..16 {
+            let got = consumer.try_consume().unwrap();
+            assert_eq!((got.number(), &got[..]), (number, &message(number, 240)[..]));
+        }
+        assert!(consumer.try_consume().is_none());
+    }
+}
+
+#[test]
 fn a_ring_whose_guards_are_all_forgotten_does_not_jam() {
     let count = if cfg!(debug_assertions) { 20_000 } else { 1_000_000 };
     for mode in MODES {

@@ -83,7 +83,7 @@ impl Source for Table {
         self.kind.unwrap_or_else(|| self.rows.get(index as usize).map_or(0, |row| row.kind))
     }
 
-    fn piece(&self, index: u64, _piece: usize) -> [u64; 2] {
+    fn chunk(&self, index: u64, _chunk: usize) -> [u64; 2] {
         self.rows.get(index as usize).map_or([0; 2], |row| row.words)
     }
 }
@@ -153,7 +153,7 @@ fn thread(ring: DeviceRing, table: &Table, batch: u64, ending: Ending) {
     for (index, row) in table.rows.iter().enumerate() {
         let bytes = payload(row);
         let result = match index as u64 % batch {
-            0 if batch > 1 => producer.produce_made(row.kind, row.len, |_| row.words),
+            0 if batch > 1 => producer.produce_with(row.kind, row.len, |_| row.words),
             1 if batch > 2 => match producer.stage(row.kind, &bytes) {
                 Err(Error::Full) => producer.produce(row.kind, &bytes),
                 other => {

@@ -104,3 +104,25 @@ fn kernels_of_another_layout_version_are_refused() {
     drop(gpu);
     fake.assert_clean();
 }
+
+/// A module that was made for another layout version is refused before the driver sees it.
+#[test]
+#[ignore = "needs the fake driver"]
+fn a_module_of_another_layout_version_is_refused_by_name() {
+    let fake = Fake::take();
+    let gpu = Gpu::open(0).unwrap();
+    let module = |version: u32| {
+        let marker = format!("\u{1}perdix-layout {version:010}\u{4}");
+        let bytes: Vec<String> = marker.bytes().map(|byte| byte.to_string()).collect();
+        format!("{}\n.global .align 1 .b8 LAYOUT[{}] = {{{}}};\n", ptx(), bytes.len(), bytes.join(", "))
+    };
+    let before = fake.calls().len();
+    let error = gpu.load(&module(4_000_000_000)).unwrap_err();
+    let GpuError::LayoutVersion { found: 4_000_000_000, expected } = error else { panic!("{error:?}") };
+    let text = error.to_string();
+    assert!(text.contains("version 4000000000") && text.contains("recompile the kernels"), "{text}");
+    assert_eq!(fake.calls().len(), before);
+    gpu.load(&module(expected)).unwrap();
+    drop(gpu);
+    fake.assert_clean();
+}

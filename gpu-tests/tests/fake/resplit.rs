@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use perdix_host::cuda::{Gpu, GpuError};
-use perdix_host::{Buffer, ConsumeError, ProduceError, StillInUse};
+use perdix_host::{Buffer, ConsumeError, Consumer, MemoryKind, ProduceError, StillInUse};
 
 use crate::driver::Fake;
 
@@ -125,5 +125,36 @@ fn a_task_closes_a_buffer() {
     std::thread::sleep(SHORT);
     fake.events_answer(0);
     assert!(closing.join().unwrap());
+    fake.assert_clean();
+}
+
+/// Who produces decides how slots are handed back, not where the ring lies: between cores a ring is as fast in every
+/// memory.
+#[test]
+#[ignore = "needs the fake driver"]
+fn a_split_says_whether_a_core_produces() {
+    let fake = Fake::take();
+    let gpu = Gpu::open(0).unwrap();
+    for kind in [MemoryKind::Heap, MemoryKind::Managed, MemoryKind::Pinned] {
+        let build = || Buffer::builder().slots(8).gpu(&gpu).memory(kind).build().unwrap();
+        let says = |consumer: &Consumer<'_>, is_core: bool| {
+            let text = format!("{consumer:?}");
+            assert!(text.contains(&format!("from_core: {is_core}")), "{kind:?}: {text}");
+        };
+        let mut buffer = build();
+        for _ in 0..2 {
+            if kind != MemoryKind::Heap {
+                says(&buffer.split_gpu().unwrap().1, false);
+            }
+            says(&buffer.split_mut().1, true);
+            says(&buffer.split_emulated().1, true);
+        }
+        says(&buffer.split().1, true);
+        says(&build().into_emulated().1, true);
+        if kind != MemoryKind::Heap {
+            says(&build().into_gpu().unwrap().1, false);
+        }
+    }
+    drop(gpu);
     fake.assert_clean();
 }

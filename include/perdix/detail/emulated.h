@@ -14,8 +14,8 @@ namespace detail {
 
 #define PERDIX_INLINE inline
 
-// Where the lanes of a warp, or the threads of a block, meet; each brings a value.
-class Meeting {
+// Where the lanes of a warp, or the threads of a block, arrive; each brings a value.
+class Barrier {
     std::mutex mutex_;
     std::condition_variable all_here_;
     std::vector<std::uint64_t> brought_[2];
@@ -23,10 +23,10 @@ class Meeting {
     std::uint64_t round_ = 0;
 
 public:
-    explicit Meeting(unsigned members) : brought_{std::vector<std::uint64_t>(members), std::vector<std::uint64_t>(members)} {}
+    explicit Barrier(unsigned members) : brought_{std::vector<std::uint64_t>(members), std::vector<std::uint64_t>(members)} {}
 
     // What all have brought; valid until this member comes to the meeting after the next.
-    const std::vector<std::uint64_t> &meet(unsigned member, std::uint64_t value) {
+    const std::vector<std::uint64_t> &arrive(unsigned member, std::uint64_t value) {
         std::unique_lock<std::mutex> lock(mutex_);
         const std::uint64_t round = round_;
         std::vector<std::uint64_t> &brought = brought_[round % 2];
@@ -45,7 +45,7 @@ public:
 // Who a thread is.
 struct Lane {
     unsigned thread, threads;
-    Meeting *warp, *block;
+    Barrier *warp, *block;
 };
 inline Lane &lane() {
     static thread_local Lane lane = {0, 1, nullptr, nullptr};
@@ -54,9 +54,9 @@ inline Lane &lane() {
 
 // Runs a kernel as one block of so many threads.
 template <class Kernel> void launch(unsigned threads, const Kernel &kernel) {
-    Meeting block(threads);
-    std::vector<Meeting *> warps;
-    for (unsigned first = 0; first < threads; first += 32) warps.push_back(new Meeting(threads - first < 32 ? threads - first : 32));
+    Barrier block(threads);
+    std::vector<Barrier *> warps;
+    for (unsigned first = 0; first < threads; first += 32) warps.push_back(new Barrier(threads - first < 32 ? threads - first : 32));
     std::vector<std::thread> lanes;
     for (unsigned thread = 0; thread < threads; ++thread) {
         lanes.emplace_back([&, thread] {
@@ -65,7 +65,7 @@ template <class Kernel> void launch(unsigned threads, const Kernel &kernel) {
         });
     }
     for (std::thread &lane : lanes) lane.join();
-    for (Meeting *warp : warps) delete warp;
+    for (Barrier *warp : warps) delete warp;
 }
 
 inline std::uint64_t load_acquire(const std::uint64_t *word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
@@ -99,15 +99,15 @@ inline void fence_device() { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
 
 inline unsigned thread_rank() { return lane().thread; }
 inline unsigned threads_per_block() { return lane().threads; }
-inline void sync_warp() { lane().warp->meet(lane().thread % 32, 0); }
-inline std::uint64_t shuffle(std::uint64_t value, unsigned from) { return lane().warp->meet(lane().thread % 32, value)[from]; }
+inline void sync_warp() { lane().warp->arrive(lane().thread % 32, 0); }
+inline std::uint64_t shuffle(std::uint64_t value, unsigned from) { return lane().warp->arrive(lane().thread % 32, value)[from]; }
 inline unsigned ballot(bool yes) {
-    const std::vector<std::uint64_t> &votes = lane().warp->meet(lane().thread % 32, yes);
+    const std::vector<std::uint64_t> &votes = lane().warp->arrive(lane().thread % 32, yes);
     unsigned bits = 0;
     for (std::size_t i = 0; i < votes.size(); ++i) bits |= static_cast<unsigned>(votes[i]) << i;
     return bits;
 }
-inline void sync_threads() { lane().block->meet(lane().thread, 0); }
+inline void sync_threads() { lane().block->arrive(lane().thread, 0); }
 
 inline std::uint64_t now_ns() {
     return static_cast<std::uint64_t>(std::chrono::steady_clock::now().time_since_epoch() / std::chrono::nanoseconds(1));

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::mem::{align_of, offset_of, size_of};
 
-use perdix_core::sentinel::{OPENED, SENTINEL};
+use perdix_core::sentinel::{SENTINEL, UNESCAPED};
 use perdix_core::{
     CURSOR_MASK, ConsumerLine, ConsumerStats, Control, DeviceInput, DeviceRing, DeviceService, DeviceState,
     Fault, Identity, LAYOUT_MARKER, MAGIC, MAX_CAPACITY, Meta, Mode, PAYLOAD_SIZE, ProducerLine,
@@ -56,13 +56,13 @@ fn constants(text: &mut String) {
         ),
         ("", "META_KIND_SHIFT", shift(Meta::new(0, 0, 1).word())),
         (
-            "the mask (fence-free) or the followers of a run's head (fenced).",
+            "the mask (fence-free) or the followers of a batch's head (fenced).",
             "META_MASK_SHIFT",
             shift(Meta::new(0, 0, 0).with_mask(1).word()),
         ),
-        ("Set by the consumer, fence-free.", "META_OPENED", OPENED),
+        ("Set by the consumer, fence-free.", "META_OPENED", UNESCAPED),
         ("Flag: the message goes on in the next slot.", "FLAG_MORE", u64::from(flags::MORE)),
-        ("The length that says that a slot holds the notice of a gap.", "GAP_LENGTH", gap),
+        ("The length that says that a slot holds a gap marker.", "GAP_LENGTH", gap),
         ("The bits of a message number that a cursor keeps, above its flag.", "CURSOR_MASK", CURSOR_MASK),
         ("Why a stream ended early.", "FAULT_TIMED_OUT", Fault::TimedOut as u64),
         ("", "FAULT_CONSUMER_GONE", Fault::ConsumerGone as u64),
@@ -108,7 +108,7 @@ fn offsets(text: &mut String) {
         ("TAKEN_MESSAGES", taken + offset_of!(ConsumerStats, messages)),
         ("TAKEN_BYTES", taken + offset_of!(ConsumerStats, bytes)),
         ("TAKEN_DROPPED", taken + offset_of!(ConsumerStats, dropped)),
-        ("SETTLED", consumer + offset_of!(ConsumerLine, settled)),
+        ("SETTLED", consumer + offset_of!(ConsumerLine, recycled)),
         ("END", producer + offset_of!(ProducerLine, end)),
         ("FAULT", producer + offset_of!(ProducerLine, fault)),
         ("STATS_MESSAGES", sent + offset_of!(ProducerStats, messages)),
@@ -146,13 +146,13 @@ fn structs(text: &mut String) {
     of!(DeviceState, "What the producers of one ring share, in device memory.",
         "std::uint64_t" head, "std::uint64_t" tail, "std::uint64_t" unsent, "std::uint64_t" fault,
         "std::uint64_t" finished, "std::uint64_t" messages, "std::uint64_t" bytes, "std::uint64_t" full,
-        "std::uint64_t" paused, "std::uint64_t" looking, "std::uint64_t" gap, "std::uint64_t" dropped,
-        "std::uint64_t" telling, "std::uint64_t" told, "std::uint64_t" found);
+        "std::uint64_t" paused, "std::uint64_t" refreshing, "std::uint64_t" unreported, "std::uint64_t" dropped,
+        "std::uint64_t" reporting_gap, "std::uint64_t" gap_record, "std::uint64_t" found);
     of!(DeviceRing, "A ring as a kernel sees it that produces: passed by value, made by DeviceProducer::ring().",
         "unsigned char *" memory, "DeviceState *" state, "std::uint64_t" capacity, "std::uint64_t" format,
         "std::uint64_t" start, "std::uint64_t" limit_ns);
     of!(DeviceInput, "A ring as a kernel sees it that consumes: passed by value, made by DeviceConsumer::input().",
-        "DeviceRing" ring, "std::uint64_t" whole_words);
+        "DeviceRing" ring, "std::uint64_t" single_store_words);
     of!(DeviceService, "A ring each way, for a kernel that answers: passed by value, made by Service::handle().",
         "DeviceInput" requests, "DeviceRing" responses);
 }

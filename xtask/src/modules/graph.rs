@@ -8,7 +8,8 @@ pub(super) type Graph = BTreeMap<String, BTreeSet<String>>;
 /// The nodes in layers: each names nodes of lower layers only.
 ///
 /// # Errors
-/// Circles, each with its first node again at its end: so many that without their last arrows there is none.
+/// Circles, each with its first node again at its end: so many that without their last arrows there
+/// is none.
 pub(super) fn layers(graph: &Graph) -> Result<Vec<Vec<String>>, Vec<Vec<String>>> {
     let (mut graph, mut circles) = (graph.clone(), Vec::new());
     let mut left: BTreeSet<String> = graph.keys().cloned().collect();

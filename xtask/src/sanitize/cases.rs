@@ -20,15 +20,21 @@ pub(super) struct Case {
 pub(super) const CASES: [Case; 9] = [
     Case {
         package: "perdix-core",
-        tests: &["attach", "hostile", "model", "runs", "threads", "unordered"],
+        tests: &["attach", "batches", "hostile", "model", "safe_api", "threads", "unordered"],
         arguments: &[],
         tools: &[Address],
         short: false,
     },
-    Case { package: "perdix-core", tests: &["threads"], arguments: &[], tools: &[Thread], short: false },
     Case {
         package: "perdix-core",
-        tests: &["attach", "runs"],
+        tests: &["safe_api", "threads"],
+        arguments: &[],
+        tools: &[Thread],
+        short: false,
+    },
+    Case {
+        package: "perdix-core",
+        tests: &["attach", "batches"],
         arguments: &[],
         tools: &[Memcheck],
         short: false,

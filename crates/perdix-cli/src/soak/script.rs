@@ -2,7 +2,7 @@
 //! both ends of a ring know it without a word between them.
 
 use fastrand::Rng;
-use perdix_core::sentinel::{SENTINEL, STAND_IN};
+use perdix_core::sentinel::{ESCAPED, SENTINEL};
 use perdix_host::PAYLOAD_SIZE;
 
 /// How the messages of a span go in.
@@ -129,7 +129,7 @@ impl Span {
         let word = (base ^ index).wrapping_mul(0xd1b5_4a32_d192_ed03);
         match word >> 60 {
             0 | 1 if self.sentinels => SENTINEL,
-            2 if self.sentinels => STAND_IN,
+            2 if self.sentinels => ESCAPED,
             _ => word ^ word >> 31,
         }
     }

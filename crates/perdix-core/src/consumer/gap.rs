@@ -13,49 +13,48 @@ use crate::word::Word;
 
 impl<W: Word> Consumer<W> {
     /// How many messages are missing before the next one, and goes on behind them; `None` if there is no gap here. A consumer
-    /// that dies is succeeded by one that knows which gaps were told if this follows a [`poll`](Self::poll) that found the gap, with
-    /// everything settled: that publishes the tail.
+    /// that dies is succeeded by one that knows which gaps were reported if this follows a [`poll`](Self::poll) that found the gap, with
+    /// everything recycled: that publishes the tail.
     pub fn take_gap(&mut self) -> Option<u64> {
         let dropped = match self.marker() {
             Some(dropped) => {
                 self.skip(1);
                 dropped
             }
-            None if self.until_end() == Some(0) => return self.take_untold(),
+            None if self.until_end() == Some(0) => return self.take_trailing_gap(),
             None => return None,
         };
-        self.tell(dropped);
+        self.record_gap(dropped);
         Some(dropped)
     }
 
-    /// How many messages were dropped of which nothing has told, nor will: for when no further message comes, and the stream has no end.
-    /// (A device producer counts in shared memory only when it finishes, so one that broke off has told more than that says.)
-    pub fn take_untold(&mut self) -> Option<u64> {
-        let dropped = self.untold();
+    /// How many messages were dropped that nothing has reported, nor will: for when no further message comes, and the stream has no end.
+    pub fn take_trailing_gap(&mut self) -> Option<u64> {
+        let dropped = self.unreported();
         if dropped == 0 {
             return None;
         }
-        self.tell(dropped);
+        self.record_gap(dropped);
         Some(dropped)
     }
 
-    /// Notes that so many dropped messages were told of before the next one: in the older of two records, which is not valid meanwhile.
-    fn tell(&mut self, dropped: u64) {
+    /// Notes that so many dropped messages were reported before the next one: in the older of two records, which is not valid meanwhile.
+    fn record_gap(&mut self, dropped: u64) {
         self.dropped = self.dropped.wrapping_add(dropped);
-        let record = &self.control().consumer.told[self.told % 2];
+        let record = &self.control().consumer.reported[self.next_record % 2];
         record.position.store(GapRecord::invalid_position(self.ring.config().start), Ordering::Relaxed);
-        // Each not before what stands above it, should this process die in between. pairs with the Acquire loads in told_before
+        // Each not before what stands above it, should this process die in between. pairs with the Acquire loads in reported_before
         record.dropped.store(self.dropped, Ordering::Release);
         record.position.store(self.next, Ordering::Release);
-        self.told = (self.told + 1) % 2;
+        self.next_record = (self.next_record + 1) % 2;
     }
 
-    /// How many dropped messages an earlier consumer was told of before message `number`, and in which record that stands not.
-    pub(super) fn told_before(ring: &Ring<W>, number: u64) -> (u64, usize) {
+    /// How many dropped messages were reported before message `number`, and which record may be overwritten next.
+    pub(super) fn reported_before(ring: &Ring<W>, number: u64) -> (u64, usize) {
         // SAFETY: words are only loaded.
         let line = unsafe { &ring.control().consumer };
-        let records = line.told.each_ref().map(|record| {
-            // In this order. pairs with the Release stores in tell
+        let records = line.reported.each_ref().map(|record| {
+            // In this order. pairs with the Release stores in record_gap
             let position = record.position.load(Ordering::Acquire);
             GapRecord { position, dropped: record.dropped.load(Ordering::Acquire) }
         });
@@ -67,13 +66,13 @@ impl<W: Word> Consumer<W> {
         self.dropped
     }
 
-    /// How many of the slots from the next one on are published, messages and notices of gaps alike, and how many messages the notices
-    /// tell to be dropped. For taking over a ring: nobody else may use it.
+    /// How many of the slots from the next one on are published, messages and gap markers alike, and how many dropped messages the
+    /// markers report. For taking over a ring: nobody else may use it.
     pub fn published(&mut self) -> (u64, u64) {
         let (next, mut slots, mut dropped) = (self.next, 0, 0_u64);
         while slots < self.ring.capacity() {
             let number = next.wrapping_add(slots);
-            match (self.peek(slots), self.notice_at(number)) {
+            match (self.peek(slots), self.marker_at(number)) {
                 (Ok(Some(_)), _) => {}
                 (_, Some(count)) => dropped = dropped.wrapping_add(count),
                 _ => break,
@@ -83,18 +82,18 @@ impl<W: Word> Consumer<W> {
         (slots, dropped)
     }
 
-    /// Messages dropped that no notice has told of: at the end of the stream, where a full ring has no room for one.
-    pub(super) fn untold(&self) -> u64 {
+    /// Messages dropped that no gap marker has reported: at the end of the stream, where a full ring has no room for one.
+    pub(super) fn unreported(&self) -> u64 {
         // Stored before `end`, whose Acquire load (in `until_end`) comes before this one.
         unreported(self.control().producer.stats.dropped.load(Ordering::Relaxed), self.dropped)
     }
 
-    /// What the notice in the next slot counts, if one is there. Notices of 0 are skipped: a device producer may have claimed a number for
-    /// one whose messages another has told of.
+    /// What the gap marker in the next slot counts, if one is there. Markers of 0 are skipped: a device producer may have claimed a number
+    /// for one whose messages another has reported.
     pub(super) fn marker(&mut self) -> Option<u64> {
         // Nothing lies beyond the ring, whatever the shared memory says.
         for _ in 0..self.ring.capacity() {
-            match self.notice_at(self.next) {
+            match self.marker_at(self.next) {
                 Some(0) => self.skip(1),
                 found => return found,
             }
@@ -102,20 +101,19 @@ impl<W: Word> Consumer<W> {
         None
     }
 
-    fn notice_at(&mut self, number: u64) -> Option<u64> {
+    fn marker_at(&mut self, number: u64) -> Option<u64> {
         let is_published = self.ring.mode() == Mode::Fenced && self.is_published(number);
         let slot = self.slot(number);
         let word = match self.ring.mode() {
             Mode::Fenced => is_published.then(|| slot.meta.load(Ordering::Relaxed)),
-            // pairs with the Release store of seq in publish_notice
+            // pairs with the Release store of seq in publish_gap_marker
             Mode::FenceFree => (slot.seq.load(Ordering::Acquire) == batch::published(number))
                 .then(|| sentinel::arrived(slot))
                 .flatten(),
         };
         word.filter(|word| Meta::is_gap(*word))?;
-        let mut count = [0; 8];
-        // SAFETY: the notice was seen with Acquire, and its slot is not handed back before it is taken and settled.
-        unsafe { W::read_plain(&slot.payload, &mut count) };
-        Some(u64::from_ne_bytes(count))
+        let [count, ..] = &slot.payload;
+        // Seen with Acquire above.
+        Some(count.read_published())
     }
 }

@@ -47,7 +47,7 @@ impl<'c, W: Word> Ready<'c, W> {
     }
 
     /// Takes the message: the next poll goes on behind it. Its slot goes back to the producer with the next
-    /// [`settle`](Consumer::settle).
+    /// [`recycle`](Consumer::recycle).
     #[inline(always)]
     pub fn take(self) -> Meta {
         // SAFETY: the look has found this message.

@@ -14,11 +14,11 @@ pub struct DeviceInput {
     pub ring: DeviceRing,
     /// Not zero if the producer stores payload in whole words only, each once, and never writes in place: then a fence-free message
     /// can be read in the same look that finds it.
-    pub whole_words: u64,
+    pub single_store_words: u64,
 }
 
 const_assert_eq!(size_of::<DeviceInput>(), 56);
-const_assert_eq!(offset_of!(DeviceInput, whole_words), 48);
+const_assert_eq!(offset_of!(DeviceInput, single_store_words), 48);
 
 /// A pair of rings for a kernel that answers requests: a small value, passed by value as a kernel parameter. The host makes it.
 #[repr(C)]

@@ -124,12 +124,15 @@ impl<A: Argument> Argument for &A {
     }
 }
 
-/// The types of up to 12 arguments as one number: 4 bits each, the first lowest.
+/// The types of up to 12 arguments as one number: 4 bits each, the first lowest. Further ones are left out.
 #[inline(always)]
 pub const fn types_of(types: &[ArgumentType]) -> u64 {
     let (mut all, mut shift) = (0, 0);
     let mut rest = types;
     while let [first, others @ ..] = rest {
+        if shift == 4 * MAX_ARGUMENTS {
+            break;
+        }
         all |= (*first as u64) << shift;
         shift += 4;
         rest = others;

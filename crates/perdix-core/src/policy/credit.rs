@@ -89,7 +89,7 @@ impl Credit {
     ///
     /// # Errors
     /// [`Refused::CorruptTail`] if the word's tail lies behind the one known or ahead of `end`,
-    /// [`Refused::ConsumerGone`] if the word says that the consumer has disconnected.
+    /// [`Refused::Disconnected`] if the word says that the consumer has disconnected.
     #[inline(always)]
     pub const fn renew(self, word: u64, end: u64) -> Result<Self, Refused> {
         let cursor = Cursor::from_word(word);
@@ -98,7 +98,7 @@ impl Credit {
         if behind > self.used(end) {
             Err(Refused::CorruptTail)
         } else if cursor.flag() {
-            Err(Refused::ConsumerGone)
+            Err(Refused::Disconnected)
         } else {
             Ok(Self { tail: end.wrapping_sub(behind), ..self })
         }

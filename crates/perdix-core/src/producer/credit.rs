@@ -21,12 +21,12 @@ impl<W: Word> Producer<W> {
     /// Free slots by the cached tail, those staged included.
     #[inline(always)]
     pub fn credit(&self) -> u64 {
-        self.known().free(self.head)
+        self.tail_known().free(self.head)
     }
 
     /// What is known of the tail.
     #[inline(always)]
-    pub(super) fn known(&self) -> Credit {
+    pub(super) fn tail_known(&self) -> Credit {
         Credit::new(self.ring.capacity(), self.tail)
     }
 
@@ -36,7 +36,7 @@ impl<W: Word> Producer<W> {
         self.tail = Credit::none(self.ring.capacity(), self.head).tail();
     }
 
-    /// Reads the tail. If messages were dropped, the notice of that takes the first free slot.
+    /// Reads the tail. If messages were dropped, the gap marker of that takes the first free slot.
     ///
     /// # Errors
     /// [`Refused`] if fewer than `slots` slots are free, or nobody reads any more.
@@ -45,9 +45,9 @@ impl<W: Word> Producer<W> {
     #[cfg_attr(not(target_arch = "nvptx64"), cold, inline(never))]
     pub fn renew(&mut self, slots: u64) -> Result<(), Refused> {
         self.read_tail()?;
-        let plan = Plan::or_wait(self.gap, slots, self.credit());
+        let plan = Plan::or_wait(self.unreported, slots, self.credit());
         if matches!(plan, Plan::MarkThenSend | Plan::MarkOnly) {
-            self.publish_gap();
+            self.publish_marker();
         }
         if matches!(plan, Plan::Send | Plan::MarkThenSend) {
             self.starved = false;
@@ -62,7 +62,7 @@ impl<W: Word> Producer<W> {
     pub(super) fn read_tail(&mut self) -> Result<(), Refused> {
         // pairs with the Release store of tail in Consumer::publish_tail
         let word = self.control().consumer.tail.load(Ordering::Acquire);
-        let renewed = self.known().renew(word, self.head)?;
+        let renewed = self.tail_known().renew(word, self.head)?;
         self.tail = renewed.tail();
         self.note_fill(renewed.used(self.head));
         Ok(())
@@ -73,13 +73,13 @@ impl<W: Word> Producer<W> {
     pub(super) fn count_full(&mut self) {
         if !self.starved {
             self.starved = true;
-            self.full += 1;
+            self.full = self.full.wrapping_add(1);
             self.control().producer.stats.full.store(self.full, Ordering::Relaxed);
         }
     }
 
     /// Whether the consumer has said that it will read no more.
-    pub fn consumer_gone(&self) -> bool {
+    pub fn consumer_disconnected(&self) -> bool {
         Cursor::from_word(self.control().consumer.tail.load(Ordering::Relaxed)).flag()
     }
 

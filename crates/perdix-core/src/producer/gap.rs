@@ -1,4 +1,4 @@
-//! Messages dropped because the ring was full, and the notice that tells the consumer.
+//! Messages dropped because the ring was full, and the gap marker that tells the consumer.
 
 use core::sync::atomic::Ordering;
 
@@ -11,12 +11,12 @@ use crate::sentinel;
 use crate::slot::{PAYLOAD_SIZE, Slot};
 use crate::word::Word;
 
-/// Publishes the notice that `dropped` messages are missing here, as message `number`; one of 0 is passed over by the consumer.
+/// Publishes the gap marker that `dropped` messages are missing here, as message `number`; one of 0 is passed over by the consumer.
 ///
 /// # Safety
 /// The slot is that of message `number`, free, and the calling thread's to write.
 #[inline(always)]
-pub unsafe fn publish_notice<W: Word>(slot: &Slot<W>, number: u64, dropped: u64, mode: Mode) {
+pub unsafe fn publish_gap_marker<W: Word>(slot: &Slot<W>, number: u64, dropped: u64, mode: Mode) {
     // SAFETY: the caller's contract: nobody else touches the slot before the Release store below.
     unsafe { W::write_chunk(slot.chunk16(1), [dropped, 0]) };
     let meta = match mode {
@@ -24,18 +24,18 @@ pub unsafe fn publish_notice<W: Word>(slot: &Slot<W>, number: u64, dropped: u64,
         Mode::FenceFree => Meta::GAP.with_mask(sentinel::escape_in_place(slot, GAP_SIZE)),
     };
     slot.meta.store(meta.word(), Ordering::Relaxed);
-    // pairs with the Acquire loads of seq in Consumer::learn_run and Consumer::ready
+    // pairs with the Acquire loads of seq in Consumer::acquire_batch and Consumer::peek
     slot.seq.store(batch::published(number), Ordering::Release);
 }
 
 impl<W: Word> Producer<W> {
     /// Publishes one message of up to 240 bytes as [`push`](Self::push) does, or drops it if the ring is full; whether it was
-    /// published. The consumer is told, in order, how many messages are missing: a notice takes a slot of its own, ahead of the next
-    /// message. So after a drop this takes up again when two slots are free. (A ring of one slot carries the notice first, and with it counts
-    /// this message as dropped; while more are dropped before the consumer has read it, it carries nothing but notices.)
+    /// published. The consumer learns, in order, how many messages are missing: a gap marker takes a slot of its own, ahead of the next
+    /// message. So after a drop this takes up again when two slots are free. (A ring of one slot carries the gap marker first, and with it counts
+    /// this message as dropped; while more are dropped before the consumer has read it, it carries nothing but gap markers.)
     ///
     /// # Errors
-    /// [`Refused::TooLong`], [`Refused::ConsumerGone`], [`Refused::CorruptTail`]; nothing has changed then.
+    /// [`Refused::TooLong`], [`Refused::Disconnected`], [`Refused::CorruptTail`]; nothing has changed then.
     #[inline(always)]
     pub fn push_or_drop(&mut self, kind: u16, flags: u8, bytes: &[u8]) -> Result<bool, Refused> {
         if bytes.len() > PAYLOAD_SIZE {
@@ -48,7 +48,7 @@ impl<W: Word> Producer<W> {
     /// up first.
     ///
     /// # Errors
-    /// [`Refused::ConsumerGone`], [`Refused::CorruptTail`].
+    /// [`Refused::Disconnected`], [`Refused::CorruptTail`].
     #[inline(always)]
     pub fn room_or_drop(&mut self) -> Result<bool, Refused> {
         self.abandon();
@@ -60,7 +60,7 @@ impl<W: Word> Producer<W> {
     #[cfg_attr(not(target_arch = "nvptx64"), cold, inline(never))]
     fn look_or_drop(&mut self) -> Result<bool, Refused> {
         self.read_tail()?;
-        let plan = Plan::or_drop(self.ring.capacity(), self.gap, 1, self.credit());
+        let plan = Plan::or_drop(self.ring.capacity(), self.unreported, 1, self.credit());
         if plan == Plan::Nothing {
             self.count_full();
             self.count_dropped();
@@ -72,15 +72,15 @@ impl<W: Word> Producer<W> {
             self.count_dropped();
         }
         if plan != Plan::Send {
-            self.publish_gap();
+            self.publish_marker();
         }
         Ok(plan != Plan::MarkOnly)
     }
 
-    /// Messages dropped that no notice has told of yet.
+    /// Messages dropped that no gap marker has reported yet.
     #[inline(always)]
-    pub fn gap(&self) -> u64 {
-        self.gap
+    pub fn unreported(&self) -> u64 {
+        self.unreported
     }
 
     /// Messages dropped so far, on this ring.
@@ -89,12 +89,12 @@ impl<W: Word> Producer<W> {
         self.dropped
     }
 
-    /// Goes on for a producer (this one or another) that dropped `dropped` messages, of which nothing has told of the last `gap`. What is
+    /// Goes on for a producer (this one or another) that dropped `dropped` messages, of which nothing has reported the last `unreported`. What is
     /// staged is given up.
-    pub fn set_gap(&mut self, dropped: u64, gap: u64) {
+    pub fn set_dropped(&mut self, dropped: u64, unreported: u64) {
         self.abandon();
-        (self.dropped, self.gap) = (dropped, gap);
-        if gap != 0 {
+        (self.dropped, self.unreported) = (dropped, unreported);
+        if unreported != 0 {
             self.forget_credit();
         }
     }
@@ -104,22 +104,22 @@ impl<W: Word> Producer<W> {
     fn count_dropped(&mut self) {
         // Where the count began may have been read from shared memory.
         self.dropped = self.dropped.wrapping_add(1);
-        self.gap = self.gap.wrapping_add(1);
+        self.unreported = self.unreported.wrapping_add(1);
         // A device stores its counts when it pauses or finishes.
         if cfg!(not(target_arch = "nvptx64")) {
             self.control().producer.stats.dropped.store(self.dropped, Ordering::Relaxed);
         }
     }
 
-    /// Publishes the notice of the messages dropped, into a slot that is known to be free, while nothing is staged.
+    /// Publishes the gap marker of the messages dropped, into a slot that is known to be free, while nothing is staged.
     #[inline(always)]
-    pub(super) fn publish_gap(&mut self) {
+    pub(super) fn publish_marker(&mut self) {
         let (number, ring) = (self.head, self.ring);
         // SAFETY: the slot is free (the Acquire of tail), and this is the only producer.
         let slot = unsafe { ring.slot(number) };
         // SAFETY: as above.
-        unsafe { publish_notice(slot, number, self.gap, ring.mode()) };
+        unsafe { publish_gap_marker(slot, number, self.unreported, ring.mode()) };
         self.head = number.wrapping_add(1);
-        self.gap = 0;
+        self.unreported = 0;
     }
 }

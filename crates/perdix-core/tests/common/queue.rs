@@ -17,13 +17,13 @@ pub struct Model {
     pub staged: VecDeque<Message>,
     /// Published, and not yet taken: messages, and notices of so many dropped ones.
     pub queue: VecDeque<Result<Message, u64>>,
-    /// Taken, and not yet settled.
+    /// Taken, and not yet recycled.
     pub held: VecDeque<Result<Message, u64>>,
     /// Dropped, with no notice of it yet.
     pub gap: u64,
     /// Dropped, as far as the consumer has been told.
     pub told: u64,
-    pub settled: u64,
+    pub recycled: u64,
     /// As the consumer stored it, and as the producer last read it.
     pub tail: u64,
     pub cached_tail: u64,
@@ -45,11 +45,11 @@ impl Model {
 
     pub fn renew(&mut self, slots: u64) -> Result<(), Refused> {
         if self.gone {
-            return Err(Refused::ConsumerGone);
+            return Err(Refused::Disconnected);
         }
         let free = self.read_tail();
         if free != 0 && self.gap != 0 {
-            self.publish_gap();
+            self.publish_marker();
         }
         let starved = self.head - self.tail + slots > self.capacity;
         self.produced[2] += u64::from(starved && !self.starved);
@@ -64,7 +64,7 @@ impl Model {
         self.capacity - fill
     }
 
-    fn publish_gap(&mut self) {
+    fn publish_marker(&mut self) {
         self.queue.push_back(Err(std::mem::take(&mut self.gap)));
         self.head += 1;
     }
@@ -78,7 +78,7 @@ impl Model {
         self.staged.clear();
         if self.capacity == self.head - self.cached_tail {
             if self.gone {
-                return Err(Refused::ConsumerGone);
+                return Err(Refused::Disconnected);
             }
             let free = self.read_tail();
             let needed = if self.gap != 0 && self.capacity > 1 { 2 } else { 1 };
@@ -92,7 +92,7 @@ impl Model {
                 return Ok(false);
             }
             if self.gap != 0 {
-                self.publish_gap();
+                self.publish_marker();
             }
             if self.capacity == self.head - self.cached_tail {
                 return Ok(false);
@@ -169,16 +169,16 @@ impl Model {
         Some(message)
     }
 
-    pub fn settle(&mut self) {
-        self.settled += self.held.len() as u64;
+    pub fn recycle(&mut self) {
+        self.recycled += self.held.len() as u64;
         self.held.clear();
-        if self.settled - self.tail >= self.tail_every {
+        if self.recycled - self.tail >= self.tail_every {
             self.publish_tail();
         }
     }
 
     pub fn publish_tail(&mut self) {
-        self.tail = self.settled;
+        self.tail = self.recycled;
         self.taken_published = self.taken;
     }
 }

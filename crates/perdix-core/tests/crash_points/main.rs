@@ -97,12 +97,12 @@ fn stop_consumer(scenario: &Scenario, config: Config, from_core: bool) -> u64 {
         assert_eq!(rig.came, all[..taken], "{context}");
         // Somebody else continues from what the shared memory says.
         // SAFETY: the consumer before is stopped and replaced.
-        let successor = unsafe { Consumer::resume(rig.ring) }.unwrap();
+        let successor = unsafe { Consumer::recover(rig.ring) }.unwrap();
         let passed = successor.next().wrapping_sub(rig.first()) as usize;
         let published = rig.producer.head().wrapping_sub(rig.first()) as usize;
         assert!(passed <= taken && taken <= published, "{context}");
         rig.consumer = if from_core { successor.for_cpu_producer() } else { successor };
-        rig.consumer.rejoin();
+        rig.consumer.reconnect();
         rig.came.clear();
         rig.drain();
         let came = passed + rig.came.len();

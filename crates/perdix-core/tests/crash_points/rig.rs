@@ -1,6 +1,6 @@
 //! A ring whose sides can be stopped, and what they do.
 
-use perdix_core::sentinel::{SENTINEL, STAND_IN};
+use perdix_core::sentinel::{ESCAPED, SENTINEL};
 use perdix_core::{Config, Consumer, Fault, Mode, Poll, Producer, Ready, Refused, Ring};
 
 use crate::crash_word::{CrashWord, Memory};
@@ -77,7 +77,7 @@ impl Rig {
         self.made += 1;
         let word = |i: u64| match (self.made + i) % 4 {
             0 => SENTINEL,
-            1 => STAND_IN,
+            1 => ESCAPED,
             _ => self.made << 32 | (i + 1),
         };
         let mut bytes: Vec<u8> = (0..30).flat_map(|i| word(i).to_le_bytes()).collect();
@@ -131,12 +131,12 @@ impl Rig {
                         break;
                     }
                     if matches!(step, Step::Take(_)) {
-                        self.consumer.settle();
+                        self.consumer.recycle();
                     }
                 }
             }
-            Step::Leave => self.consumer.leave(),
-            Step::Rejoin => self.consumer.rejoin(),
+            Step::Leave => self.consumer.disconnect(),
+            Step::Rejoin => self.consumer.reconnect(),
         }
     }
 
@@ -166,26 +166,26 @@ impl Rig {
     /// Takes all that is there.
     pub(crate) fn drain(&mut self) {
         while self.take_one() {
-            self.consumer.settle();
+            self.consumer.recycle();
         }
-        self.consumer.settle();
+        self.consumer.recycle();
     }
 
     /// A new producer goes on where the stopped one ended, as the host has it.
     pub(crate) fn take_over(&mut self) {
-        self.consumer.settle();
+        self.consumer.recycle();
         let (slots, told) = self.consumer.published();
         let head = self.consumer.next().wrapping_add(slots);
         // SAFETY: neither half is in use.
         unsafe { self.ring.clear_free(self.consumer.next(), head) };
-        self.consumer.look_again();
+        self.consumer.forget_acquired();
         // SAFETY: the producer before is stopped and replaced.
-        self.producer = unsafe { Producer::resume(self.ring, head) };
+        self.producer = unsafe { Producer::resume_at(self.ring, head) };
         let dropped = self.ring.producer_stats().dropped;
         let told = self.consumer.dropped().wrapping_add(told);
-        self.producer.set_gap(dropped, dropped.wrapping_sub(told));
+        self.producer.set_dropped(dropped, dropped.wrapping_sub(told));
         self.producer.reopen();
-        self.consumer.rejoin();
+        self.consumer.reconnect();
     }
 
     /// Two rings full of messages, in every way, come out as they went in.

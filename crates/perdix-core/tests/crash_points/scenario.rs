@@ -118,7 +118,7 @@ pub(crate) const SCENARIOS: [Scenario; 11] = [
         drops: false,
     },
     Scenario {
-        name: "the end of a failure, and a drop untold",
+        name: "the end of a failure, and a drop unreported",
         capacity: 1,
         steps: &[Push(240), OrDrop(9), OrDrop(9), Fail],
         fence_free_only: false,

@@ -9,8 +9,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use perdix_core::{
-    Config, ConsumerLine, ConsumerStats, Control, Identity, ProducerLine, ProducerStats, Reserved, Ring,
-    Slot, Told, Word,
+    Config, ConsumerLine, ConsumerStats, Control, Identity, ProducerLine, ProducerStats, Reported, Reserved,
+    Ring, Slot, Word,
 };
 
 thread_local! {
@@ -141,17 +141,17 @@ fn control() -> Box<Control<CrashWord>> {
         identity: Identity { magic: word(), format: word(), capacity: word(), mode: word(), start: word() },
         consumer: ConsumerLine {
             tail: word(),
-            gap: array::from_fn(|_| word()),
+            padding: array::from_fn(|_| word()),
             stats: ConsumerStats { messages: word(), bytes: word(), dropped: word() },
             spare: array::from_fn(|_| word()),
             attached: word(),
-            settled: word(),
-            told: array::from_fn(|_| Told { position: word(), dropped: word() }),
+            recycled: word(),
+            reported: array::from_fn(|_| Reported { position: word(), dropped: word() }),
         },
         producer: ProducerLine {
             end: word(),
             fault: word(),
-            gap: array::from_fn(|_| word()),
+            padding: array::from_fn(|_| word()),
             stats: ProducerStats {
                 messages: word(),
                 bytes: word(),

@@ -17,7 +17,7 @@ use loom::sync::atomic::{AtomicU64, fence};
 use perdix_core::sentinel::SENTINEL;
 use perdix_core::{
     Chunk16, Config, ConsumerLine, ConsumerStats, Control, Identity, Mode, ProducerLine, ProducerStats,
-    Reserved, Ring, Slot, Told, Word,
+    Reported, Reserved, Ring, Slot, Word,
 };
 
 /// How a device's stores are modelled.
@@ -171,6 +171,13 @@ unsafe impl Word for LoomWord {
         }
     }
 
+    fn read_published(&self) -> u64 {
+        let mut value = [0; 8];
+        // SAFETY: loom reports it if a write is not ordered before this, or comes meanwhile.
+        unsafe { Self::read_plain(std::slice::from_ref(self), &mut value) };
+        u64::from_le_bytes(value)
+    }
+
     unsafe fn write_plain(words: &[Self], bytes: &[u8]) {
         for (word, bytes) in words.iter().zip(bytes.chunks(8)) {
             let mut value = [0; 8];
@@ -247,17 +254,17 @@ fn control() -> Control<LoomWord> {
         },
         consumer: ConsumerLine {
             tail: LoomWord::atomic(),
-            gap: array::from_fn(|_| quiet()),
+            padding: array::from_fn(|_| quiet()),
             stats: ConsumerStats { messages: quiet(), bytes: quiet(), dropped: quiet() },
             spare: array::from_fn(|_| quiet()),
             attached: quiet(),
-            settled: quiet(),
-            told: array::from_fn(|_| Told { position: quiet(), dropped: quiet() }),
+            recycled: quiet(),
+            reported: array::from_fn(|_| Reported { position: quiet(), dropped: quiet() }),
         },
         producer: ProducerLine {
             end: LoomWord::atomic(),
             fault: LoomWord::atomic(),
-            gap: array::from_fn(|_| quiet()),
+            padding: array::from_fn(|_| quiet()),
             stats: ProducerStats {
                 messages: quiet(),
                 bytes: quiet(),

@@ -118,12 +118,12 @@ pub fn receive(consumer: &mut Consumer<LoomWord>, i: u64, words: usize) -> bool 
 pub fn receive_all<const N: u64, const WORDS: usize>(mut consumer: Consumer<LoomWord>) {
     for i in 0..N {
         assert!(receive(&mut consumer, i, WORDS), "the stream ended before message {i}");
-        consumer.settle();
+        consumer.recycle();
     }
     assert!(!receive(&mut consumer, N, WORDS), "a message too many");
 }
 
-/// The same, with a tail that is only published when the whole ring is settled or nothing is there.
+/// The same, with a tail that is only published when the whole ring is recycled or nothing is there.
 pub fn receive_lazily<const N: u64, const WORDS: usize>(consumer: Consumer<LoomWord>) {
     let capacity = consumer.ring().capacity();
     receive_all::<N, WORDS>(consumer.with_tail_every(capacity));
@@ -138,12 +138,12 @@ pub fn receive_from_core<const N: u64, const WORDS: usize>(consumer: Consumer<Lo
 pub fn receive_runs<const N: u64>(mut consumer: Consumer<LoomWord>) {
     let mut taken = 0;
     while taken < N {
-        let run = consumer.run(2);
+        let run = consumer.available(2);
         for _ in 0..run {
             assert!(receive(&mut consumer, taken, 1));
             taken += 1;
         }
-        consumer.settle();
+        consumer.recycle();
         if run == 0 {
             assert_ne!(consumer.look(), Ok(Poll::Ended));
             thread::yield_now();
@@ -163,9 +163,9 @@ pub fn receive_twice<const N: u64, const WORDS: usize>(mut consumer: Consumer<Lo
             }
         };
         assert_eq!(consumer.peek(0), Ok(Some(meta)));
-        assert_eq!(consumer.run_sized(1), (1, meta.len() as u64));
+        assert_eq!(consumer.available_sized(1), (1, meta.len() as u64));
         assert!(receive(&mut consumer, i, WORDS));
-        consumer.settle();
+        consumer.recycle();
     }
     assert!(!receive(&mut consumer, N, WORDS), "a message too many");
 }

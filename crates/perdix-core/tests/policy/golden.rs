@@ -32,7 +32,7 @@ impl Table {
 fn code(outcome: Result<Credit, Refused>) -> u64 {
     match outcome {
         Ok(_) => 0,
-        Err(Refused::ConsumerGone) => 1,
+        Err(Refused::Disconnected) => 1,
         Err(_) => 2,
     }
 }

@@ -55,7 +55,7 @@ fn a_tail_word_renews_the_credit_or_is_refused() {
                         let expected = if word < known || word > end {
                             Err(Refused::CorruptTail)
                         } else if flag {
-                            Err(Refused::ConsumerGone)
+                            Err(Refused::Disconnected)
                         } else {
                             Ok(Credit::new(capacity, at(word)))
                         };

@@ -7,10 +7,11 @@ use perdix_core::DeviceInput;
 use super::{ConsumeError, WarpConsumer, WarpMessage};
 use crate::intrinsics::{Block, Warp, device_load_acquire, device_store_release, thread_rank, warp_id};
 
-/// Takes messages into one block, whose threads call every method together with the same arguments: every warp gets the whole message,
-/// as a [`WarpConsumer`] does.
+/// Takes messages into one block, whose threads call every method together with the same arguments:
+/// every warp gets the whole message, as a [`WarpConsumer`] does.
 ///
-/// The first warp waits for it. The others load it across the link then, in one look: for messages that a whole block works on.
+/// The first warp waits for it. The others load it across the link then, in one look: for messages
+/// that a whole block works on.
 #[derive(Debug)]
 pub struct BlockConsumer {
     warp: WarpConsumer,
@@ -26,12 +27,14 @@ impl BlockConsumer {
     /// The consumer of a ring, going on where the one before paused.
     ///
     /// # Errors
-    /// [`ConsumeError::Corrupt`] if the handle is none that a host made, [`ConsumeError::Version`] if a host of another
-    /// layout version made it, [`ConsumeError::Launch`] if the block is not made of whole warps.
+    /// [`ConsumeError::Corrupt`] if the handle is none that a host made, [`ConsumeError::Version`]
+    /// if a host of another layout version made it, [`ConsumeError::Launch`] if the block is not
+    /// made of whole warps.
     ///
     /// # Safety
-    /// The handle is a host's, for a ring that outlives the kernel. This block's consumer is the only one that uses the
-    /// ring and its state now. All threads of the block call all methods together, never some of them alone.
+    /// The handle is a host's, for a ring that outlives the kernel. This block's consumer is the
+    /// only one that uses the ring and its state now. All threads of the block call all methods
+    /// together, never some of them alone.
     #[inline(always)]
     pub unsafe fn new(handle: DeviceInput) -> Result<Self, ConsumeError> {
         // SAFETY: the caller's contract.
@@ -46,7 +49,8 @@ impl BlockConsumer {
     /// Takes the next message, waiting up to the ring's time limit.
     ///
     /// # Errors
-    /// As [`WarpConsumer::consume`], the same for all threads. The number of a [`ConsumeError::Gap`] has 56 bits.
+    /// As [`WarpConsumer::consume`], the same for all threads. The number of a
+    /// [`ConsumeError::Gap`] has 56 bits.
     #[inline(always)]
     pub fn consume(&mut self) -> Result<WarpMessage, ConsumeError> {
         self.consume_within(self.warp.input().limit_ns)
@@ -82,7 +86,8 @@ impl BlockConsumer {
                         u64::from(code) | value << CODE_BITS
                     }
                 };
-                // Where the first warp stands: it may have gone on behind a gap. pairs with the acquire loads below
+                // Where the first warp stands: it may have gone on behind a gap. pairs with the
+                // acquire loads below
                 state.words().head.store(self.warp.input().next, Ordering::Relaxed);
                 // SAFETY: a word of the state, in the device's memory.
                 unsafe { device_store_release(&state.words().found, word) };
@@ -111,7 +116,8 @@ impl BlockConsumer {
         result
     }
 
-    /// Hands back the slots of all that was taken, now: before a long computation, if the producer may be waiting for room.
+    /// Hands back the slots of all that was taken, now: before a long computation, if the producer
+    /// may be waiting for room.
     #[inline(always)]
     pub fn release(&mut self) {
         if warp_id() == 0 {
@@ -119,7 +125,8 @@ impl BlockConsumer {
         }
     }
 
-    /// The warp's token, for operations of the kernel's own: all lanes are here, by the contract of the constructor.
+    /// The warp's token, for operations of the kernel's own: all lanes are here, by the contract of
+    /// the constructor.
     #[inline(always)]
     pub fn warp(&mut self) -> &mut Warp {
         self.warp.warp()

@@ -16,14 +16,15 @@ pub enum ConsumeError {
     Ended,
     /// The producer gave up, and said why. All that it sent has been taken.
     ProducerFailed(Fault),
-    /// The producer dropped so many messages here, because the ring was full and it was told to. Reported once, in order.
+    /// The producer dropped so many messages here, because the ring was full and it was told to.
+    /// Reported once, in order.
     Gap(u64),
     /// The ring's memory holds what no producer writes, or the handle is none that a host made.
     Corrupt,
     /// The block is not made of whole warps.
     Launch,
-    /// The host's perdix has another layout version than the one that the kernel was compiled with; nothing was
-    /// touched. Recompile the kernels with the host's version.
+    /// The host's perdix has another layout version than the one that the kernel was compiled with;
+    /// nothing was touched. Recompile the kernels with the host's version.
     Version,
 }
 

@@ -16,7 +16,7 @@ impl Received {
         Self { meta, number }
     }
 
-    /// The message's number in the stream; dropped ones and notices of gaps count too.
+    /// The message's number in the stream; dropped ones and gap markers count too.
     #[inline(always)]
     pub fn number(&self) -> u64 {
         self.number
@@ -47,18 +47,18 @@ impl Received {
     }
 }
 
-/// A message that a warp has taken: lane `i` holds bytes `16 * i` to `16 * i + 16` of it in registers. It is a copy, whose slot is free to
-/// go back.
+/// A message that a warp has taken: lane `i` holds bytes `16 * i` to `16 * i + 16` of it in
+/// registers. It is a copy, whose slot is free to go back.
 #[derive(Clone, Copy, Debug)]
 pub struct WarpMessage {
     received: Received,
-    piece: [u64; 2],
+    chunk: [u64; 2],
 }
 
 impl WarpMessage {
     #[inline(always)]
-    pub(super) fn new(received: Received, piece: [u64; 2]) -> Self {
-        Self { received, piece: cut(piece, received.len(), lane_id()) }
+    pub(super) fn new(received: Received, chunk: [u64; 2]) -> Self {
+        Self { received, chunk: cut(chunk, received.len(), lane_id()) }
     }
 
     /// What it is: its number, length and kind.
@@ -87,17 +87,18 @@ impl WarpMessage {
 
     /// This lane's 16 bytes; zero behind the message's end.
     #[inline(always)]
-    pub fn piece(&self) -> [u64; 2] {
-        self.piece
+    pub fn chunk(&self) -> [u64; 2] {
+        self.chunk
     }
 
-    /// Word `i` of the payload (bytes `8 * i` to `8 * i + 8`), for all lanes; zero behind the message's end.
+    /// Word `i` of the payload (bytes `8 * i` to `8 * i + 8`), for all lanes; zero behind the
+    /// message's end.
     ///
-    /// All lanes call it together, with the same `i`. The warp's token comes from whoever took the message:
-    /// `message.word(consumer.warp(), 0)`.
+    /// All lanes call it together, with the same `i`. The warp's token comes from whoever took the
+    /// message: `message.word(consumer.warp(), 0)`.
     #[inline(always)]
     pub fn word(&self, warp: &mut Warp, i: u32) -> u64 {
-        let [low, high] = self.piece;
+        let [low, high] = self.chunk;
         // Lanes from 15 on hold nothing.
         warp.shuffle_u64(
             if i % 2 == 0 { low } else { high },
@@ -106,14 +107,14 @@ impl WarpMessage {
     }
 }
 
-/// A lane's piece without what lies behind the message's end.
+/// A lane's chunk without what lies behind the message's end.
 #[inline(always)]
-fn cut(piece: [u64; 2], len: usize, lane: u32) -> [u64; 2] {
+fn cut(chunk: [u64; 2], len: usize, lane: u32) -> [u64; 2] {
     let keep = |word: u64, left: usize| match left {
         0 => 0,
         1..8 => word & ((1 << (8 * left)) - 1),
         _ => word,
     };
     let first = 16 * lane as usize;
-    [keep(piece[0], len.saturating_sub(first)), keep(piece[1], len.saturating_sub(first + 8))]
+    [keep(chunk[0], len.saturating_sub(first)), keep(chunk[1], len.saturating_sub(first + 8))]
 }

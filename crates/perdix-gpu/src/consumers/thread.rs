@@ -2,7 +2,7 @@
 
 use perdix_core::{Consumer, DeviceInput, PAYLOAD_WORDS, Poll};
 
-use super::input::{IDLE_LOOKS, Input, rest};
+use super::input::{IDLE_POLLS, Input, rest};
 use super::{ConsumeError, Received};
 use crate::intrinsics::{load_chunk, now_ns};
 
@@ -20,12 +20,12 @@ impl ThreadConsumer {
     /// The consumer of a ring, going on where the one before paused.
     ///
     /// # Errors
-    /// [`ConsumeError::Corrupt`] if the handle is none that a host made, [`ConsumeError::Version`] if a host of another
-    /// layout version made it.
+    /// [`ConsumeError::Corrupt`] if the handle is none that a host made, [`ConsumeError::Version`]
+    /// if a host of another layout version made it.
     ///
     /// # Safety
-    /// The handle is a host's, for a ring that outlives the kernel. This thread's consumer is the only one that uses the
-    /// ring and its state now.
+    /// The handle is a host's, for a ring that outlives the kernel. This thread's consumer is the
+    /// only one that uses the ring and its state now.
     #[inline(always)]
     pub unsafe fn new(handle: DeviceInput) -> Result<Self, ConsumeError> {
         // SAFETY: the caller's contract.
@@ -33,12 +33,12 @@ impl ThreadConsumer {
         Ok(Self { core: input.core(), input, idle: 0 })
     }
 
-    /// Takes the next message, waiting up to the ring's time limit: its bytes go to the front of `words`, the rest of which is not
-    /// touched beyond the 16 bytes in which the message ends.
+    /// Takes the next message, waiting up to the ring's time limit: its bytes go to the front of
+    /// `words`, the rest of which is not touched beyond the 16 bytes in which the message ends.
     ///
     /// # Errors
-    /// [`ConsumeError::TimedOut`], [`ConsumeError::Ended`], [`ConsumeError::ProducerFailed`], [`ConsumeError::Gap`] (the next call goes
-    /// on behind it) or [`ConsumeError::Corrupt`].
+    /// [`ConsumeError::TimedOut`], [`ConsumeError::Ended`], [`ConsumeError::ProducerFailed`],
+    /// [`ConsumeError::Gap`] (the next call goes on behind it) or [`ConsumeError::Corrupt`].
     #[inline(always)]
     pub fn consume(&mut self, words: &mut [u64; PAYLOAD_WORDS]) -> Result<Received, ConsumeError> {
         self.consume_within(words, self.input.limit_ns)
@@ -47,7 +47,8 @@ impl ThreadConsumer {
     /// Takes the next message if it is there.
     ///
     /// # Errors
-    /// As [`consume`](Self::consume), with [`ConsumeError::Empty`] instead of [`ConsumeError::TimedOut`].
+    /// As [`consume`](Self::consume), with [`ConsumeError::Empty`] instead of
+    /// [`ConsumeError::TimedOut`].
     #[inline(always)]
     pub fn try_consume(&mut self, words: &mut [u64; PAYLOAD_WORDS]) -> Result<Received, ConsumeError> {
         self.consume_within(words, 0)
@@ -67,7 +68,7 @@ impl ThreadConsumer {
             self.release();
         }
         let begun = now_ns();
-        let mut looks = 0_u32;
+        let mut polls = 0_u32;
         loop {
             let number = self.core.next();
             if let Some(meta) = self.core.peek(0)? {
@@ -88,7 +89,7 @@ impl ThreadConsumer {
             }
             // The end of the stream is another load across the link.
             self.idle += 1;
-            if self.idle % IDLE_LOOKS == 0 || limit_ns == 0 {
+            if self.idle % IDLE_POLLS == 0 || limit_ns == 0 {
                 self.release();
                 self.poll_slow()?;
             }
@@ -99,16 +100,17 @@ impl ThreadConsumer {
                 self.release();
                 return Err(ConsumeError::TimedOut);
             }
-            looks += 1;
-            rest(looks);
+            polls += 1;
+            rest(polls);
         }
     }
 
-    /// Hands back the slots of all that was taken, now: before a long computation, if the producer may be waiting for room.
+    /// Hands back the slots of all that was taken, now: before a long computation, if the producer
+    /// may be waiting for room.
     #[inline(always)]
     pub fn release(&mut self) {
         if self.input.next != self.input.published {
-            self.core.settle();
+            self.core.recycle();
             self.core.publish_tail();
             self.input.published = self.input.next;
         }
@@ -123,7 +125,7 @@ impl ThreadConsumer {
     /// Leaves the rest of the stream to a later kernel.
     #[inline(always)]
     pub fn pause(mut self) {
-        self.core.settle();
+        self.core.recycle();
         self.core.publish_tail();
         self.keep_place();
         self.input.state.set_paused(true);
@@ -132,7 +134,7 @@ impl ThreadConsumer {
     /// Says that nobody will read any more: the producer's calls fail.
     #[inline(always)]
     pub fn finish(mut self) {
-        self.core.leave();
+        self.core.disconnect();
         self.keep_place();
     }
 
@@ -151,7 +153,7 @@ impl ThreadConsumer {
     fn keep_place(&mut self) {
         self.input.next = self.core.next();
         (self.input.messages, self.input.bytes) = self.core.taken();
-        (self.input.dropped, self.input.told) = (self.core.dropped(), self.core.next_record());
+        (self.input.dropped, self.input.gap_record) = (self.core.dropped(), self.core.next_record());
         self.input.keep_place();
     }
 }

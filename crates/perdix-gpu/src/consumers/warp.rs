@@ -2,10 +2,10 @@
 
 use core::sync::atomic::{Ordering, fence};
 
-use perdix_core::sentinel::{OPENED, SENTINEL};
+use perdix_core::sentinel::{SENTINEL, UNESCAPED};
 use perdix_core::{Cursor, DeviceInput, Meta, Mode, Ring, Word};
 
-use super::input::{IDLE_LOOKS, Input, check_launch, rest};
+use super::input::{IDLE_POLLS, Input, check_launch, rest};
 use super::{ConsumeError, Received, WarpMessage};
 use crate::intrinsics::{Warp, lane_id, load_chunk, load_chunk_acquire, now_ns};
 
@@ -18,8 +18,9 @@ const CLOCK: u32 = 17;
 
 /// Takes messages into one warp, whose 32 lanes call every method together with the same arguments.
 ///
-/// Lanes 0 to 14 get 16 bytes of the payload each, in one coalesced load across the link. A message is copied into registers, so
-/// nothing has to be given back; slots go back to the producer a few at a time, when the consumer next looks for a message.
+/// Lanes 0 to 14 get 16 bytes of the payload each, in one coalesced load across the link. A message
+/// is copied into registers, so nothing has to be given back; slots go back to the producer a few
+/// at a time, when the consumer next polls for a message.
 ///
 /// ```
 /// use perdix_gpu::emulation::{EmulatedRing, launch};
@@ -54,12 +55,14 @@ impl WarpConsumer {
     /// The consumer of a ring, going on where the one before paused.
     ///
     /// # Errors
-    /// [`ConsumeError::Corrupt`] if the handle is none that a host made, [`ConsumeError::Version`] if a host of another
-    /// layout version made it, [`ConsumeError::Launch`] if the block is not made of whole warps.
+    /// [`ConsumeError::Corrupt`] if the handle is none that a host made, [`ConsumeError::Version`]
+    /// if a host of another layout version made it, [`ConsumeError::Launch`] if the block is not
+    /// made of whole warps.
     ///
     /// # Safety
-    /// The handle is a host's, for a ring that outlives the kernel. This warp's consumer is the only one that uses the
-    /// ring and its state now. All lanes of the warp call all methods together, never some of them alone.
+    /// The handle is a host's, for a ring that outlives the kernel. This warp's consumer is the
+    /// only one that uses the ring and its state now. All lanes of the warp call all methods
+    /// together, never some of them alone.
     #[inline(always)]
     pub unsafe fn new(handle: DeviceInput) -> Result<Self, ConsumeError> {
         check_launch()?;
@@ -75,8 +78,9 @@ impl WarpConsumer {
     /// Takes the next message, waiting up to the ring's time limit.
     ///
     /// # Errors
-    /// [`ConsumeError::TimedOut`], [`ConsumeError::Ended`], [`ConsumeError::ProducerFailed`], [`ConsumeError::Gap`] (the next call goes
-    /// on behind it) or [`ConsumeError::Corrupt`]; the same for all lanes.
+    /// [`ConsumeError::TimedOut`], [`ConsumeError::Ended`], [`ConsumeError::ProducerFailed`],
+    /// [`ConsumeError::Gap`] (the next call goes on behind it) or [`ConsumeError::Corrupt`]; the
+    /// same for all lanes.
     #[inline(always)]
     pub fn consume(&mut self) -> Result<WarpMessage, ConsumeError> {
         self.consume_within(self.input.limit_ns)
@@ -85,7 +89,8 @@ impl WarpConsumer {
     /// Takes the next message if it is there.
     ///
     /// # Errors
-    /// As [`consume`](Self::consume), with [`ConsumeError::Empty`] instead of [`ConsumeError::TimedOut`].
+    /// As [`consume`](Self::consume), with [`ConsumeError::Empty`] instead of
+    /// [`ConsumeError::TimedOut`].
     #[inline(always)]
     pub fn try_consume(&mut self) -> Result<WarpMessage, ConsumeError> {
         self.consume_within(0)
@@ -105,7 +110,8 @@ impl WarpConsumer {
         Ok(message)
     }
 
-    /// Hands back the slots of all that was taken, now: before a long computation, if the producer may be waiting for room.
+    /// Hands back the slots of all that was taken, now: before a long computation, if the producer
+    /// may be waiting for room.
     #[inline(always)]
     pub fn release(&mut self) {
         if self.input.next != self.input.published {
@@ -138,7 +144,8 @@ impl WarpConsumer {
         }
     }
 
-    /// The warp's token, for operations of the kernel's own: all lanes are here, by the contract of the constructor.
+    /// The warp's token, for operations of the kernel's own: all lanes are here, by the contract of
+    /// the constructor.
     #[inline(always)]
     pub fn warp(&mut self) -> &mut Warp {
         &mut self.warp
@@ -148,7 +155,7 @@ impl WarpConsumer {
     #[inline(always)]
     pub(super) fn wait(&mut self, limit_ns: u64) -> Result<WarpMessage, ConsumeError> {
         let begun = now_ns();
-        let mut looks = 0;
+        let mut polls = 0;
         loop {
             let seen = self.poll_once(begun, limit_ns);
             let row = if seen.is_there { self.read(seen.words) } else { Row::OnItsWay };
@@ -163,7 +170,7 @@ impl WarpConsumer {
                 Row::OnItsWay => {}
             }
             self.idle += 1;
-            if self.idle == IDLE_LOOKS {
+            if self.idle == IDLE_POLLS {
                 self.release();
             }
             if limit_ns == 0 {
@@ -173,8 +180,8 @@ impl WarpConsumer {
                 self.release();
                 return Err(ConsumeError::TimedOut);
             }
-            looks += 1;
-            rest(looks);
+            polls += 1;
+            rest(polls);
         }
     }
 
@@ -217,7 +224,7 @@ impl WarpConsumer {
         // SAFETY: as above.
         let slot = unsafe { input.ring.slot(input.next) };
         let chunk = match lane {
-            0..END if input.at_once => slot.chunk16(lane + 1),
+            0..END if input.single_stores => slot.chunk16(lane + 1),
             0..END => slot.chunk16(0),
             _ => end.end_and_fault(),
         };
@@ -232,7 +239,7 @@ impl WarpConsumer {
         let has = |lane: u32| votes >> lane & 1 != 0;
         // Of a batch's followers the head has spoken, which was taken before them.
         let is_there = has(HEADER);
-        let words = if is_there && !input.at_once { self.load_row() } else { words };
+        let words = if is_there && !input.single_stores { self.load_row() } else { words };
         Seen { words, is_there, has_ended: has(END), is_late: has(CLOCK) }
     }
 
@@ -255,24 +262,24 @@ impl WarpConsumer {
             let is_missing = self.input.ring.mode() == Mode::FenceFree && word == SENTINEL;
             return if is_missing { Row::OnItsWay } else { Row::Other };
         };
-        let mut piece = words;
+        let mut chunk = words;
         match self.input.ring.mode() {
             Mode::Fenced => {}
             // An earlier consumer has looked at it, and put back what the mask names.
-            Mode::FenceFree if word & OPENED != 0 => {}
+            Mode::FenceFree if word & UNESCAPED != 0 => {}
             Mode::FenceFree => {
                 let is_used = (lane as usize) < meta.len().div_ceil(16);
                 if self.warp.ballot(is_used && (words[0] == SENTINEL || words[1] == SENTINEL)) != 0 {
                     return Row::OnItsWay;
                 }
-                for (i, word) in piece.iter_mut().enumerate() {
+                for (i, word) in chunk.iter_mut().enumerate() {
                     if lane < HEADER && meta.mask() >> (2 * lane + i as u32) & 1 != 0 {
                         *word = SENTINEL;
                     }
                 }
             }
         }
-        Row::Message(WarpMessage::new(Received::new(number, meta), piece))
+        Row::Message(WarpMessage::new(Received::new(number, meta), chunk))
     }
 
     /// Hands the slots of all that was taken back to the producer.
@@ -285,8 +292,9 @@ impl WarpConsumer {
     }
 }
 
-/// Hands back the slots of messages `published` to `next`. Takes numbers, as a consumer whose address was passed to another function would
-/// have to live in (slow) local memory all the time; not inlined, as it is needed in many places.
+/// Hands back the slots of messages `published` to `next`. Takes numbers, as a consumer whose
+/// address was passed to another function would have to live in (slow) local memory all the time;
+/// not inlined, as it is needed in many places.
 ///
 /// # Safety
 /// All lanes of the warp call it together. (It makes its own token, which costs nothing to pass.)
@@ -305,8 +313,9 @@ unsafe fn hand_back(
     let line = unsafe { &ring.control().consumer };
     if ring.mode() == Mode::FenceFree && next != published {
         if lane == 0 {
-            line.settled.store(next, Ordering::Relaxed);
-            // Whoever finds a word re-armed finds that store too: pairs with the Acquire load of settled in Consumer::resume
+            line.recycled.store(next, Ordering::Relaxed);
+            // Whoever finds a word re-armed finds that store too: pairs with the Acquire load of
+            // settled in Consumer::resume
             fence(Ordering::Release);
         }
         warp.sync();

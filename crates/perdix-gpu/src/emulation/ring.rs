@@ -9,8 +9,8 @@ const LIMIT_NS: u64 = 10_000_000_000;
 
 /// A ring on ordinary memory with a device's view of it, for trying kernels out.
 ///
-/// What it hands to kernels are addresses: whoever makes producers and consumers of them promises that the ring
-/// outlives those.
+/// What it hands to kernels are addresses: whoever makes producers and consumers of them promises
+/// that the ring outlives those.
 ///
 /// ```
 /// use perdix_gpu::emulation::{EmulatedRing, launch};
@@ -70,21 +70,22 @@ impl EmulatedRing {
 
     /// What a kernel gets that consumes. The ring's state is either a producer's or a consumer's.
     pub fn input(&self) -> DeviceInput {
-        DeviceInput { ring: self.handle(), whole_words: 0 }
+        DeviceInput { ring: self.handle(), single_store_words: 0 }
     }
 
     /// The ring.
     ///
     /// # Safety
-    /// The view and its copies are not used after this value was dropped, and nothing is done through them that
-    /// interferes with the producer or consumer that uses the ring at the time.
+    /// The view and its copies are not used after this value was dropped, and nothing is done
+    /// through them that interferes with the producer or consumer that uses the ring at the time.
     pub unsafe fn ring(&self) -> Ring {
         self.ring
     }
 
     /// The producers' (or consumers') state.
     ///
-    /// Who writes to it while a kernel uses the ring breaks the promise with which that kernel's producer was made.
+    /// Who writes to it while a kernel uses the ring breaks the promise with which that kernel's
+    /// producer was made.
     pub fn state(&self) -> &DeviceState {
         // SAFETY: it lives as long as this value, and all its words are atomics.
         unsafe { self.memory.state.as_ref() }
@@ -93,8 +94,8 @@ impl EmulatedRing {
     /// A consumer of the ring, from its first message.
     ///
     /// # Safety
-    /// It is the only one, [`received`](Self::received) is not called while it is used, and it is not used after
-    /// this value was dropped.
+    /// It is the only one, [`received`](Self::received) is not called while it is used, and it is
+    /// not used after this value was dropped.
     pub unsafe fn consumer(&self) -> Consumer {
         // SAFETY: the caller's contract.
         unsafe { Consumer::new(self.ring) }
@@ -107,7 +108,7 @@ impl EmulatedRing {
         while let Ok(Poll::Ready(message)) = consumer.poll() {
             all.push((message.meta().kind(), message.payload().to_vec()));
             message.take();
-            consumer.settle();
+            consumer.recycle();
         }
         all
     }

@@ -17,7 +17,7 @@ use super::EmulatedRing;
 ///     let shard = unsafe { Shard::of_block(handle) }.expect("there are rings");
 ///     // SAFETY: as many blocks as rings: this one is alone on its own.
 ///     let mut producer = unsafe { BlockProducer::new(shard.ring()) }.expect("whole warps");
-///     producer.produce_batch(10, &perdix_gpu::Made::new(8, 0, |_, _| [shard.index(), 0])).expect("room");
+///     producer.produce_batch(10, &perdix_gpu::FromFn::new(8, 0, |_, _| [shard.index(), 0])).expect("room");
 ///     producer.finish();
 /// }));
 /// for (index, ring) in rings.iter_mut().enumerate() {
@@ -31,7 +31,8 @@ pub struct EmulatedRings {
 }
 
 impl EmulatedRings {
-    /// `count` empty rings of `slots` slots (a power of two) whose producers wait up to ten seconds.
+    /// `count` empty rings of `slots` slots (a power of two) whose producers wait up to ten
+    /// seconds.
     ///
     /// # Panics
     /// If `slots` is not a legal number.

@@ -19,7 +19,8 @@ impl Value {
     }
 }
 
-/// A site's number and the arguments. What else there is to tell, where and when, is added when it is sent.
+/// A site's number and the arguments. What else there is to tell, where and when, is added when it
+/// is sent.
 #[derive(Clone, Copy, Debug)]
 pub struct Draft<const N: usize> {
     site: u32,
@@ -53,13 +54,14 @@ impl<const N: usize> Draft<N> {
         Head { time_ns, site: self.site, block, place, types: self.types }.words()
     }
 
-    /// Bytes `16 * piece` to `16 * piece + 16` of the event with this head.
+    /// Bytes `16 * chunk` to `16 * chunk + 16` of the event with this head.
     #[inline(always)]
-    pub(crate) fn piece(&self, head: [u64; Head::WORDS], piece: usize) -> [u64; 2] {
+    pub(crate) fn chunk(&self, head: [u64; Head::WORDS], chunk: usize) -> [u64; 2] {
         let mut found = [0; 2];
-        // All words with a selection: an index that is computed would force them out of the registers.
+        // All words with a selection: an index that is computed would force them out of the
+        // registers.
         for (index, word) in head.iter().chain(&self.words).enumerate() {
-            if index / 2 == piece {
+            if index / 2 == chunk {
                 found[index % 2] = *word;
             }
         }

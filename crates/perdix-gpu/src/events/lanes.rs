@@ -6,11 +6,13 @@ use super::draft::Draft;
 use super::sink::EventSink;
 use crate::packer::{PackError, PackInto, RecordPacker};
 
-/// Gathers the events of a warp's lanes, each with its own arguments, into full messages: for many events at a time.
+/// Gathers the events of a warp's lanes, each with its own arguments, into full messages: for many
+/// events at a time.
 ///
-/// `W` is the words of an event: three, and one for each argument. 4 words fit 7 times into a message, 6 words 5 times. All 32 lanes call
-/// every method together, and say whether they have an event. Events wait here until their message is full; [`flush`](Self::flush)
-/// sends them, and **must be called at the end**. A full ring makes it wait, up to the ring's time limit.
+/// `W` is the words of an event: three, and one for each argument. 4 words fit 7 times into a
+/// message, 6 words 5 times. All 32 lanes call every method together, and say whether they have an
+/// event. Events wait here until their message is full; [`flush`](Self::flush) sends them, and
+/// **must be called at the end**. A full ring makes it wait, up to the ring's time limit.
 ///
 /// ```
 /// use perdix_gpu::emulation::{self, EmulatedRing};
@@ -43,7 +45,8 @@ impl<const W: usize> LaneEvents<W> {
         Self { packer: RecordPacker::new(EVENT_KIND) }
     }
 
-    /// Where the lanes that are `active` send the next event, for [`event!`](crate::event). The others have none.
+    /// Where the lanes that are `active` send the next event, for [`event!`](crate::event). The
+    /// others have none.
     #[inline(always)]
     pub fn lanes<'e, P: PackInto>(&'e mut self, producer: &'e mut P, active: bool) -> LaneSink<'e, P, W> {
         LaneSink { events: self, producer, active }

@@ -4,7 +4,7 @@ use perdix_core::events::{EVENT_KIND, Level, Scope};
 
 use super::draft::Draft;
 use crate::producers::{BlockProducer, GridProducer, ThreadProducer, WarpProducer};
-use crate::source::Made;
+use crate::source::FromFn;
 
 /// Takes events: what [`event!`](crate::event) needs of its first argument.
 pub trait EventSink {
@@ -12,7 +12,8 @@ pub trait EventSink {
     fn send_event<const N: usize>(&mut self, level: Level, event: &Draft<N>) -> bool;
 }
 
-/// A producer whose events wait for room, up to the ring's time limit, rather than be dropped: `event!(Waiting(&mut producer), ...)`.
+/// A producer whose events wait for room, up to the ring's time limit, rather than be dropped:
+/// `event!(Waiting(&mut producer), ...)`.
 #[derive(Debug)]
 pub struct Waiting<'p, P>(pub &'p mut P);
 
@@ -22,7 +23,7 @@ macro_rules! sinks {
             #[inline(always)]
             fn send_event<const N: usize>(&mut self, _level: Level, event: &Draft<N>) -> bool {
                 let head = event.head(Scope::$scope, N);
-                matches!(self.$drop(EVENT_KIND, Draft::<N>::LEN, |piece| event.piece(head, piece)), Ok(true))
+                matches!(self.$drop(EVENT_KIND, Draft::<N>::LEN, |chunk| event.chunk(head, chunk)), Ok(true))
             }
         }
 
@@ -30,14 +31,14 @@ macro_rules! sinks {
             #[inline(always)]
             fn send_event<const N: usize>(&mut self, _level: Level, event: &Draft<N>) -> bool {
                 let head = event.head(Scope::$scope, N);
-                self.0.$wait(EVENT_KIND, Draft::<N>::LEN, |piece| event.piece(head, piece)).is_ok()
+                self.0.$wait(EVENT_KIND, Draft::<N>::LEN, |chunk| event.chunk(head, chunk)).is_ok()
             }
         }
     )+};
 }
 
 sinks! {
-    ThreadProducer: Thread, produce_made_or_drop, produce_made;
+    ThreadProducer: Thread, produce_with_or_drop, produce_with;
     WarpProducer: Warp, produce_or_drop, produce;
     GridProducer: Warp, produce_or_drop, produce;
 }
@@ -46,7 +47,7 @@ impl EventSink for BlockProducer {
     #[inline(always)]
     fn send_event<const N: usize>(&mut self, _level: Level, event: &Draft<N>) -> bool {
         let head = event.head(Scope::Block, N);
-        let source = Made::new(Draft::<N>::LEN, EVENT_KIND, |_, piece| event.piece(head, piece));
+        let source = FromFn::new(Draft::<N>::LEN, EVENT_KIND, |_, chunk| event.chunk(head, chunk));
         matches!(self.produce_batch_or_drop(1, &source), Ok(true))
     }
 }
@@ -55,7 +56,7 @@ impl EventSink for Waiting<'_, BlockProducer> {
     #[inline(always)]
     fn send_event<const N: usize>(&mut self, _level: Level, event: &Draft<N>) -> bool {
         let head = event.head(Scope::Block, N);
-        let source = Made::new(Draft::<N>::LEN, EVENT_KIND, |_, piece| event.piece(head, piece));
+        let source = FromFn::new(Draft::<N>::LEN, EVENT_KIND, |_, chunk| event.chunk(head, chunk));
         self.0.produce_batch(1, &source).is_ok()
     }
 }

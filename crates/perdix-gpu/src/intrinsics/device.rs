@@ -1,7 +1,7 @@
 //! The intrinsics as PTX instructions.
 //!
-//! Barriers, shuffles and votes come from LLVM's intrinsics, which are convergent; inline assembly is not, and serves only what
-//! needs no convergence. The PTX that each becomes is named beside it.
+//! Barriers, shuffles and votes come from LLVM's intrinsics, which are convergent; inline assembly
+//! is not, and serves only what needs no convergence. The PTX that each becomes is named beside it.
 
 use core::arch::{asm, nvptx};
 use core::sync::atomic::AtomicU64;
@@ -56,7 +56,8 @@ pub fn grid_dim() -> [u32; 3] {
     [special_register!(_grid_dim_x), special_register!(_grid_dim_y), special_register!(_grid_dim_z)]
 }
 
-/// Waits for all lanes of the warp, and makes their earlier writes visible to each other. (`bar.warp.sync`)
+/// Waits for all lanes of the warp, and makes their earlier writes visible to each other.
+/// (`bar.warp.sync`)
 ///
 /// # Safety
 /// All lanes of the warp call it together.
@@ -86,7 +87,8 @@ pub(super) unsafe fn ballot(yes: bool) -> u32 {
     unsafe { vote_ballot_sync(ALL, yes) }
 }
 
-/// Waits for all threads of the block, and makes their earlier writes visible to each other. (`bar.sync`)
+/// Waits for all threads of the block, and makes their earlier writes visible to each other.
+/// (`bar.sync`)
 ///
 /// # Safety
 /// All threads of the block call it together.
@@ -106,7 +108,8 @@ pub(super) unsafe fn sync_threads_and(yes: bool) -> bool {
     unsafe { barrier0_and(i32::from(yes)) != 0 }
 }
 
-/// The GPU's clock in nanoseconds, common to all its multiprocessors; it moves in steps (32 ns on an H200). (`%globaltimer`)
+/// The GPU's clock in nanoseconds, common to all its multiprocessors; it moves in steps (32 ns on
+/// an H200). (`%globaltimer`)
 #[inline(always)]
 pub fn now_ns() -> u64 {
     // SAFETY: reads a special register.
@@ -130,8 +133,8 @@ pub fn trap() -> ! {
 /// Adds to a word in device memory and returns what it was; no order. (`atom.relaxed.gpu.add.u64`)
 ///
 /// # Safety
-/// The word lies in memory that all threads of the device address (not in a thread's own stack), and
-/// only they access it meanwhile.
+/// The word lies in memory that all threads of the device address (not in a thread's own stack),
+/// and only they access it meanwhile.
 #[inline(always)]
 pub unsafe fn device_add(word: &AtomicU64, value: u64) -> u64 {
     let before;
@@ -143,11 +146,12 @@ pub unsafe fn device_add(word: &AtomicU64, value: u64) -> u64 {
     before
 }
 
-/// Lowers a word in device memory to `value` if that is less; no order. (`atom.relaxed.gpu.min.u64`)
+/// Lowers a word in device memory to `value` if that is less; no order.
+/// (`atom.relaxed.gpu.min.u64`)
 ///
 /// # Safety
-/// The word lies in memory that all threads of the device address (not in a thread's own stack), and
-/// only they access it meanwhile.
+/// The word lies in memory that all threads of the device address (not in a thread's own stack),
+/// and only they access it meanwhile.
 #[inline(always)]
 pub unsafe fn device_min(word: &AtomicU64, value: u64) {
     // SAFETY: an atomic access to an atomic word, which is where the caller's contract says.
@@ -160,8 +164,8 @@ pub unsafe fn device_min(word: &AtomicU64, value: u64) {
 /// Sets a word in device memory to 0 and returns what it was; no order. (`atom.relaxed.gpu.exch`)
 ///
 /// # Safety
-/// The word lies in memory that all threads of the device address (not in a thread's own stack), and
-/// only they access it meanwhile.
+/// The word lies in memory that all threads of the device address (not in a thread's own stack),
+/// and only they access it meanwhile.
 #[inline(always)]
 pub unsafe fn device_take(word: &AtomicU64) -> u64 {
     let before;
@@ -198,11 +202,12 @@ pub(crate) fn load_chunk(chunk: &Chunk16) -> [u64; 2] {
     [first, second]
 }
 
-/// Loads a word in device memory; orders what follows after it, among the GPU's threads. (`ld.acquire.gpu`)
+/// Loads a word in device memory; orders what follows after it, among the GPU's threads.
+/// (`ld.acquire.gpu`)
 ///
 /// # Safety
-/// The word lies in memory that all threads of the device address (not in a thread's own stack), and
-/// only they access it meanwhile.
+/// The word lies in memory that all threads of the device address (not in a thread's own stack),
+/// and only they access it meanwhile.
 #[inline(always)]
 pub unsafe fn device_load_acquire(word: &AtomicU64) -> u64 {
     let value;
@@ -213,11 +218,12 @@ pub unsafe fn device_load_acquire(word: &AtomicU64) -> u64 {
     value
 }
 
-/// Stores a word in device memory after all that came before, among the GPU's threads. (`st.release.gpu`)
+/// Stores a word in device memory after all that came before, among the GPU's threads.
+/// (`st.release.gpu`)
 ///
 /// # Safety
-/// The word lies in memory that all threads of the device address (not in a thread's own stack), and
-/// only they access it meanwhile.
+/// The word lies in memory that all threads of the device address (not in a thread's own stack),
+/// and only they access it meanwhile.
 #[inline(always)]
 pub unsafe fn device_store_release(word: &AtomicU64, value: u64) {
     // SAFETY: an atomic access to an atomic word, which is where the caller's contract says.

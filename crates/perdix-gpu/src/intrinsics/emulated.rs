@@ -31,7 +31,7 @@ pub fn grid_dim() -> [u32; 3] {
 /// # Safety
 /// All lanes of the warp call it together.
 pub(super) unsafe fn sync_warp() {
-    current(|lane| lane.warp.meet(lane.thread % 32, Call::Sync, 0, |_| ()));
+    current(|lane| lane.warp.arrive(lane.thread % 32, Call::Sync, 0, |_| ()));
 }
 
 /// The value that lane `lane` has.
@@ -40,7 +40,8 @@ pub(super) unsafe fn sync_warp() {
 /// All lanes of the warp call it together.
 pub(super) unsafe fn shuffle(value: u32, lane: u32) -> u32 {
     current(|own| {
-        own.warp.meet(own.thread % 32, Call::Shuffle, u64::from(value), |values| values.of(lane % 32) as u32)
+        own.warp
+            .arrive(own.thread % 32, Call::Shuffle, u64::from(value), |values| values.of(lane % 32) as u32)
     })
 }
 
@@ -50,7 +51,7 @@ pub(super) unsafe fn shuffle(value: u32, lane: u32) -> u32 {
 /// All lanes of the warp call it together.
 pub(super) unsafe fn ballot(yes: bool) -> u32 {
     let bits = |values: Values<'_>| values.all().zip(0..).fold(0, |bits, (yes, i)| bits | (yes as u32) << i);
-    current(|lane| lane.warp.meet(lane.thread % 32, Call::Vote, u64::from(yes), bits))
+    current(|lane| lane.warp.arrive(lane.thread % 32, Call::Vote, u64::from(yes), bits))
 }
 
 /// Waits for all threads of the block, and makes their earlier writes visible to each other.
@@ -58,7 +59,7 @@ pub(super) unsafe fn ballot(yes: bool) -> u32 {
 /// # Safety
 /// All threads of the block call it together.
 pub(super) unsafe fn sync_threads() {
-    current(|lane| lane.group.meet(lane.thread, Call::Sync, 0, |_| ()));
+    current(|lane| lane.group.arrive(lane.thread, Call::Sync, 0, |_| ()));
 }
 
 /// `sync_threads`, and whether all threads say yes.
@@ -67,7 +68,7 @@ pub(super) unsafe fn sync_threads() {
 /// All threads of the block call it together.
 pub(super) unsafe fn sync_threads_and(yes: bool) -> bool {
     let all = |values: Values<'_>| values.all().all(|yes| yes != 0);
-    current(|lane| lane.group.meet(lane.thread, Call::Vote, u64::from(yes), all))
+    current(|lane| lane.group.arrive(lane.thread, Call::Vote, u64::from(yes), all))
 }
 
 /// A clock in nanoseconds.
@@ -96,8 +97,8 @@ pub fn trap() -> ! {
 /// Adds to a word in device memory and returns what it was; no order.
 ///
 /// # Safety
-/// The word lies in memory that all threads of the device address (not in a thread's own stack), and
-/// only they access it meanwhile.
+/// The word lies in memory that all threads of the device address (not in a thread's own stack),
+/// and only they access it meanwhile.
 pub unsafe fn device_add(word: &AtomicU64, value: u64) -> u64 {
     word.fetch_add(value, Ordering::Relaxed)
 }
@@ -105,8 +106,8 @@ pub unsafe fn device_add(word: &AtomicU64, value: u64) -> u64 {
 /// Lowers a word in device memory to `value` if that is less; no order.
 ///
 /// # Safety
-/// The word lies in memory that all threads of the device address (not in a thread's own stack), and
-/// only they access it meanwhile.
+/// The word lies in memory that all threads of the device address (not in a thread's own stack),
+/// and only they access it meanwhile.
 pub unsafe fn device_min(word: &AtomicU64, value: u64) {
     word.fetch_min(value, Ordering::Relaxed);
 }
@@ -114,8 +115,8 @@ pub unsafe fn device_min(word: &AtomicU64, value: u64) {
 /// Sets a word in device memory to 0 and returns what it was; no order.
 ///
 /// # Safety
-/// The word lies in memory that all threads of the device address (not in a thread's own stack), and
-/// only they access it meanwhile.
+/// The word lies in memory that all threads of the device address (not in a thread's own stack),
+/// and only they access it meanwhile.
 pub unsafe fn device_take(word: &AtomicU64) -> u64 {
     word.swap(0, Ordering::Relaxed)
 }
@@ -136,8 +137,8 @@ pub(crate) fn load_chunk(chunk: &Chunk16) -> [u64; 2] {
 /// Loads a word in device memory; orders what follows after it.
 ///
 /// # Safety
-/// The word lies in memory that all threads of the device address (not in a thread's own stack), and
-/// only they access it meanwhile.
+/// The word lies in memory that all threads of the device address (not in a thread's own stack),
+/// and only they access it meanwhile.
 pub unsafe fn device_load_acquire(word: &AtomicU64) -> u64 {
     // pairs with the Release store in device_store_release
     word.load(Ordering::Acquire)
@@ -146,8 +147,8 @@ pub unsafe fn device_load_acquire(word: &AtomicU64) -> u64 {
 /// Stores a word in device memory after all that came before.
 ///
 /// # Safety
-/// The word lies in memory that all threads of the device address (not in a thread's own stack), and
-/// only they access it meanwhile.
+/// The word lies in memory that all threads of the device address (not in a thread's own stack),
+/// and only they access it meanwhile.
 pub unsafe fn device_store_release(word: &AtomicU64, value: u64) {
     // pairs with the Acquire load in device_load_acquire
     word.store(value, Ordering::Release);

@@ -7,8 +7,8 @@ use super::target;
 /// All 32 lanes of a warp, here together: what operations of the whole warp need.
 ///
 /// A lane that comes to such an operation without the others hangs the device or gets garbage, and
-/// the compiler cannot see that. So a kernel makes the token once, by an `unsafe` call that says so,
-/// or borrows it from a producer or consumer that was made by one
+/// the compiler cannot see that. So a kernel makes the token once, by an `unsafe` call that says
+/// so, or borrows it from a producer or consumer that was made by one
 /// ([`WarpProducer::warp`](crate::WarpProducer::warp)).
 ///
 /// * The token cannot be copied, sent or shared between threads.
@@ -48,8 +48,8 @@ impl Warp {
     /// The token of this warp.
     ///
     /// # Safety
-    /// All lanes of the warp make it together, and call every method of it together. On a device the
-    /// warp has 32 lanes.
+    /// All lanes of the warp make it together, and call every method of it together. On a device
+    /// the warp has 32 lanes.
     #[inline(always)]
     pub unsafe fn new() -> Self {
         Self(PhantomData)
@@ -88,9 +88,9 @@ impl Warp {
 /// All threads of a block, here together: what barriers of the block need. As [`Warp`].
 ///
 /// ```compile_fail,E0596
-/// # use perdix_gpu::{Block, BlockProducer, Made};
+/// # use perdix_gpu::{Block, BlockProducer, FromFn};
 /// fn divergent(producer: &mut BlockProducer, block: &mut Block) {
-///     let _ = producer.produce_batch(9, &Made::new(16, 0, |_, _| { block.sync(); [0, 0] }));
+///     let _ = producer.produce_batch(9, &FromFn::new(16, 0, |_, _| { block.sync(); [0, 0] }));
 /// }
 /// ```
 #[derive(Debug)]

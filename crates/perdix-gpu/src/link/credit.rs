@@ -1,4 +1,5 @@
-//! How a producer comes by credit: from its own knowledge, from other producers, or across the link.
+//! How a producer comes by credit: from its own knowledge, from other producers, or across the
+//! link.
 
 use core::sync::atomic::{Ordering, fence};
 
@@ -21,8 +22,8 @@ pub(crate) enum Prefetch {
 }
 
 impl Link {
-    /// Waits, up to `limit_ns`, until the slots of all messages below `end` are free: one lane looks,
-    /// all get the answer.
+    /// Waits, up to `limit_ns`, until the slots of all messages below `end` are free: one lane
+    /// looks, all get the answer.
     #[inline(always)]
     pub(crate) fn wait_credit(&mut self, warp: &mut Warp, end: u64, limit_ns: u64) -> Result<(), Error> {
         if self.credit().covers(end) {
@@ -38,7 +39,8 @@ impl Link {
         }
         self.tail = warp.shuffle_u64(tail, 0);
         let code = warp.shuffle(outcome as u32 & !(1 << WAITED), 0);
-        // A shuffle orders no memory: only now come all lanes' writes after what the consumer did before it moved the tail.
+        // A shuffle orders no memory: only now come all lanes' writes after what the consumer did
+        // before it moved the tail.
         warp.sync();
         Error::from_code(code)
     }
@@ -59,9 +61,9 @@ impl Link {
         Error::from_code(outcome as u32 & !(1 << WAITED))
     }
 
-    /// Whether the slots of all messages below `end` are free, without waiting. `end` may be outdated:
-    /// other threads may have claimed beyond it. One thread at a time asks across the link; for the
-    /// others no news is an answer. The thread is by itself.
+    /// Whether the slots of all messages below `end` are free, without waiting. `end` may be
+    /// outdated: other threads may have claimed beyond it. One thread at a time asks across the
+    /// link; for the others no news is an answer. The thread is by itself.
     #[inline(always)]
     pub(crate) fn try_credit(&mut self, end: u64) -> Result<bool, Error> {
         if !self.credit().covers_outdated(end) {
@@ -75,11 +77,11 @@ impl Link {
         Ok(self.credit().covers_outdated(end))
     }
 
-    /// Asks for a newer tail ahead of need, before messages `first` to `end` are published, if half of
-    /// the ring is known to be taken. Of several producers, the one whose messages cross an eighth of
-    /// the ring asks across the link, the others ask for what it found: reads across the link that many
-    /// threads make at a time wait for each other. Orders nothing: an Acquire fence has to follow before
-    /// [`take_prefetch`](Self::take_prefetch).
+    /// Asks for a newer tail ahead of need, before messages `first` to `end` are published, if half
+    /// of the ring is known to be taken. Of several producers, the one whose messages cross an
+    /// eighth of the ring asks across the link, the others ask for what it found: reads across the
+    /// link that many threads make at a time wait for each other. Orders nothing: an Acquire fence
+    /// has to follow before [`take_prefetch`](Self::take_prefetch).
     #[inline(always)]
     pub(crate) fn prefetch(&self, first: u64, end: u64) -> Prefetch {
         if !self.credit().runs_low(end) {
@@ -95,8 +97,8 @@ impl Link {
         if is_across { Prefetch::Across(word) } else { Prefetch::Shared(word) }
     }
 
-    /// Takes what [`prefetch`](Self::prefetch) found before message `first` was published, if it is newer
-    /// than what is known, and shares what came across the link.
+    /// Takes what [`prefetch`](Self::prefetch) found before message `first` was published, if it is
+    /// newer than what is known, and shares what came across the link.
     #[inline(always)]
     pub(crate) fn take_prefetch(&mut self, warp: &mut Warp, found: Prefetch, first: u64) {
         let credit = match found {
@@ -113,8 +115,8 @@ impl Link {
         warp.sync();
     }
 
-    /// Renews the credit behind messages that were sent without a fence, if it is time: a message that
-    /// finds no credit would wait for the link's round trip.
+    /// Renews the credit behind messages that were sent without a fence, if it is time: a message
+    /// that finds no credit would wait for the link's round trip.
     #[inline(always)]
     pub(crate) fn renew_ahead(&mut self, warp: &mut Warp, first: u64, end: u64) {
         if crosses_eighth(self.ring.capacity(), first, end) {

@@ -11,7 +11,8 @@ use crate::intrinsics::device_fence;
 use crate::stores::close;
 
 impl Link {
-    /// Ends the stream for all producers: message `number` was claimed and will not be sent. One thread.
+    /// Ends the stream for all producers: message `number` was claimed and will not be sent. One
+    /// thread.
     #[inline(always)]
     pub(crate) fn give_up(&self, number: u64, error: Error) {
         self.state.stop_at(number.wrapping_sub(self.ring.config().start), error.fault());
@@ -24,15 +25,16 @@ impl Link {
         (self.messages, self.bytes, self.full) = (0, 0, 0);
     }
 
-    /// Says that the stream is left open on purpose. One thread, after all others have added their counts.
+    /// Says that the stream is left open on purpose. One thread, after all others have added their
+    /// counts.
     #[inline(always)]
     pub(crate) fn leave_open(&self) {
         self.publish_dropped();
         self.state.set_paused(true);
     }
 
-    /// Ends the stream after the last message that was sent without a hole. One thread, after all others
-    /// have added their counts.
+    /// Ends the stream after the last message that was sent without a hole. One thread, after all
+    /// others have added their counts.
     #[inline(always)]
     pub(crate) fn close(&self) {
         device_fence();

@@ -1,6 +1,6 @@
 //! Messages dropped because the ring was full, and the gap marker that reports them.
 
-use perdix_core::{Mode, Slot, publish_notice};
+use perdix_core::{Mode, Slot, publish_gap_marker};
 
 use super::Link;
 use crate::intrinsics::{Warp, lane_id};
@@ -12,8 +12,8 @@ impl Link {
         warp.shuffle_u64(if lane_id() == 0 { self.state.unreported() } else { 0 }, 0)
     }
 
-    /// Publishes the marker that `dropped` messages (lane 0's number) are missing, as message `number`,
-    /// whose slot is free.
+    /// Publishes the marker that `dropped` messages (lane 0's number) are missing, as message
+    /// `number`, whose slot is free.
     #[inline(always)]
     pub(crate) fn publish_gap_marker(&self, warp: &mut Warp, number: u64, dropped: u64) {
         if lane_id() == 0 {
@@ -31,11 +31,11 @@ impl Link {
     }
 }
 
-/// Publishes a gap marker into a free slot of this thread's. What happens seldom takes no room in the
-/// loops of those who send.
+/// Publishes a gap marker into a free slot of this thread's. What happens seldom takes no room in
+/// the loops of those who send.
 #[cold]
 #[inline(never)]
 fn write_gap_marker(slot: &Slot, number: u64, dropped: u64, mode: Mode) {
     // SAFETY: the caller has found the slot of this message free, and one lane of its producer writes it.
-    unsafe { publish_notice(slot, number, dropped, mode) };
+    unsafe { publish_gap_marker(slot, number, dropped, mode) };
 }

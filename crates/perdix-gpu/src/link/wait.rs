@@ -1,5 +1,5 @@
-//! The slow ways to credit. They take and return numbers, since a [`Link`](super::Link) whose address
-//! was passed to another function would have to live in (slow) local memory all the time.
+//! The slow ways to credit. They take and return numbers, since a [`Link`](super::Link) whose
+//! address was passed to another function would have to live in (slow) local memory all the time.
 
 use core::sync::atomic::Ordering;
 
@@ -10,8 +10,9 @@ use crate::error::Error;
 use crate::intrinsics::{now_ns, sleep_ns};
 use crate::state::State;
 
-/// How long a waiting producer sleeps between looks at the tail, in nanoseconds: a look costs about 1 µs across the link. A ring
-/// that is full because producer and consumer are equally fast has room again within a few looks, so the first ones come quickly.
+/// How long a waiting producer sleeps between looks at the tail, in nanoseconds: a look costs about
+/// 1 µs across the link. A ring that is full because producer and consumer are equally fast has
+/// room again within a few looks, so the first ones come quickly.
 const FIRST_SLEEP_NS: u32 = 100;
 const LONGEST_SLEEP_NS: u32 = 4000;
 const QUICK_LOOKS: u32 = 32;
@@ -39,7 +40,8 @@ pub(super) fn wait(
         if credit.covers(end) {
             break Ok(());
         }
-        // One looks for all, unless the caller wants an answer at once: reads across the link by many threads queue up.
+        // One looks for all, unless the caller wants an answer at once: reads across the link by
+        // many threads queue up.
         let is_looker = state.begin_look();
         if is_looker || limit_ns == 0 {
             // pairs with the Release store of tail in Consumer::publish_tail
@@ -87,7 +89,8 @@ pub(super) fn renew(control: &Control, state: State, capacity: u64, known: u64) 
     }
     // pairs with the Release store of tail in Consumer::publish_tail
     let word = control.consumer.tail.load(Ordering::Acquire);
-    // What the consumer has passed was claimed before, so the head is not behind the tail, or the memory is corrupt.
+    // What the consumer has passed was claimed before, so the head is not behind the tail, or the
+    // memory is corrupt.
     let renewed = credit.renew(word, state.head());
     if let Ok(renewed) = renewed {
         state.share_tail(renewed.tail());

@@ -14,9 +14,9 @@ use crate::write::{fitting, publish};
 
 /// Sends messages from one block, whose threads call every method together with the same arguments.
 ///
-/// A batch is dealt out to the warps, 32 messages each, which publish them side by side; the consumer sees them in the batch's
-/// order. Warps do not wait for each other. Should one give up (time limit, consumer gone), the stream ends before its first
-/// unsent message.
+/// A batch is dealt out to the warps, 32 messages each, which publish them side by side; the
+/// consumer sees them in the batch's order. Warps do not wait for each other. Should one give up
+/// (time limit, consumer gone), the stream ends before its first unsent message.
 ///
 /// All fields but `link` have the same values in all threads, after errors too.
 #[derive(Debug)]
@@ -36,12 +36,13 @@ impl BlockProducer {
     /// The producer of a ring, going on where the one before paused.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if the handle is none that a host made, [`Error::Version`] if a host of another layout version
-    /// made it, [`Error::Launch`] if the block is not made of whole warps.
+    /// [`Error::Corrupt`] if the handle is none that a host made, [`Error::Version`] if a host of
+    /// another layout version made it, [`Error::Launch`] if the block is not made of whole warps.
     ///
     /// # Safety
-    /// The handle is a host's, for a ring that outlives the kernel. This block's producer is the only one that uses the
-    /// ring and its state now. All threads of the block call all methods together, never some of them alone.
+    /// The handle is a host's, for a ring that outlives the kernel. This block's producer is the
+    /// only one that uses the ring and its state now. All threads of the block call all methods
+    /// together, never some of them alone.
     #[inline(always)]
     pub unsafe fn new(handle: DeviceRing) -> Result<Self, Error> {
         check_launch()?;
@@ -58,8 +59,9 @@ impl BlockProducer {
     /// Sends the first `count` messages of `source`, waiting up to the ring's time limit.
     ///
     /// # Errors
-    /// This thread's warp could not send its part. The error may differ between warps, and the stream is broken at the first
-    /// message that was not sent: call [`finish`](Self::finish), which tells the consumer.
+    /// This thread's warp could not send its part. The error may differ between warps, and the
+    /// stream is broken at the first message that was not sent: call [`finish`](Self::finish),
+    /// which tells the consumer.
     #[inline(always)]
     pub fn produce_batch(&mut self, count: u64, source: &impl Source) -> Result<(), Error> {
         self.produce_batch_within(count, source, self.link.limit_ns)
@@ -76,20 +78,21 @@ impl BlockProducer {
         source: &impl Source,
         limit_ns: u64,
     ) -> Result<(), Error> {
-        let (chunk, warps) = (u64::from(batch_size(&self.link)), u64::from(warps_per_block()));
+        let (share, warps) = (u64::from(batch_size(&self.link)), u64::from(warps_per_block()));
         let (marker, unreported, dealt) = (self.head, self.unreported, self.dealt);
-        // The whole batch and its gap marker count as claimed, sent or not: then all warps agree on the head, whichever gives up.
+        // The whole batch and its gap marker count as claimed, sent or not: then all warps agree on
+        // the head, whichever gives up.
         self.head = marker.wrapping_add(marker_and(unreported, count));
-        self.dealt = dealt + count.div_ceil(chunk);
+        self.dealt = dealt + count.div_ceil(share);
         self.unreported = 0;
         if unreported != 0 {
             self.report(marker, unreported, limit_ns)?;
         }
         let first = self.head.wrapping_sub(count);
-        let mut index = (u64::from(warp_id()) + warps - dealt % warps) % warps * chunk;
+        let mut index = (u64::from(warp_id()) + warps - dealt % warps) % warps * share;
         while index < count {
             let left = count - index;
-            let asked = if left < chunk { left as u32 } else { chunk as u32 };
+            let asked = if left < share { left as u32 } else { share as u32 };
             let number = first.wrapping_add(index);
             let some = fitting(&mut self.warp, source, index, asked);
             let end = number.wrapping_add(u64::from(some));
@@ -100,7 +103,7 @@ impl BlockProducer {
             if some < asked {
                 return self.stop(number.wrapping_add(u64::from(some)), Error::TooLong);
             }
-            index += chunk * warps;
+            index += share * warps;
         }
         Ok(())
     }
@@ -108,8 +111,9 @@ impl BlockProducer {
     /// Sends all `count` messages if their slots are free now, or none: the block agrees first.
     ///
     /// # Errors
-    /// [`Error::Full`], also if `count` exceeds the ring, [`Error::TooLong`], [`Error::ConsumerGone`] or [`Error::Corrupt`], the
-    /// same for all threads; nothing was sent then, and the stream goes on.
+    /// [`Error::Full`], also if `count` exceeds the ring, [`Error::TooLong`],
+    /// [`Error::ConsumerGone`] or [`Error::Corrupt`], the same for all threads; nothing was sent
+    /// then, and the stream goes on.
     #[inline(always)]
     pub fn try_produce_batch(&mut self, count: u64, source: &impl Source) -> Result<(), Error> {
         if !self.block.all((0..count).all(|i| source.len(i) <= PAYLOAD_SIZE)) {
@@ -126,15 +130,16 @@ impl BlockProducer {
         self.produce_batch_within(count, source, 0)
     }
 
-    /// Sends all `count` messages if their slots are free; if they are not, drops and counts all of them. Whether they were sent.
+    /// Sends all `count` messages if their slots are free; if they are not, drops and counts all of
+    /// them. Whether they were sent.
     ///
-    /// The consumer learns in order how many are missing, by a gap marker that takes a slot of its own, ahead of the next batch that
-    /// fits with it. (With a batch as long as the ring none does: then the marker goes alone, and this batch is dropped and counted
-    /// for the next one.)
+    /// The consumer learns in order how many are missing, by a gap marker that takes a slot of its
+    /// own, ahead of the next batch that fits with it. (With a batch as long as the ring none does:
+    /// then the marker goes alone, and this batch is dropped and counted for the next one.)
     ///
     /// # Errors
-    /// [`Error::Full`] if `count` exceeds the ring, [`Error::TooLong`], [`Error::ConsumerGone`] or [`Error::Corrupt`], the same for all
-    /// threads; nothing was sent or counted then.
+    /// [`Error::Full`] if `count` exceeds the ring, [`Error::TooLong`], [`Error::ConsumerGone`] or
+    /// [`Error::Corrupt`], the same for all threads; nothing was sent or counted then.
     #[inline(always)]
     pub fn produce_batch_or_drop(&mut self, count: u64, source: &impl Source) -> Result<bool, Error> {
         if !self.block.all((0..count).all(|i| source.len(i) <= PAYLOAD_SIZE)) {
@@ -171,7 +176,8 @@ impl BlockProducer {
         }
     }
 
-    /// Ends the stream; if some warp gave up, before the first message that was not sent, and with the reason.
+    /// Ends the stream; if some warp gave up, before the first message that was not sent, and with
+    /// the reason.
     #[inline(always)]
     pub fn finish(mut self) {
         self.store_place();
@@ -180,7 +186,8 @@ impl BlockProducer {
         }
     }
 
-    /// The warp's token, for operations of the kernel's own: all lanes are here, by the contract of the constructor.
+    /// The warp's token, for operations of the kernel's own: all lanes are here, by the contract of
+    /// the constructor.
     #[inline(always)]
     pub fn warp(&mut self) -> &mut Warp {
         &mut self.warp
@@ -208,7 +215,8 @@ impl BlockProducer {
         Err(Error::Full)
     }
 
-    /// Publishes the marker of what was dropped as the next message, whose slot the block has agreed to be free.
+    /// Publishes the marker of what was dropped as the next message, whose slot the block has
+    /// agreed to be free.
     #[inline(always)]
     fn report_alone(&mut self) -> Result<(), Error> {
         let (marker, unreported) = (self.head, self.unreported);
@@ -217,7 +225,8 @@ impl BlockProducer {
         self.report(marker, unreported, 0)
     }
 
-    /// The first warp publishes a gap marker as message `number`, which the block has claimed, when its slot is free.
+    /// The first warp publishes a gap marker as message `number`, which the block has claimed, when
+    /// its slot is free.
     #[inline(always)]
     fn report(&mut self, number: u64, dropped: u64, limit_ns: u64) -> Result<(), Error> {
         if warp_id() == 0 {
@@ -246,7 +255,7 @@ impl BlockProducer {
         if thread_rank() == 0 {
             let state = self.link.state.words();
             state.head.store(self.head, Ordering::Relaxed);
-            state.gap.store(self.unreported, Ordering::Relaxed);
+            state.unreported.store(self.unreported, Ordering::Relaxed);
         }
         self.block.sync();
     }

@@ -3,11 +3,11 @@
 use perdix_core::{MessageLayout, PAYLOAD_SIZE, Typed};
 
 use super::batch_size;
-use crate::error::{Error, Partial};
+use crate::error::{BatchError, Error};
 use crate::intrinsics::{WARP_SIZE, Warp, lane_id};
 use crate::link::Link;
 use crate::packer::PackInto;
-use crate::source::{Made, Source};
+use crate::source::{FromFn, Source};
 use crate::typed::{Value, chunk_of};
 use crate::write::{fitting, publish};
 
@@ -19,18 +19,21 @@ pub trait Claim {
     /// A number whose slot is free now.
     fn now(&mut self, link: &mut Link, warp: &mut Warp) -> Result<u64, Error>;
 
-    /// A number whose slot is free now; `None` if there is none, and a message was counted as dropped.
+    /// A number whose slot is free now; `None` if there is none, and a message was counted as
+    /// dropped.
     fn or_drop(&mut self, link: &mut Link, warp: &mut Warp) -> Result<Option<u64>, Error>;
 }
 
 /// Sends messages from a warp, whose 32 lanes call every method together with the same arguments: a
-/// [`WarpProducer`](crate::WarpProducer), the ring's only one, or one [`GridProducer`](crate::GridProducer) of many.
+/// [`WarpProducer`](crate::WarpProducer), the ring's only one, or one
+/// [`GridProducer`](crate::GridProducer) of many.
 ///
 /// The lanes write 16 bytes each, so a message is one coalesced store; a batch shares one fence.
 ///
-/// **Errors of a grid's producer.** [`Error::TimedOut`], [`Error::ConsumerGone`], [`Error::Corrupt`] and
-/// [`Error::Stopped`] of calls that wait end the stream before the message, for all warps: its number was claimed.
-/// After all other errors nothing was claimed, and the stream goes on; as it does after any error of a warp's producer.
+/// **Errors of a grid's producer.** [`Error::TimedOut`], [`Error::ConsumerGone`],
+/// [`Error::Corrupt`] and [`Error::Stopped`] of calls that wait end the stream before the message,
+/// for all warps: its number was claimed. After all other errors nothing was claimed, and the
+/// stream goes on; as it does after any error of a warp's producer.
 #[derive(Debug)]
 pub struct ConvergedProducer<C> {
     pub(super) link: Link,
@@ -39,12 +42,13 @@ pub struct ConvergedProducer<C> {
 }
 
 impl<C: Claim> ConvergedProducer<C> {
-    /// Sends one message of `len` bytes (up to 240), waiting up to the ring's time limit; the lane that stores bytes
-    /// `16 * piece` to `16 * piece + 16` calls `make(piece)` for them, by itself.
+    /// Sends one message of `len` bytes (up to 240), waiting up to the ring's time limit; the lane
+    /// that stores bytes `16 * chunk` to `16 * chunk + 16` calls `make(chunk)` for them, by itself.
     ///
     /// # Errors
-    /// [`Error::TimedOut`], [`Error::ConsumerGone`], [`Error::TooLong`], [`Error::Corrupt`], or [`Error::Stopped`] when
-    /// another warp of the grid has ended the stream; the message was not sent then.
+    /// [`Error::TimedOut`], [`Error::ConsumerGone`], [`Error::TooLong`], [`Error::Corrupt`], or
+    /// [`Error::Stopped`] when another warp of the grid has ended the stream; the message was not
+    /// sent then.
     #[inline(always)]
     pub fn produce(
         &mut self,
@@ -58,7 +62,8 @@ impl<C: Claim> ConvergedProducer<C> {
     /// Sends one message if a slot is free.
     ///
     /// # Errors
-    /// As [`produce`](Self::produce), with [`Error::Full`] instead of [`Error::TimedOut`]; nothing was claimed then.
+    /// As [`produce`](Self::produce), with [`Error::Full`] instead of [`Error::TimedOut`]; nothing
+    /// was claimed then.
     #[inline(always)]
     pub fn try_produce(
         &mut self,
@@ -68,18 +73,19 @@ impl<C: Claim> ConvergedProducer<C> {
     ) -> Result<(), Error> {
         check_len(len)?;
         let number = self.claim.now(&mut self.link, &mut self.warp)?;
-        self.publish(number, 1, &Made::new(len, kind, |_, piece| make(piece)), 0);
+        self.publish(number, 1, &FromFn::new(len, kind, |_, chunk| make(chunk)), 0);
         Ok(())
     }
 
-    /// Sends one message if a slot is free; if the ring is full, drops and counts it. Whether it was sent.
+    /// Sends one message if a slot is free; if the ring is full, drops and counts it. Whether it
+    /// was sent.
     ///
-    /// The consumer learns in order how many are missing, by gap markers that take a slot of their own: after a drop
-    /// messages are dropped until two slots are free.
+    /// The consumer learns in order how many are missing, by gap markers that take a slot of their
+    /// own: after a drop messages are dropped until two slots are free.
     ///
     /// # Errors
-    /// [`Error::ConsumerGone`], [`Error::TooLong`], [`Error::Corrupt`] or [`Error::Stopped`]; the message is not counted
-    /// then.
+    /// [`Error::ConsumerGone`], [`Error::TooLong`], [`Error::Corrupt`] or [`Error::Stopped`]; the
+    /// message is not counted then.
     #[inline(always)]
     pub fn produce_or_drop(
         &mut self,
@@ -89,30 +95,32 @@ impl<C: Claim> ConvergedProducer<C> {
     ) -> Result<bool, Error> {
         check_len(len)?;
         let Some(number) = self.claim.or_drop(&mut self.link, &mut self.warp)? else { return Ok(false) };
-        self.publish(number, 1, &Made::new(len, kind, |_, piece| make(piece)), 0);
+        self.publish(number, 1, &FromFn::new(len, kind, |_, chunk| make(chunk)), 0);
         Ok(true)
     }
 
-    /// [`produce`](Self::produce) of what the lanes have: lane `i` gives bytes `16 * i` to `16 * i + 16`, as a
-    /// [`WarpMessage`](crate::WarpMessage) holds them.
+    /// [`produce`](Self::produce) of what the lanes have, as a [`WarpMessage`](crate::WarpMessage)
+    /// holds them: lane `i` gives bytes `16 * i` to `16 * i + 16`.
     ///
     /// # Errors
     /// As [`produce`](Self::produce).
     #[inline(always)]
-    pub fn produce_pieces(&mut self, kind: u16, len: usize, piece: [u64; 2]) -> Result<(), Error> {
-        // The first lane stores the header, so that each piece is stored by the lane behind the one that has it.
+    pub fn produce_chunks(&mut self, kind: u16, len: usize, chunk: [u64; 2]) -> Result<(), Error> {
+        // The first lane stores the header, so that each chunk is stored by the lane behind the one
+        // that has it.
         let before = lane_id().wrapping_sub(1) % WARP_SIZE;
-        let piece = piece.map(|word| self.warp.shuffle_u64(word, before));
-        self.produce(kind, len, |_| piece)
+        let chunk = chunk.map(|word| self.warp.shuffle_u64(word, before));
+        self.produce(kind, len, |_| chunk)
     }
 
-    /// Sends the first `count` messages of `source`, 32 (one claim, one fence) at a time, waiting up to the ring's time
-    /// limit for each 32.
+    /// Sends the first `count` messages of `source`, 32 (one claim, one fence) at a time, waiting
+    /// up to the ring's time limit for each 32.
     ///
     /// # Errors
-    /// [`Partial`] says how many were sent; where the stream goes on, the next call does after them.
+    /// [`BatchError`] says how many were sent; where the stream goes on, the next call does after
+    /// them.
     #[inline(always)]
-    pub fn produce_batch(&mut self, count: u64, source: &impl Source) -> Result<(), Partial> {
+    pub fn produce_batch(&mut self, count: u64, source: &impl Source) -> Result<(), BatchError> {
         self.produce_batch_until(count, source, self.link.limit_ns)
     }
 
@@ -123,7 +131,7 @@ impl<C: Claim> ConvergedProducer<C> {
     #[inline(always)]
     pub fn send<T: Typed>(&mut self, value: &T) -> Result<(), Error> {
         let value = Value(value);
-        self.produce(T::KIND, MessageLayout::<T>::SIZE, |piece| chunk_of(&value, piece))
+        self.produce(T::KIND, MessageLayout::<T>::SIZE, |chunk| chunk_of(&value, chunk))
     }
 
     /// Sends a value, the same in all lanes, if a slot is free.
@@ -133,21 +141,22 @@ impl<C: Claim> ConvergedProducer<C> {
     #[inline(always)]
     pub fn try_send<T: Typed>(&mut self, value: &T) -> Result<(), Error> {
         let value = Value(value);
-        self.try_produce(T::KIND, MessageLayout::<T>::SIZE, |piece| chunk_of(&value, piece))
+        self.try_produce(T::KIND, MessageLayout::<T>::SIZE, |chunk| chunk_of(&value, chunk))
     }
 
-    /// Sends a value, the same in all lanes, if a slot is free; if the ring is full, drops and counts it. Whether it was
-    /// sent.
+    /// Sends a value, the same in all lanes, if a slot is free; if the ring is full, drops and
+    /// counts it. Whether it was sent.
     ///
     /// # Errors
     /// As [`produce_or_drop`](Self::produce_or_drop).
     #[inline(always)]
     pub fn send_or_drop<T: Typed>(&mut self, value: &T) -> Result<bool, Error> {
         let value = Value(value);
-        self.produce_or_drop(T::KIND, MessageLayout::<T>::SIZE, |piece| chunk_of(&value, piece))
+        self.produce_or_drop(T::KIND, MessageLayout::<T>::SIZE, |chunk| chunk_of(&value, chunk))
     }
 
-    /// The warp's token, for operations of the kernel's own: all lanes are here, by the contract of the constructor.
+    /// The warp's token, for operations of the kernel's own: all lanes are here, by the contract of
+    /// the constructor.
     #[inline(always)]
     pub fn warp(&mut self) -> &mut Warp {
         &mut self.warp
@@ -163,7 +172,7 @@ impl<C: Claim> ConvergedProducer<C> {
     ) -> Result<(), Error> {
         check_len(len)?;
         let number = self.claim.wait(&mut self.link, &mut self.warp, 1, limit_ns)?;
-        self.publish(number, 1, &Made::new(len, kind, |_, piece| make(piece)), 0);
+        self.publish(number, 1, &FromFn::new(len, kind, |_, chunk| make(chunk)), 0);
         Ok(())
     }
 
@@ -173,7 +182,7 @@ impl<C: Claim> ConvergedProducer<C> {
         count: u64,
         source: &impl Source,
         limit_ns: u64,
-    ) -> Result<(), Partial> {
+    ) -> Result<(), BatchError> {
         let most = batch_size(&self.link);
         let mut sent = 0;
         while sent < count {
@@ -184,12 +193,12 @@ impl<C: Claim> ConvergedProducer<C> {
                 let number = self
                     .claim
                     .wait(&mut self.link, &mut self.warp, some, limit_ns)
-                    .map_err(|error| Partial { sent, error })?;
+                    .map_err(|error| BatchError { sent, error })?;
                 self.publish(number, some, source, sent);
             }
             sent += u64::from(some);
             if some < asked {
-                return Err(Partial { sent, error: Error::TooLong });
+                return Err(BatchError { sent, error: Error::TooLong });
             }
         }
         Ok(())
@@ -219,7 +228,7 @@ impl<C: Claim> PackInto for ConvergedProducer<C> {
     }
 
     #[inline(always)]
-    fn send(&mut self, count: u64, source: &impl Source) -> Result<(), Partial> {
+    fn send(&mut self, count: u64, source: &impl Source) -> Result<(), BatchError> {
         self.produce_batch(count, source)
     }
 }

@@ -12,13 +12,15 @@ use crate::intrinsics::{blocks, device_fence, threads_per_block};
 use crate::link::Link;
 use crate::stores::{store_chunk, store_last};
 
-/// A ring for the events of a kernel: every thread logs by itself, wherever its control flow has taken it, with
-/// [`event!`](crate::event).
+/// A ring for the events of a kernel: every thread logs by itself, wherever its control flow has
+/// taken it, with [`event!`](crate::event).
 ///
-/// The ring is for the events of this launch alone. A full ring drops and counts events, and stalls nobody; events that must not be
-/// missed make it [wait](Self::waiting). Messages of one thread come in its order, those of several as they were claimed.
+/// The ring is for the events of this launch alone. A full ring drops and counts events, and stalls
+/// nobody; events that must not be missed make it [wait](Self::waiting). Messages of one thread
+/// come in its order, those of several as they were claimed.
 ///
-/// When the kernel ends the stream stays open for the next one, unless all its threads call [`finish`](Self::finish).
+/// When the kernel ends the stream stays open for the next one, unless all its threads call
+/// [`finish`](Self::finish).
 #[derive(Debug)]
 pub struct Events {
     link: Link,
@@ -31,12 +33,12 @@ impl Events {
     /// This thread's end of the ring. Every event is sent, down to `TRACE`.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if the handle is none that a host made, [`Error::Version`] if a host of another layout version
-    /// made it.
+    /// [`Error::Corrupt`] if the handle is none that a host made, [`Error::Version`] if a host of
+    /// another layout version made it.
     ///
     /// # Safety
-    /// The handle is a host's, for a ring that outlives the kernel. Only the `Events` of this launch's threads, one each,
-    /// use the ring and its state now.
+    /// The handle is a host's, for a ring that outlives the kernel. Only the `Events` of this
+    /// launch's threads, one each, use the ring and its state now.
     #[inline(always)]
     pub unsafe fn new(handle: DeviceRing) -> Result<Self, Error> {
         // SAFETY: the caller's contract.
@@ -53,7 +55,8 @@ impl Events {
         Self { level, ..self }
     }
 
-    /// Waits for room, up to the ring's time limit, rather than drop an event. A consumer that stalls then stalls the kernel.
+    /// Waits for room, up to the ring's time limit, rather than drop an event. A consumer that
+    /// stalls then stalls the kernel.
     #[must_use]
     #[inline(always)]
     pub fn waiting(self) -> Self {
@@ -64,7 +67,8 @@ impl Events {
     #[inline(always)]
     pub fn finish(mut self) {
         self.link.add_counts();
-        // Everything that this thread claimed and counted comes before its being counted as finished.
+        // Everything that this thread claimed and counted comes before its being counted as
+        // finished.
         device_fence();
         if self.link.state.count_ended(1) == threads() {
             self.link.close();
@@ -72,7 +76,8 @@ impl Events {
         }
     }
 
-    /// Claims a number: its slot is free. `None` if there is none, and the event was counted as dropped.
+    /// Claims a number: its slot is free. `None` if there is none, and the event was counted as
+    /// dropped.
     #[inline(always)]
     fn claim(&mut self) -> Result<Option<u64>, Error> {
         if self.link.state.has_failed() {
@@ -96,9 +101,10 @@ impl Events {
     /// Claims the next number if it and the `needed - 1` behind it have free slots.
     #[inline(always)]
     fn claim_free(&mut self, needed: u64) -> Result<Option<u64>, Error> {
-        // Where the ring has room for all threads at a time, that room is kept free: then a thread that finds a slot beyond it may
-        // claim without a look at what the others do meanwhile, since each claims one number at most before it looks again. As much
-        // again is for use, and never less than a gap marker and an event need.
+        // Where the ring has room for all threads at a time, that room is kept free: then a thread
+        // that finds a slot beyond it may claim without a look at what the others do meanwhile,
+        // since each claims one number at most before it looks again. As much again is for use, and
+        // never less than a gap marker and an event need.
         let margin = claimants_margin(self.link.ring.capacity(), threads());
         loop {
             let number = self.link.state.head();
@@ -132,18 +138,19 @@ impl Events {
         waited
     }
 
-    /// Publishes the marker of what was dropped, if nobody else does and there is room for it and an event; whether there is nothing
-    /// more to report.
+    /// Publishes the marker of what was dropped, if nobody else does and there is room for it and
+    /// an event; whether there is nothing more to report.
     #[inline(always)]
     fn report(&mut self) -> Result<bool, Error> {
         let state = self.link.state;
-        let reporting = &state.words().telling;
+        let reporting = &state.words().reporting_gap;
         if reporting.compare_exchange(0, 1, Ordering::Relaxed, Ordering::Relaxed).is_err() {
             return Ok(false);
         }
         let claimed = self.claim_free(Plan::slots_or_drop(self.link.ring.capacity(), 1, 1));
         if let Ok(Some(number)) = claimed {
-            // The number was claimed before the count is taken: who sees no gap any more claims a later one.
+            // The number was claimed before the count is taken: who sees no gap any more claims a
+            // later one.
             device_fence();
             self.link.publish_gap_marker_alone(number, state.take_unreported());
         }
@@ -162,14 +169,14 @@ impl Events {
         let meta = Meta::new(len, 0, EVENT_KIND);
         match self.link.ring.mode() {
             Mode::FenceFree => {
-                sentinel::publish_chunks(slot, number, meta, |piece| event.piece(head, piece));
+                sentinel::publish_chunks(slot, number, meta, |chunk| event.chunk(head, chunk));
             }
             Mode::Fenced => {
-                for piece in 0..len.div_ceil(16) {
-                    store_chunk(slot.chunk16(piece as u32 + 1), event.piece(head, piece));
+                for chunk in 0..len.div_ceil(16) {
+                    store_chunk(slot.chunk16(chunk as u32 + 1), event.chunk(head, chunk));
                 }
                 slot.meta.store(meta.word(), Ordering::Relaxed);
-                // pairs with the Acquire loads of seq in Consumer::learn_run and Consumer::ready
+                // pairs with the Acquire loads of seq in Consumer::acquire_batch and Consumer::peek
                 store_last(&slot.seq, batch::published(number), Ordering::Release);
             }
         }

@@ -15,13 +15,16 @@ const GAP: u32 = 16;
 /// What a warp that pauses adds to the count of warps that have ended, which is always less.
 const PAUSED: u64 = 1 << 48;
 
-/// Sends messages from one of any number of warps that share a ring, each with a producer of its own.
+/// Sends messages from one of any number of warps that share a ring, each with a producer of its
+/// own.
 ///
-/// Warps claim message numbers from a ticket in device memory, so their messages interleave; a batch of up to 32 stays together.
-/// A claimed number must be sent, or everything after it is lost: should a warp give up, the stream ends there.
+/// Warps claim message numbers from a ticket in device memory, so their messages interleave; a
+/// batch of up to 32 stays together. A claimed number must be sent, or everything after it is lost:
+/// should a warp give up, the stream ends there.
 pub type GridProducer = ConvergedProducer<Ticket>;
 
-/// Message numbers of a grid's producers: each claims them with an atomic addition in device memory.
+/// Message numbers of a grid's producers: each claims them with an atomic addition in device
+/// memory.
 #[derive(Debug)]
 pub struct Ticket {
     /// Warps that must finish before the stream ends.
@@ -29,23 +32,26 @@ pub struct Ticket {
 }
 
 impl GridProducer {
-    /// This warp's producer. All warps of the launch make one, and each calls [`finish`](Self::finish) (or [`pause`](Self::pause)).
+    /// This warp's producer. All warps of the launch make one, and each calls
+    /// [`finish`](Self::finish) (or [`pause`](Self::pause)).
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if the handle is none that a host made, [`Error::Version`] if a host of another layout version
-    /// made it, [`Error::Launch`] if blocks are not made of whole warps.
+    /// [`Error::Corrupt`] if the handle is none that a host made, [`Error::Version`] if a host of
+    /// another layout version made it, [`Error::Launch`] if blocks are not made of whole warps.
     ///
     /// # Safety
-    /// The handle is a host's, for a ring that outlives the kernel. Only this launch's grid producers use the ring and
-    /// its state now. All lanes of a warp call all methods together, never some of them alone.
+    /// The handle is a host's, for a ring that outlives the kernel. Only this launch's grid
+    /// producers use the ring and its state now. All lanes of a warp call all methods together,
+    /// never some of them alone.
     #[inline(always)]
     pub unsafe fn new(handle: DeviceRing) -> Result<Self, Error> {
         // SAFETY: the caller's contract.
         unsafe { Self::new_among(handle, blocks() * u64::from(warps_per_block())) }
     }
 
-    /// This warp's producer on a ring that `warps` warps of the launch share, and the others leave alone: the stream ends when
-    /// so many have finished. A [`Shard`](crate::Shard) knows how many they are.
+    /// This warp's producer on a ring that `warps` warps of the launch share, and the others leave
+    /// alone: the stream ends when so many have finished. A [`Shard`](crate::Shard) knows how many
+    /// they are.
     ///
     /// # Errors
     /// As [`new`](Self::new); [`Error::Launch`] also if `warps` is 0 or not below 2^48.
@@ -65,7 +71,8 @@ impl GridProducer {
         Ok(Self { link, warp, claim: Ticket { warps } })
     }
 
-    /// Leaves the stream open for a later kernel. Every warp calls this or [`finish`](Self::finish); one that pauses is enough.
+    /// Leaves the stream open for a later kernel. Every warp calls this or
+    /// [`finish`](Self::finish); one that pauses is enough.
     #[inline(always)]
     pub fn pause(self) {
         self.end(PAUSED);
@@ -83,14 +90,16 @@ impl GridProducer {
         self.warp.sync();
         if lane_id() == 0 {
             let state = self.link.state;
-            // Everything that this warp claimed and counted comes before its being counted as finished.
+            // Everything that this warp claimed and counted comes before its being counted as
+            // finished.
             device_fence();
             let ended = state.count_ended(1 + paused);
             if ended % PAUSED == self.claim.warps {
                 if ended < PAUSED {
                     self.link.close();
                 } else {
-                    // A warp that began late has taken back what an earlier one said, so only the last one can say it.
+                    // A warp that began late has taken back what an earlier one said, so only the
+                    // last one can say it.
                     device_fence();
                     self.link.leave_open();
                 }
@@ -101,7 +110,8 @@ impl GridProducer {
 }
 
 impl Ticket {
-    /// Claims `count` numbers, unless some warp has given up; and one more ahead of them for a gap marker, if one is due.
+    /// Claims `count` numbers, unless some warp has given up; and one more ahead of them for a gap
+    /// marker, if one is due.
     #[inline(always)]
     fn claim(&self, link: &Link, warp: &mut Warp, count: u32) -> Result<(u64, bool), Error> {
         let (mut number, mut code) = (0, 0);
@@ -138,21 +148,22 @@ impl Ticket {
         result
     }
 
-    /// Publishes the marker of all that was dropped until now as message `number`, which is claimed and whose slot is free. It may
-    /// report nothing, when another warp has just reported all.
+    /// Publishes the marker of all that was dropped until now as message `number`, which is claimed
+    /// and whose slot is free. It may report nothing, when another warp has just reported all.
     #[inline(always)]
     fn mark(&self, link: &Link, warp: &mut Warp, number: u64) {
         let mut dropped = 0;
         if lane_id() == 0 {
-            // The number was claimed before the count is taken: a warp that sees no gap any more claims a later one.
+            // The number was claimed before the count is taken: a warp that sees no gap any more
+            // claims a later one.
             device_fence();
             dropped = link.state.take_unreported();
         }
         link.publish_gap_marker(warp, number, dropped);
     }
 
-    /// Claims one number whose slot is free; `or_drop`: if there is none, counts a message as dropped, `None`. Dropped messages are
-    /// reported first.
+    /// Claims one number whose slot is free; `or_drop`: if there is none, counts a message as
+    /// dropped, `None`. Dropped messages are reported first.
     #[inline(always)]
     fn claim_free(&self, link: &mut Link, warp: &mut Warp, or_drop: bool) -> Result<Option<u64>, Error> {
         let capacity = link.ring.capacity();
@@ -164,7 +175,8 @@ impl Ticket {
             let number = warp.shuffle_u64(link.state.head(), 0);
             let needed = if or_drop { Plan::slots_or_drop(capacity, unreported, 1) } else { 1 };
             if let Err(error) = link.wait_credit(warp, number.wrapping_add(needed), 0) {
-                // Once others have claimed and sent the number, the consumer may be beyond it, which looks full or corrupt.
+                // Once others have claimed and sent the number, the consumer may be beyond it,
+                // which looks full or corrupt.
                 if warp.shuffle_u64(link.state.head(), 0) != number {
                     continue;
                 }

@@ -7,11 +7,13 @@ use perdix_core::{DeviceRing, Mode, PAYLOAD_SIZE, Producer as Core, Refused};
 use crate::error::Error;
 use crate::intrinsics::{now_ns, sleep_ns};
 use crate::link::Link;
-use crate::source::read_piece;
+use crate::source::read_chunk;
 
-/// Sends messages from one thread: simplest, slowest (about a microsecond per message in fenced mode).
+/// Sends messages from one thread: simplest, slowest (about a microsecond per message in fenced
+/// mode).
 ///
-/// The thread drives the same protocol code as a CPU producer. Messages come in the order of the calls: what is
+/// The thread drives the same protocol code as a CPU producer. Messages come in the order of the
+/// calls: what is
 /// [staged](Self::stage) is published by every call that sends or drops another message, and by those that end or pause
 /// the stream.
 ///
@@ -41,27 +43,28 @@ impl ThreadProducer {
     /// The producer of a ring, going on where the one before paused.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if the handle is none that a host made, [`Error::Version`] if a host of another layout version
-    /// made it.
+    /// [`Error::Corrupt`] if the handle is none that a host made, [`Error::Version`] if a host of
+    /// another layout version made it.
     ///
     /// # Safety
-    /// The handle is a host's, for a ring that outlives the kernel. This thread's producer is the only one that uses the
-    /// ring and its state now.
+    /// The handle is a host's, for a ring that outlives the kernel. This thread's producer is the
+    /// only one that uses the ring and its state now.
     #[inline(always)]
     pub unsafe fn new(handle: DeviceRing) -> Result<Self, Error> {
         // SAFETY: the caller's contract.
         let link = unsafe { Link::new(&handle) }?;
         // SAFETY: the caller's contract.
-        let mut core = unsafe { Core::resume(link.ring, link.state.head()) };
+        let mut core = unsafe { Core::resume_at(link.ring, link.state.head()) };
         let state = link.state.words();
-        core.set_gap(state.dropped.load(Ordering::Relaxed), state.gap.load(Ordering::Relaxed));
+        core.set_dropped(state.dropped.load(Ordering::Relaxed), state.unreported.load(Ordering::Relaxed));
         Ok(Self { core, link })
     }
 
     /// Sends `message` (up to 240 bytes) if a slot is free.
     ///
     /// # Errors
-    /// [`Error::Full`], [`Error::ConsumerGone`], [`Error::TooLong`] or [`Error::Corrupt`]; nothing was sent then.
+    /// [`Error::Full`], [`Error::ConsumerGone`], [`Error::TooLong`] or [`Error::Corrupt`]; nothing
+    /// was sent then.
     #[inline(always)]
     pub fn try_produce(&mut self, kind: u16, message: &[u8]) -> Result<(), Error> {
         self.produce_within(kind, message, 0)
@@ -70,7 +73,8 @@ impl ThreadProducer {
     /// Sends `message`, waiting while the ring is full, up to the ring's time limit.
     ///
     /// # Errors
-    /// [`Error::TimedOut`], [`Error::ConsumerGone`], [`Error::TooLong`] or [`Error::Corrupt`]; nothing was sent then.
+    /// [`Error::TimedOut`], [`Error::ConsumerGone`], [`Error::TooLong`] or [`Error::Corrupt`];
+    /// nothing was sent then.
     #[inline(always)]
     pub fn produce(&mut self, kind: u16, message: &[u8]) -> Result<(), Error> {
         self.produce_within(kind, message, self.link.limit_ns)
@@ -91,11 +95,13 @@ impl ThreadProducer {
         }
     }
 
-    /// Sends `message` if a slot is free; if the ring is full, drops and counts it. Whether it was sent. The consumer learns in order how
-    /// many are missing, by a gap marker that takes a slot of its own: after a drop messages are dropped until two slots are free.
+    /// Sends `message` if a slot is free; if the ring is full, drops and counts it. Whether it was
+    /// sent. The consumer learns in order how many are missing, by a gap marker that takes a slot
+    /// of its own: after a drop messages are dropped until two slots are free.
     ///
     /// # Errors
-    /// [`Error::ConsumerGone`], [`Error::TooLong`] or [`Error::Corrupt`]; the message is not counted then.
+    /// [`Error::ConsumerGone`], [`Error::TooLong`] or [`Error::Corrupt`]; the message is not
+    /// counted then.
     #[inline(always)]
     pub fn produce_or_drop(&mut self, kind: u16, message: &[u8]) -> Result<bool, Error> {
         if message.len() > PAYLOAD_SIZE {
@@ -105,27 +111,28 @@ impl ThreadProducer {
         Ok(self.core.room_or_drop()? && self.push(kind, message).map(|()| true)?)
     }
 
-    /// Sends one message of `len` bytes (up to 240) that never lies in memory: `make(piece)` gives its bytes `16 * piece` to
-    /// `16 * piece + 16`. Waits as [`produce`](Self::produce), and is faster.
+    /// Sends one message of `len` bytes (up to 240) that never lies in memory: `make(chunk)` gives
+    /// its bytes `16 * chunk` to `16 * chunk + 16`. Waits as [`produce`](Self::produce), and is
+    /// faster.
     ///
     /// # Errors
     /// As [`produce`](Self::produce).
     #[inline(always)]
-    pub fn produce_made(
+    pub fn produce_with(
         &mut self,
         kind: u16,
         len: usize,
         make: impl Fn(usize) -> [u64; 2],
     ) -> Result<(), Error> {
-        self.produce_made_within(kind, len, make, self.link.limit_ns)
+        self.produce_with_within(kind, len, make, self.link.limit_ns)
     }
 
-    /// [`produce_made`](Self::produce_made) with another time limit.
+    /// [`produce_with`](Self::produce_with) with another time limit.
     ///
     /// # Errors
     /// As [`produce`](Self::produce); [`Error::Full`] if the limit is 0.
     #[inline(always)]
-    pub fn produce_made_within(
+    pub fn produce_with_within(
         &mut self,
         kind: u16,
         len: usize,
@@ -141,12 +148,13 @@ impl ThreadProducer {
         }
     }
 
-    /// [`produce_or_drop`](Self::produce_or_drop) of a message as [`produce_made`](Self::produce_made) takes it.
+    /// [`produce_or_drop`](Self::produce_or_drop) of a message as
+    /// [`produce_with`](Self::produce_with) takes it.
     ///
     /// # Errors
     /// As [`produce_or_drop`](Self::produce_or_drop).
     #[inline(always)]
-    pub fn produce_made_or_drop(
+    pub fn produce_with_or_drop(
         &mut self,
         kind: u16,
         len: usize,
@@ -159,10 +167,10 @@ impl ThreadProducer {
         Ok(self.core.room_or_drop()? && self.core.push_chunks(kind, 0, len, make).map(|()| true)?)
     }
 
-    /// Copies a message into the next slot without publishing it: [`publish`](Self::publish) then makes all staged messages
-    /// visible under one fence, as does every other call that sends, drops, ends or pauses. For fenced rings; on a
-    /// fence-free ring it sends at once. A producer that is dropped, not ended, publishes nothing: that is a kernel
-    /// that breaks off.
+    /// Copies a message into the next slot without publishing it: [`publish`](Self::publish) then
+    /// makes all staged messages visible under one fence, as does every other call that sends,
+    /// drops, ends or pauses. For fenced rings; on a fence-free ring it sends at once. A producer
+    /// that is dropped, not ended, publishes nothing: that is a kernel that breaks off.
     ///
     /// # Errors
     /// As [`try_produce`](Self::try_produce).
@@ -210,12 +218,13 @@ impl ThreadProducer {
                 let (offset, len) = (16 * pair, message.len());
                 let left = if len - offset < 16 { len - offset } else { 16 };
                 // SAFETY: the protocol asks only for pairs that the message has.
-                unsafe { read_piece(message.as_ptr().wrapping_add(offset), left) }
+                unsafe { read_chunk(message.as_ptr().wrapping_add(offset), left) }
             }),
         }
     }
 
-    // Not a function of its own on a GPU: one that got the producer's address would force it into local memory.
+    // Not a function of its own on a GPU: one that got the producer's address would force it into
+    // local memory.
     #[cfg_attr(target_arch = "nvptx64", inline(always))]
     #[cfg_attr(not(target_arch = "nvptx64"), cold, inline(never))]
     fn wait(&mut self, limit_ns: u64) -> Result<(), Error> {
@@ -240,7 +249,7 @@ impl ThreadProducer {
         self.link.add_counts();
         let state = self.link.state.words();
         state.head.store(self.core.head(), Ordering::Relaxed);
-        state.gap.store(self.core.gap(), Ordering::Relaxed);
+        state.unreported.store(self.core.unreported(), Ordering::Relaxed);
         state.dropped.store(self.core.dropped(), Ordering::Relaxed);
     }
 }

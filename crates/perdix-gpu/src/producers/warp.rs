@@ -7,7 +7,7 @@ use perdix_core::policy::Plan;
 
 use super::check_launch;
 use super::converged::{Claim, ConvergedProducer};
-use crate::error::{Error, Partial};
+use crate::error::{BatchError, Error};
 use crate::intrinsics::{Warp, lane_id};
 use crate::link::Link;
 use crate::source::Source;
@@ -28,12 +28,13 @@ impl WarpProducer {
     /// The producer of a ring, going on where the one before paused.
     ///
     /// # Errors
-    /// [`Error::Corrupt`] if the handle is none that a host made, [`Error::Version`] if a host of another layout version
-    /// made it, [`Error::Launch`] if the block is not made of whole warps.
+    /// [`Error::Corrupt`] if the handle is none that a host made, [`Error::Version`] if a host of
+    /// another layout version made it, [`Error::Launch`] if the block is not made of whole warps.
     ///
     /// # Safety
-    /// The handle is a host's, for a ring that outlives the kernel. This warp's producer is the only one that uses the
-    /// ring and its state now. All lanes of the warp call all methods together, never some of them alone.
+    /// The handle is a host's, for a ring that outlives the kernel. This warp's producer is the
+    /// only one that uses the ring and its state now. All lanes of the warp call all methods
+    /// together, never some of them alone.
     #[inline(always)]
     pub unsafe fn new(handle: DeviceRing) -> Result<Self, Error> {
         check_launch()?;
@@ -73,7 +74,7 @@ impl WarpProducer {
         count: u64,
         source: &impl Source,
         limit_ns: u64,
-    ) -> Result<(), Partial> {
+    ) -> Result<(), BatchError> {
         self.produce_batch_until(count, source, limit_ns)
     }
 
@@ -125,7 +126,8 @@ impl OwnHead {
         first
     }
 
-    /// Waits until the slots of the next `count` messages are free; the marker of dropped ones goes first.
+    /// Waits until the slots of the next `count` messages are free; the marker of dropped ones goes
+    /// first.
     #[inline(always)]
     fn wait_room(
         &mut self,
@@ -151,7 +153,7 @@ impl OwnHead {
     fn mark(&mut self, link: &Link, warp: &mut Warp, dropped: u64) {
         link.publish_gap_marker(warp, self.take(1), dropped);
         if lane_id() == 0 {
-            link.state.words().gap.store(0, Ordering::Relaxed);
+            link.state.words().unreported.store(0, Ordering::Relaxed);
         }
     }
 

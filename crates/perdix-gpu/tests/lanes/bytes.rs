@@ -61,7 +61,7 @@ fn the_last_bytes_of_an_allocation() {
     }
 }
 
-/// What lies behind the bytes does not leave the kernel's memory: the last 16-byte piece is padded with zeros.
+/// What lies behind the bytes does not leave the kernel's memory: the last 16-byte chunk is padded with zeros.
 #[test]
 fn nothing_beyond_the_bytes_is_sent() {
     use std::sync::atomic::Ordering::Relaxed;

@@ -45,7 +45,7 @@ fn echo_answers_each_command() {
                     before = words[0];
                     assert_eq!(words[1], turn);
                     messages.push((message.take().kind(), bytes[..len as usize].to_vec()));
-                    consumer.settle();
+                    consumer.recycle();
                 }
                 assert!(kernel.join().unwrap());
                 assert_eq!(consumer.look(), Ok(Poll::Ended));

@@ -88,7 +88,7 @@ pub(crate) fn read(consumer: &mut Consumer, reader: Reader, over: &AtomicBool) -
         let count = messages.len() as u64;
         match reader {
             Reader::Leaves(most) if count == most => {
-                consumer.leave();
+                consumer.disconnect();
                 return (End::Left, messages);
             }
             Reader::Stalls(most) if count == most => {
@@ -106,7 +106,7 @@ pub(crate) fn read(consumer: &mut Consumer, reader: Reader, over: &AtomicBool) -
                 let mut bytes = vec![0; meta.len()];
                 message.copy_to(&mut bytes);
                 message.take();
-                consumer.settle();
+                consumer.recycle();
                 messages.push((meta.kind(), bytes));
                 if matches!(reader, Reader::Sleepy(every) if (count + 1) % every == 0) {
                     std::thread::sleep(Duration::from_millis(1));

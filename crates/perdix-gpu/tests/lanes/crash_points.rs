@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use perdix_core::{Consumer, DeviceState, Mode, Poll, Ring};
-use perdix_gpu::emulation::{EmulatedRing, Fate, LaneStore, launch, launch_with};
+use perdix_gpu::emulation::{EmulatedRing, LaneStore, StoreOutcome, launch, launch_with};
 use perdix_kernels::soak::{SoakEnd, SoakMessages, SoakSteps};
 use perdix_kernels::{soak_block, soak_grid, soak_warp};
 
@@ -49,7 +49,7 @@ enum Kill {
 type Log = Arc<Mutex<Vec<LaneStore>>>;
 
 /// Decides by a seed, which also disturbs the order in which lanes come.
-fn fate(kill: Kill, seed: u64, log: &Log) -> impl Fn(LaneStore) -> Fate + Send + Sync + use<> {
+fn fate(kill: Kill, seed: u64, log: &Log) -> impl Fn(LaneStore) -> StoreOutcome + Send + Sync + use<> {
     let (made, lost, log) = (AtomicU64::new(0), AtomicBool::new(false), Arc::clone(log));
     move |store| {
         let lane = u64::from(store.block) << 32 | u64::from(store.thread);
@@ -58,19 +58,19 @@ fn fate(kill: Kill, seed: u64, log: &Log) -> impl Fn(LaneStore) -> Fate + Send +
             std::thread::yield_now();
         }
         let fate = match kill {
-            Kill::Never => Fate::Made,
-            Kill::After(most) if made.fetch_add(1, Ordering::Relaxed) >= most => Fate::Stopped,
-            Kill::After(_) => Fate::Made,
-            Kill::Lanes if chance(1) % 4 == 0 && store.nth >= chance(2) % 12 => Fate::Stopped,
-            Kill::Lanes => Fate::Made,
-            Kill::Losing if store.publishes && lost.load(Ordering::Relaxed) => Fate::Stopped,
+            Kill::Never => StoreOutcome::Arrives,
+            Kill::After(most) if made.fetch_add(1, Ordering::Relaxed) >= most => StoreOutcome::Stopped,
+            Kill::After(_) => StoreOutcome::Arrives,
+            Kill::Lanes if chance(1) % 4 == 0 && store.nth >= chance(2) % 12 => StoreOutcome::Stopped,
+            Kill::Lanes => StoreOutcome::Arrives,
+            Kill::Losing if store.publishes && lost.load(Ordering::Relaxed) => StoreOutcome::Stopped,
             Kill::Losing if !store.publishes && chance(store.nth) % 64 == 0 => {
                 lost.store(true, Ordering::Relaxed);
-                Fate::Lost
+                StoreOutcome::Lost
             }
-            Kill::Losing => Fate::Made,
+            Kill::Losing => StoreOutcome::Arrives,
         };
-        if fate == Fate::Made {
+        if fate == StoreOutcome::Arrives {
             log.lock().unwrap().push(store);
         }
         fate
@@ -148,7 +148,7 @@ fn drain(consumer: &mut Consumer) -> (Messages, bool) {
                 let mut bytes = vec![0; meta.len()];
                 message.copy_to(&mut bytes);
                 message.take();
-                consumer.settle();
+                consumer.recycle();
                 all.push((meta.kind(), bytes));
             }
             Poll::Ended => return (all, true),
@@ -197,23 +197,24 @@ fn published(ring: &Ring, first: u64, log: &[LaneStore]) -> u64 {
 
 /// What a host does before it launches another kernel.
 fn take_over(ring: &EmulatedRing, consumer: &mut Consumer) {
-    consumer.settle();
+    consumer.recycle();
     let head = consumer.next().wrapping_add(consumer.published().0);
     // SAFETY: neither half is in use.
     unsafe { ring.view().clear_free(consumer.next(), head) };
-    consumer.look_again();
+    consumer.forget_acquired();
     let (state, fresh) = (ring.state(), DeviceState::new(head, consumer.next()));
     for (to, from) in words(state).into_iter().zip(words(&fresh)) {
         to.store(from.load(Ordering::Relaxed), Ordering::Relaxed);
     }
     // SAFETY: the producer before is no more.
-    unsafe { perdix_core::Producer::resume(ring.view(), head) }.reopen();
+    unsafe { perdix_core::Producer::resume_at(ring.view(), head) }.reopen();
 }
 
 /// What device producers go by.
 fn words(state: &DeviceState) -> [&AtomicU64; 9] {
-    let DeviceState { head, tail, unsent, fault, finished, paused, looking, gap, dropped, .. } = state;
-    [head, tail, unsent, fault, finished, paused, looking, gap, dropped]
+    let DeviceState { head, tail, unsent, fault, finished, paused, refreshing, unreported, dropped, .. } =
+        state;
+    [head, tail, unsent, fault, finished, paused, refreshing, unreported, dropped]
 }
 
 #[test]

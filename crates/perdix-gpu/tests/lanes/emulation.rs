@@ -135,9 +135,9 @@ fn a_lane_that_ended_is_missed() {
 #[test]
 fn lanes_at_different_calls_are_noticed() {
     assert!(!launch(1, 32, || if lane_id() == 9 {
-        warp().sync()
+        warp().sync();
     } else {
-        assert!(warp().ballot(true) != 0)
+        assert!(warp().ballot(true) != 0);
     }));
     assert!(!launch(1, 32, || assert!(if lane_id() == 9 {
         warp().shuffle(1, 0) == 1

@@ -70,7 +70,7 @@ fn read(consumer: &mut Consumer, over: &AtomicBool) -> Came {
                 let mut bytes = vec![0; meta.len()];
                 message.copy_to(&mut bytes);
                 message.take();
-                consumer.settle();
+                consumer.recycle();
                 if meta.kind() != EVENT_KIND {
                     came.others += 1;
                     continue;
@@ -294,7 +294,7 @@ fn a_consumer_that_leaves_stops_no_kernel() {
     for mode in MODES {
         let ring = EmulatedRing::new(4, mode);
         // SAFETY: the ring's only consumer.
-        unsafe { ring.consumer() }.leave();
+        unsafe { ring.consumer() }.disconnect();
         let begun = Instant::now();
         assert!(launch(1, 40, || {
             // SAFETY: nothing else is launched on the ring, which outlives the launch.

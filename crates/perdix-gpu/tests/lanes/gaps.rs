@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use perdix_core::{Consumer, DeviceRing, Poll};
 use perdix_gpu::emulation::{EmulatedRing, launch};
-use perdix_gpu::{BlockProducer, Error, GridProducer, Made, ThreadProducer, WarpProducer};
+use perdix_gpu::{BlockProducer, Error, FromFn, GridProducer, ThreadProducer, WarpProducer};
 use perdix_kernels::pattern::{ALL_LENGTHS, Pattern};
 use perdix_kernels::{drop_block, drop_grid, drop_thread, drop_warp};
 
@@ -40,7 +40,7 @@ fn read_one(consumer: &mut Consumer, count: u64, every: u64) -> (u64, u64) {
                 return (missing, gaps);
             }
         }
-        consumer.settle();
+        consumer.recycle();
         if id % every == 0 {
             std::thread::sleep(Duration::from_micros(300));
         }
@@ -128,7 +128,7 @@ fn read_grid(consumer: &mut Consumer, warps: u64) -> (u64, u64) {
             Poll::Empty => std::thread::yield_now(),
             Poll::Ended => return (received, missing),
         }
-        consumer.settle();
+        consumer.recycle();
         if received % 10 == 0 {
             std::thread::sleep(Duration::from_micros(300));
         }
@@ -156,7 +156,7 @@ const DROPS: [(u32, Kernel); 4] = [
     (64, |ring| {
         // SAFETY: the ring's only producer.
         let mut producer = unsafe { BlockProducer::new(ring) }.unwrap();
-        let messages = Made::new(1, 0, |_, _| [0; 2]);
+        let messages = FromFn::new(1, 0, |_, _| [0; 2]);
         (0..3).for_each(|i| assert_eq!(producer.produce_batch_or_drop(2, &messages), Ok(i < 2)));
         assert_eq!(producer.produce_batch_or_drop(5, &messages), Err(Error::Full));
         producer.pause();
@@ -187,7 +187,7 @@ const SENDS: [(u32, Kernel); 5] = [
     (64, |ring| {
         // SAFETY: the ring's only producer.
         let mut producer = unsafe { BlockProducer::new(ring) }.unwrap();
-        assert_eq!(producer.try_produce_batch(1, &Made::new(1, 9, |_, _| [0; 2])), Ok(()));
+        assert_eq!(producer.try_produce_batch(1, &FromFn::new(1, 9, |_, _| [0; 2])), Ok(()));
         producer.finish();
     }),
     (32, |ring| {
@@ -214,18 +214,18 @@ fn the_next_producer_tells_what_the_last_one_dropped() {
                 assert_eq!((line(&ring).end, line(&ring).dropped), (None, 2), "{which}");
                 // SAFETY: the ring's only consumer.
                 let mut consumer = unsafe { ring.consumer() };
-                assert_eq!(consumer.run(9), 4);
+                assert_eq!(consumer.available(9), 4);
                 // SAFETY: they were found there.
                 unsafe { consumer.take(4, 4) };
-                consumer.settle();
+                consumer.recycle();
                 assert_eq!(consumer.look(), Ok(Poll::Empty));
                 assert!(launch(1, *many, || sends(ring.handle())));
                 assert_eq!(consumer.look(), Ok(Poll::Gap(2)), "{which}, {then}");
                 assert_eq!(consumer.take_gap(), Some(2));
-                assert_eq!(consumer.run(9), 1, "{which}, {then}");
+                assert_eq!(consumer.available(9), 1, "{which}, {then}");
                 // SAFETY: it was found there.
                 unsafe { consumer.take(1, 1) };
-                consumer.settle();
+                consumer.recycle();
                 assert_eq!(consumer.look(), Ok(Poll::Ended));
             }
         }
@@ -241,7 +241,7 @@ fn a_block_s_batch_as_long_as_the_ring_goes_after_the_notice() {
             assert!(launch(1, 64, || {
                 // SAFETY: the ring's only producer.
                 let mut producer = unsafe { BlockProducer::new(ring.handle()) }.unwrap();
-                assert_eq!(producer.produce_batch_or_drop(4, &Made::new(1, 0, |_, _| [0; 2])), Ok(goes));
+                assert_eq!(producer.produce_batch_or_drop(4, &FromFn::new(1, 0, |_, _| [0; 2])), Ok(goes));
                 producer.pause();
             }));
         };
@@ -250,15 +250,15 @@ fn a_block_s_batch_as_long_as_the_ring_goes_after_the_notice() {
         assert_eq!(line(&ring).dropped, 4);
         // SAFETY: the ring's only consumer.
         let mut consumer = unsafe { ring.consumer() };
-        assert_eq!(consumer.run(9), 4);
+        assert_eq!(consumer.available(9), 4);
         // SAFETY: they were found there.
         unsafe { consumer.take(4, 4) };
-        consumer.settle();
+        consumer.recycle();
         turn(false);
         assert_eq!((line(&ring).dropped, consumer.take_gap()), (8, Some(8)));
-        consumer.settle();
+        consumer.recycle();
         consumer.publish_tail();
         turn(true);
-        assert_eq!(consumer.run(9), 4);
+        assert_eq!(consumer.available(9), 4);
     }
 }

@@ -42,7 +42,7 @@ fn every_method_says_so() {
         let gone = |threads: u32, kernel: &(dyn Fn(&EmulatedRing) + Sync)| {
             let ring = EmulatedRing::new(2, mode);
             // SAFETY: the ring's only consumer.
-            unsafe { ring.consumer() }.leave();
+            unsafe { ring.consumer() }.disconnect();
             assert!(perdix_gpu::emulation::launch(1, threads, || kernel(&ring)));
         };
         let make = |_: usize| [0; 2];

@@ -2,7 +2,7 @@
 
 use perdix_core::sentinel::SENTINEL;
 use perdix_gpu::emulation::EmulatedRing;
-use perdix_gpu::{GridProducer, Made, ThreadProducer, WarpProducer};
+use perdix_gpu::{FromFn, GridProducer, ThreadProducer, WarpProducer};
 use perdix_kernels::pattern::ALL_LENGTHS;
 
 use crate::common::{End, MODES, Messages, Reader, Sender, check_counts, check_whole, pattern, run};
@@ -89,15 +89,15 @@ fn sentinels_at_every_place() {
                     // SAFETY: the ring's only producer.
                     let mut producer = unsafe { WarpProducer::new(ring.handle()) }.unwrap();
                     for id in 0..count {
-                        let piece = |i: usize| [word(id, 2 * i as u64), word(id, 2 * i as u64 + 1)];
-                        producer.produce(7, len(id), piece).unwrap();
+                        let chunk = |i: usize| [word(id, 2 * i as u64), word(id, 2 * i as u64 + 1)];
+                        producer.produce(7, len(id), chunk).unwrap();
                     }
                     producer.finish();
                 }
                 _ => {
                     // SAFETY: only grid producers of this launch.
                     let mut producer = unsafe { GridProducer::new(ring.handle()) }.unwrap();
-                    let sentinels = Made::new(240, 9, |_, _| [SENTINEL; 2]);
+                    let sentinels = FromFn::new(240, 9, |_, _| [SENTINEL; 2]);
                     producer.produce_batch(100, &sentinels).unwrap();
                     producer.finish();
                 }

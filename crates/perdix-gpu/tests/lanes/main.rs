@@ -23,7 +23,7 @@ mod room;
 mod serve;
 mod shards;
 mod soak;
-
+mod staged;
 mod stopped;
 mod take;
 mod timeout;

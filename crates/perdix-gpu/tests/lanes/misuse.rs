@@ -89,7 +89,7 @@ fn another_version_is_refused_by_name_and_nothing_is_touched() {
             assert_eq!(unsafe { ThreadProducer::new(handle) }.err(), Some(Error::Version));
             // SAFETY: as above.
             assert_eq!(unsafe { perdix_gpu::Events::new(handle) }.err(), Some(Error::Version));
-            let input = perdix_gpu::DeviceInput { ring: handle, whole_words: 0 };
+            let input = perdix_gpu::DeviceInput { ring: handle, single_store_words: 0 };
             // SAFETY: as above.
             let consumer = unsafe { perdix_gpu::ThreadConsumer::new(input) };
             assert_eq!(consumer.err(), Some(perdix_gpu::ConsumeError::Version));
@@ -141,6 +141,6 @@ fn errors_say_what_they_are() {
     ];
     let texts: std::collections::BTreeSet<_> = all.iter().map(ToString::to_string).collect();
     assert_eq!(texts.len(), all.len());
-    let partial = perdix_gpu::Partial { sent: 7, error: Error::Full };
+    let partial = perdix_gpu::BatchError { sent: 7, error: Error::Full };
     assert_eq!(partial.to_string(), "7 messages sent, then: the ring is full");
 }

@@ -153,7 +153,7 @@ fn read(consumer: &mut Consumer, most: u64, messages: &mut Messages) -> u64 {
         let mut bytes = vec![0; meta.len()];
         message.copy_to(&mut bytes);
         message.take();
-        consumer.settle();
+        consumer.recycle();
         messages.push((meta.kind(), bytes));
     }
     consumer.publish_tail();

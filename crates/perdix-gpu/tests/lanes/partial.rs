@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use perdix_gpu::emulation::EmulatedRing;
-use perdix_gpu::{BlockProducer, Error, Fault, GridProducer, Partial, Source, ThreadProducer, WarpProducer};
+use perdix_gpu::{
+    BatchError, BlockProducer, Error, Fault, GridProducer, Source, ThreadProducer, WarpProducer,
+};
 use perdix_kernels::pattern::Pattern;
 use perdix_kernels::send_too_long;
 
@@ -21,8 +23,8 @@ impl Source for TooLongAt {
         self.1.kind(index)
     }
 
-    fn piece(&self, index: u64, piece: usize) -> [u64; 2] {
-        [0, 1].map(|half| self.1.word(index, 2 * piece as u64 + half))
+    fn chunk(&self, index: u64, chunk: usize) -> [u64; 2] {
+        [0, 1].map(|half| self.1.word(index, 2 * chunk as u64 + half))
     }
 }
 
@@ -82,7 +84,7 @@ fn a_warps_batch_says_how_many_it_sent() {
                 // SAFETY: the ring's only producer.
                 let mut producer = unsafe { WarpProducer::new(ring.handle()) }.unwrap();
                 let result = producer.produce_batch(80, &TooLongAt(at, pattern));
-                assert_eq!(result, Err(Partial { sent: at, error: Error::TooLong }));
+                assert_eq!(result, Err(BatchError { sent: at, error: Error::TooLong }));
                 // The stream goes on after it.
                 producer.produce_batch(3, &pattern.from(at)).unwrap();
                 producer.finish();
@@ -104,7 +106,7 @@ fn a_grids_batch_says_how_many_it_sent() {
                 // SAFETY: only grid producers of this launch.
                 let mut producer = unsafe { GridProducer::new(ring.handle()) }.unwrap();
                 let result = producer.produce_batch(80, &TooLongAt(at, pattern));
-                assert_eq!(result, Err(Partial { sent: at, error: Error::TooLong }));
+                assert_eq!(result, Err(BatchError { sent: at, error: Error::TooLong }));
                 assert_eq!(producer.produce(0, 241, |_| [0; 2]), Err(Error::TooLong));
                 assert_eq!(producer.try_produce(0, 241, |_| [0; 2]), Err(Error::TooLong));
                 // Nothing was claimed for it, so the stream goes on.

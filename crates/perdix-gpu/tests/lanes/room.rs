@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use perdix_core::DeviceRing;
 use perdix_gpu::emulation::{EmulatedRing, launch};
 use perdix_gpu::intrinsics::{lane_id, thread_rank};
-use perdix_gpu::{BlockProducer, Error, GridProducer, Made, Partial, ThreadProducer, WarpProducer};
+use perdix_gpu::{BatchError, BlockProducer, Error, FromFn, GridProducer, ThreadProducer, WarpProducer};
 use perdix_kernels::try_until_full;
 
 use crate::common::{End, MODES, Reader, Sender, check, check_counts, check_whole, full, line, pattern, run};
@@ -77,7 +77,7 @@ fn a_warps_batch_fills_what_is_free() {
         // SAFETY: the ring's only producer.
         let mut producer = unsafe { WarpProducer::new(ring.handle()) }.unwrap();
         let result = producer.produce_batch_within(100, &pattern.from(0), 0);
-        assert_eq!(result, Err(Partial { sent: 64, error: Error::Full }));
+        assert_eq!(result, Err(BatchError { sent: 64, error: Error::Full }));
         producer.finish();
     });
     assert!(ok);
@@ -97,7 +97,7 @@ fn a_block_sends_all_or_nothing() {
                 let mut producer = unsafe { BlockProducer::new(ring.handle()) }.unwrap();
                 let first = capacity - capacity / 4;
                 assert_eq!(producer.try_produce_batch(capacity + 1, &pattern.from(0)), Err(Error::Full));
-                let too_long = Made::new(241, 0, |_, _| [0; 2]);
+                let too_long = FromFn::new(241, 0, |_, _| [0; 2]);
                 assert_eq!(producer.try_produce_batch(1, &too_long), Err(Error::TooLong));
                 assert_eq!(producer.try_produce_batch(first, &pattern.from(0)), Ok(()));
                 let rest = capacity - first;

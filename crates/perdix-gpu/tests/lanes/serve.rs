@@ -10,7 +10,7 @@ use crate::common::{MODES, View as _, pattern};
 use crate::take::send;
 
 fn handle(requests: &EmulatedRing, responses: &EmulatedRing) -> DeviceService {
-    let requests = DeviceInput { whole_words: 1, ..requests.input() };
+    let requests = DeviceInput { single_store_words: 1, ..requests.input() };
     DeviceService { requests, responses: responses.handle() }
 }
 
@@ -46,7 +46,7 @@ fn served(mode: Mode, slots: u64, open: u64, first: u64, count: u64) {
             let mut bytes = vec![0; meta.len()];
             message.copy_to(&mut bytes);
             message.take();
-            consumer.settle();
+            consumer.recycle();
             assert_eq!(
                 (meta.kind(), meta.len()),
                 (first.wrapping_add(answered) as u16, pattern.len(answered))
@@ -95,7 +95,7 @@ fn the_next_kernel_goes_on() {
             for id in 3 * round..3 * round + 3 {
                 let Ok(Poll::Ready(message)) = consumer.poll() else { panic!("{id} is missing") };
                 assert_eq!(message.take().kind(), id as u16);
-                consumer.settle();
+                consumer.recycle();
             }
             assert_eq!(consumer.look(), Ok(Poll::Empty));
         }
@@ -116,14 +116,14 @@ fn a_client_that_is_gone_or_asleep_is_noticed() {
                 send(&mut producer, true, pattern(8, false), id).unwrap();
             }
             if gone {
-                consumer.leave();
+                consumer.disconnect();
             }
             let mut handle = handle(&requests, &responses);
             handle.responses.limit_ns = 10_000_000;
             assert!(start(handle, u64::MAX));
             let fault = if gone { Fault::ConsumerGone } else { Fault::TimedOut };
             assert_eq!((consumer.until_end(), consumer.fault()), (Some(2), Some(fault)));
-            assert!(producer.consumer_gone());
+            assert!(producer.consumer_disconnected());
             let view = requests.view();
             let tail = view.tail();
             assert_eq!(tail.distance_from(0), 3, "the request that has no answer was taken");

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use perdix_core::DeviceRing;
 use perdix_gpu::emulation::{EmulatedRing, launch};
-use perdix_gpu::{BlockProducer, Error, Fault, GridProducer, Partial};
+use perdix_gpu::{BatchError, BlockProducer, Error, Fault, GridProducer};
 
 use crate::common::{MODES, line, pattern};
 
@@ -19,7 +19,7 @@ fn a_grid_claims_nothing_after_a_fault() {
             assert_eq!(producer.produce(0, 8, |_| [0; 2]), Err(Error::Stopped));
             assert_eq!(producer.try_produce(0, 8, |_| [0; 2]), Err(Error::Stopped));
             let result = producer.produce_batch(5, &pattern(8, false).from(0));
-            assert_eq!(result, Err(Partial { sent: 0, error: Error::Stopped }));
+            assert_eq!(result, Err(BatchError { sent: 0, error: Error::Stopped }));
             producer.finish();
         }));
         assert_eq!((ring.received().len(), ring.state().head.load(Ordering::Relaxed)), (0, 0));

@@ -71,7 +71,7 @@ fn receive(output: &EmulatedRing, over: impl Fn() -> bool) -> Messages {
                 let mut bytes = vec![0; meta.len()];
                 message.copy_to(&mut bytes);
                 message.take();
-                consumer.settle();
+                consumer.recycle();
                 messages.push((meta.kind(), bytes));
             }
             Poll::Ended => return messages,
@@ -104,7 +104,7 @@ fn relayed(relay: Relay, ring: &EmulatedRing, input: DeviceInput, pattern: Patte
             // SAFETY: the ring's only producer.
             let mut producer = unsafe { Producer::new(ring.view()) };
             for id in 0..count {
-                send(&mut producer, input.whole_words != 0, pattern, id).unwrap();
+                send(&mut producer, input.single_store_words != 0, pattern, id).unwrap();
             }
             producer.finish();
         });
@@ -133,7 +133,7 @@ fn every_length_arrives_in_rings_of_every_size() {
                     let pattern = pattern(len, sentinels);
                     for at_once in [false, true] {
                         let ring = EmulatedRing::new(capacity, mode);
-                        let input = DeviceInput { whole_words: u64::from(at_once), ..ring.input() };
+                        let input = DeviceInput { single_store_words: u64::from(at_once), ..ring.input() };
                         relayed(relay, &ring, input, pattern, count);
                     }
                 }
@@ -176,7 +176,7 @@ fn the_next_kernel_goes_on() {
             check(pattern, &messages);
             // Nothing was left behind that a later message could be taken for.
             assert!(producer.ensure(16).is_ok());
-            assert!(!producer.consumer_gone());
+            assert!(!producer.consumer_disconnected());
         }
     }
 }
@@ -202,7 +202,7 @@ fn a_producer_that_fails_or_drops_is_heard() {
             assert_eq!(last_reason(&mut messages), [3, 3], "{relay:?}");
             assert_eq!(messages.len(), 4);
             check(pattern, &messages);
-            assert!(producer.consumer_gone());
+            assert!(producer.consumer_disconnected());
         }
     }
 }
@@ -236,7 +236,7 @@ fn gaps_are_told_in_their_place() {
             check(pattern, &messages);
             let view = ring.view();
             // SAFETY: the word is only loaded.
-            let [told, _] = unsafe { &view.control().consumer.told };
+            let [told, _] = unsafe { &view.control().consumer.reported };
             assert_eq!(told.dropped.load(Ordering::Relaxed), 1);
         }
     }
@@ -259,7 +259,7 @@ fn a_wait_ends_in_time() {
             assert_eq!(last_reason(&mut messages), [4, 0], "{relay:?}");
             assert_eq!(messages.len(), 1);
             assert_eq!(producer.push(0, 0, &[]), Ok(()));
-            assert!(producer.consumer_gone());
+            assert!(producer.consumer_disconnected());
         }
     }
 }
@@ -335,10 +335,10 @@ fn a_false_handle_is_refused() {
 fn a_device_may_be_the_producer() {
     for mode in MODES {
         for relay in RELAYS {
-            for whole_words in [0, 1] {
+            for single_store_words in [0, 1] {
                 let (ring, output) = (EmulatedRing::new(16, mode), EmulatedRing::new(64, Mode::Fenced));
                 let state = perdix_core::DeviceState::new(0, 0);
-                let mut input = DeviceInput { whole_words, ..ring.input() };
+                let mut input = DeviceInput { single_store_words, ..ring.input() };
                 input.ring.state = std::ptr::from_ref(&state).cast_mut();
                 let pattern = pattern(ALL_LENGTHS, true);
                 let send = ring.handle();

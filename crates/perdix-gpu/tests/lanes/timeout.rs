@@ -226,3 +226,32 @@ fn a_batch_that_finds_no_room_at_once_is_never_silent() {
         assert_eq!((line.end, line.fault, line.lost), (Some(32), Some(Fault::TimedOut), 32));
     }
 }
+
+/// The first warp alone waits for the slot of a gap marker. When it gives up, all warps agree on what the block has claimed.
+#[test]
+fn a_gap_that_cannot_be_reported_leaves_all_warps_at_one_head() {
+    for mode in MODES {
+        for start in [0, u64::MAX - 3] {
+            for ends in [false, true] {
+                let ring = EmulatedRing::starting_at(4, mode, start);
+                assert!(launch(1, 96, || {
+                    // SAFETY: the ring's only producer.
+                    let mut producer = unsafe { BlockProducer::new(hasty(&ring)) }.unwrap();
+                    assert_eq!(producer.produce_batch_or_drop(4, &pattern(8, false).from(0)), Ok(true));
+                    assert_eq!(producer.produce_batch_or_drop(3, &pattern(8, false).from(4)), Ok(false));
+                    let result = producer.produce_batch(70, &pattern(8, false).from(7));
+                    assert!(matches!(result, Err(Error::TimedOut | Error::Stopped)), "{result:?}");
+                    if ends { producer.finish() } else { producer.pause() }
+                }));
+                // Four messages, the marker, and the batch.
+                assert_eq!(ring.state().head.load(Ordering::Relaxed), start.wrapping_add(75));
+                assert_eq!(ring.state().unreported.load(Ordering::Relaxed), 0);
+                if ends {
+                    let sent = line(&ring);
+                    assert_eq!((sent.end, sent.messages, sent.lost, sent.dropped), (Some(4), 4, 71, 3));
+                    assert_eq!(sent.fault, Some(Fault::TimedOut));
+                }
+            }
+        }
+    }
+}

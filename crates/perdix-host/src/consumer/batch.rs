@@ -28,7 +28,7 @@ pub struct MessageBatch<'c> {
 }
 
 impl<'c> MessageBatch<'c> {
-    /// Takes the next `count` messages, which `run_sized` found there.
+    /// Takes the next `count` messages, which `available_sized` found there.
     #[inline(always)]
     pub(super) fn take(core: &'c mut Core, count: u64, bytes: u64) -> Self {
         let first = core.next();
@@ -76,6 +76,6 @@ impl<'c> MessageBatch<'c> {
 impl Drop for MessageBatch<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.core.settle();
+        self.core.recycle();
     }
 }

@@ -22,22 +22,33 @@ impl Consumer<'_> {
     /// # Errors
     /// As [`next`](Self::next), and [`ConsumeError::Truncated`].
     pub fn large(&mut self, bytes: &mut Vec<u8>, wait: impl Into<Wait>) -> Result<Large, ConsumeError> {
-        let wait = wait.into();
+        let slots = self.wait_for_large(wait.into())?;
+        let (count, total) = self.core().available_sized(slots);
+        let batch = MessageBatch::take(self.core(), count, total);
+        bytes.clear();
+        batch.iter().for_each(|part| bytes.extend_from_slice(&part));
+        // Empty only if hostile memory has taken it back.
+        batch
+            .get(0)
+            .map(|first| Large { kind: first.kind(), number: first.number(), slots })
+            .ok_or(ConsumeError::Empty)
+    }
+
+    /// Waits until all of the next message is there, and says how many slots it has.
+    pub(super) fn wait_for_large(&mut self, wait: Wait) -> Result<u64, ConsumeError> {
         let mut waiter = Waiter::new(self.shared.waits.consumer, wait.limit());
         loop {
-            if let Some(large) = self.try_large(bytes)? {
-                return Ok(large);
+            match self.try_large()? {
+                Some(slots) => return Ok(slots),
+                None if wait == Wait::No => return Err(ConsumeError::Empty),
+                // `try_large` has asked after the producer, by `status`.
+                None => waiter.pause().map_err(|waited| ConsumeError::TimedOut { waited })?,
             }
-            if wait == Wait::No {
-                return Err(ConsumeError::Empty);
-            }
-            // `try_large` has asked after the producer, by `status`.
-            waiter.pause().map_err(|waited| ConsumeError::TimedOut { waited })?;
         }
     }
 
-    /// The next message, if it is there and complete.
-    fn try_large(&mut self, bytes: &mut Vec<u8>) -> Result<Option<Large>, ConsumeError> {
+    /// The slots of the next message, if it is there and complete.
+    fn try_large(&mut self) -> Result<Option<u64>, ConsumeError> {
         self.status()?;
         let (slots, complete) = self.large_run()?;
         if !complete {
@@ -48,17 +59,13 @@ impl Consumer<'_> {
                 _ => {
                     // A producer that publishes part by part may need the slots that are held back here.
                     let core = self.core();
-                    core.settle();
+                    core.recycle();
                     core.publish_tail();
                     Ok(None)
                 }
             };
         }
-        let (count, total) = self.core().run_sized(slots);
-        let batch = MessageBatch::take(self.core(), count, total);
-        bytes.clear();
-        batch.iter().for_each(|part| bytes.extend_from_slice(&part));
-        Ok(batch.get(0).map(|first| Large { kind: first.kind(), number: first.number(), slots }))
+        Ok(Some(slots))
     }
 
     /// How many slots of the next message are there, and whether the last one is among them.

@@ -15,13 +15,13 @@ impl Consumer<'_> {
     /// Takes the messages that are there, up to `most`.
     #[inline]
     pub(crate) fn take_batch(&mut self, most: usize) -> MessageBatch<'_> {
-        let (count, bytes) = self.core().run_sized(most as u64);
+        let (count, bytes) = self.core().available_sized(most as u64);
         MessageBatch::take(self.core(), count, bytes)
     }
 
     /// Says that nobody will read any more, as dropping does.
     pub(crate) fn leave(&mut self) {
-        self.core().leave();
+        self.core().disconnect();
     }
 
     pub(crate) fn wait_strategy(&self) -> WaitStrategy {

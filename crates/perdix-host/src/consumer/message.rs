@@ -72,7 +72,7 @@ impl<'c> Message<'c> {
 impl Drop for Message<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        self.core.settle();
+        self.core.recycle();
     }
 }
 

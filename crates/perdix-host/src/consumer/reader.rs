@@ -113,7 +113,7 @@ impl<'a> Consumer<'a> {
         let core = self.core();
         // SAFETY: the message was found there.
         unsafe { core.take(1, meta.len() as u64) };
-        core.settle();
+        core.recycle();
     }
 
     /// Notes that `count` of the `lent` bytes left of the next message were read.
@@ -126,7 +126,7 @@ impl<'a> Consumer<'a> {
             let core = self.core();
             // SAFETY: the message was found there.
             unsafe { core.take(1, bytes as u64) };
-            core.settle();
+            core.recycle();
         }
     }
 }

@@ -17,11 +17,12 @@ use crate::poller::{Registration, Watch};
 /// Messages that a [`MessageStream`] yields in a row before it lets other tasks run.
 const TURN: u32 = 256;
 
-/// Copies of the messages, in order, until the end of the stream, on any executor. Made by [`Consumer::stream`] and
-/// [`Consumer::into_stream`]. (Feature `futures`.)
+/// Copies of the messages, in order, until the end of the stream, on any executor. Made by
+/// [`Consumer::stream`] and [`Consumer::into_stream`]. (Feature `futures`.)
 ///
-/// It yields what [`Messages`](crate::Messages) yields; instead of waiting it has its task woken by the [poller](crate::poller). It may be dropped at
-/// any time; a message is taken when it is yielded, and none is lost. After 256 messages in a row it lets other tasks of its executor run.
+/// It yields what [`Messages`](crate::Messages) yields; instead of waiting it has its task woken by
+/// the [poller](crate::poller). It may be dropped at any time; a message is taken when it is
+/// yielded, and none is lost. After 256 messages in a row it lets other tasks of its executor run.
 ///
 /// To read messages where they lie, see [`Consumer::next_message`].
 ///
@@ -53,7 +54,7 @@ pub struct MessageStream<'a, C = Consumer<'a>> {
     ring: PhantomData<Consumer<'a>>,
 }
 
-/// Waits until a look at the ring finds something; made by [`Consumer::ready`].
+/// Waits until a look at the ring finds something; made by [`Consumer::peek`].
 #[derive(Debug)]
 #[must_use = "futures do nothing unless polled"]
 pub struct Ready<'c, 'a> {
@@ -73,8 +74,8 @@ impl<'a> Consumer<'a> {
         MessageStream::new(self)
     }
 
-    /// Waits until a message is there, for [`try_consume`](Self::try_consume) or any other call to take it. Takes nothing itself, so it may be dropped at
-    /// any time. (Feature `futures`.)
+    /// Waits until a message is there, for [`try_consume`](Self::try_consume) or any other call to
+    /// take it. Takes nothing itself, so it may be dropped at any time. (Feature `futures`.)
     ///
     /// # Errors
     /// As [`consume`](Self::consume).
@@ -82,8 +83,8 @@ impl<'a> Consumer<'a> {
         Ready { registration: Registration::default(), consumer: self }
     }
 
-    /// The next message, where it lies, waiting for it. May be dropped at any time: a message is taken when it is handed out. (Feature
-    /// `futures`.)
+    /// The next message, where it lies, waiting for it. May be dropped at any time: a message is
+    /// taken when it is handed out. (Feature `futures`.)
     ///
     /// ```
     /// let mut buffer = perdix_host::Buffer::new(8)?;

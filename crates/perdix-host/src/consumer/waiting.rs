@@ -15,7 +15,7 @@ impl Consumer<'_> {
         match core.peek(0)? {
             Some(meta) => Ok(Poll::Ready(meta)),
             None => {
-                core.settle();
+                core.recycle();
                 core.look()
             }
         }
@@ -87,7 +87,7 @@ impl Consumer<'_> {
         let Ok(Poll::Gap(_)) = self.poll() else { return Ok(()) };
         let core = self.core();
         let dropped = core.take_gap();
-        core.settle();
+        core.recycle();
         match dropped {
             Some(dropped) => Err(ConsumeError::Gap { dropped, position: self.position() }),
             None => Ok(()),
@@ -114,7 +114,7 @@ impl Consumer<'_> {
             Poll::Empty => {}
             found => return self.explain(found, false),
         }
-        if let Some(dropped) = self.core().take_untold() {
+        if let Some(dropped) = self.core().take_trailing_gap() {
             // It dropped messages, and published no gap marker for them.
             return Err(ConsumeError::Gap { dropped, position: self.position() });
         }

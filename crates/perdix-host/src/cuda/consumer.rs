@@ -104,7 +104,7 @@ impl DeviceConsumer<'_> {
         shared.consumer.set(Arc::<Session>::clone(&session));
         let (memory, limit_ns) = (device as *mut u8, DEVICE_LIMIT.as_nanos() as u64);
         let ring = DeviceRing::new(memory, session.state_ptr(), shared.ring.config(), limit_ns);
-        let input = DeviceInput { ring, whole_words: 0 };
+        let input = DeviceInput { ring, single_store_words: 0 };
         let producer = Producer::new(Arc::clone(shared), producer);
         let shared = Arc::clone(shared);
         Ok((producer, DeviceConsumer { shared, session, gpu, stream, input, borrow: PhantomData }))
@@ -123,8 +123,8 @@ impl DeviceConsumer<'_> {
     }
 
     /// The producer stores whole words only, each once.
-    pub(super) fn expect_whole_words(&mut self) {
-        self.input.whole_words = 1;
+    pub(super) fn expect_single_stores(&mut self) {
+        self.input.single_store_words = 1;
     }
 
     /// Has `launch` launch kernels by other means into `stream`, behind what is there, and attaches them to the ring's life. As

@@ -68,9 +68,9 @@ impl Service {
             return Err(GpuError::OtherContext.into());
         }
         // Both rings are fresh, and only the client writes requests.
-        consumer.expect_whole_words();
+        consumer.expect_single_stores();
         let client = Client::new(requests, responses);
-        Ok(Self { client: client.with_whole_words(), requests: consumer, responses: producer })
+        Ok(Self { client: client.with_single_stores(), requests: consumer, responses: producer })
     }
 
     /// What kernels get: pass it by value.

@@ -15,8 +15,15 @@ use super::memory::DeviceBytes;
 use super::under_way::UnderWay;
 use crate::trace::Launches;
 
-/// One split for a GPU: its shared state in device memory, and the launches attached to it. Public
-/// in name only: the sealed trait [`Target`](super::attach::target::Target) speaks of it.
+/// One split for a GPU: its shared state in device memory, and the launches attached to it.
+///
+/// * Every launch is under way, has its event in `events`, is known to have ended, or has set
+///   `unwatched`.
+/// * `launched` and `unwatched` are never taken back.
+/// * `state` and what is in `retained` go after the last kernel has ended: whoever drops a session
+///   has asked [`wait`](Self::wait), or forgets it.
+///
+/// Public in name only: the sealed trait [`Target`](super::attach::target::Target) speaks of it.
 #[derive(Debug)]
 pub struct Session {
     gpu: Gpu,
@@ -98,14 +105,16 @@ impl Session {
         self.trace.launched(self.state_ptr(), event.is_some());
         match event {
             Some(event) => self.events().push(event),
+            // Pairs with the Acquire in `is_watched`.
             None => self.unwatched.store(true, Ordering::Release),
         }
+        // Pairs with the Acquire in `why_lost`: whoever sees it sees the event too.
         self.launched.store(true, Ordering::Release);
     }
 
     /// Nothing more will be launched.
     pub(crate) fn close(&self) {
-        // Pairs with the Acquires in `lost` and `ended`: whoever sees it sees the launches too.
+        // Pairs with the Acquires in `why_lost` and `ended`: whoever sees it sees the launches too.
         self.closed.store(true, Ordering::Release);
     }
 
@@ -149,6 +158,7 @@ impl Session {
     /// Whether all launches are watched: those of which nobody knows when they have ended may run
     /// for ever.
     fn is_watched(&self) -> bool {
+        // Pairs with the Release in `launched`.
         !self.unwatched.load(Ordering::Acquire)
     }
 
@@ -191,8 +201,9 @@ impl Session {
             Some(Ok(())) => None,
             Some(Err(error)) => Some(error.to_string()),
             None if !self.is_watched() => Some(GpuError::Unwatched.to_string()),
-            // Nothing was launched yet: it may still be.
+            // Nothing was launched yet: it may still be. Pairs with the Release in `launched`.
             None if !self.launched.load(Ordering::Acquire) => {
+                // Pairs with the Release in `close`.
                 self.closed.load(Ordering::Acquire).then(|| "no kernel was ever launched".into())
             }
             None => self.ended(),
@@ -202,6 +213,7 @@ impl Session {
     /// All launches have ended, and the stream has not: is that what the kernels wanted?
     fn ended(&self) -> Option<String> {
         match self.paused() {
+            // Pairs with the Release in `close`.
             Ok(true) if !self.closed.load(Ordering::Acquire) => None,
             Ok(true) => Some("the kernel paused, and no other will go on".into()),
             Ok(false) => Some("the kernel ended without finish".into()),

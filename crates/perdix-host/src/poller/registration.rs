@@ -10,7 +10,8 @@ use super::watch::Watch;
 /// How often a waiting task is woken to ask what has become of kernels or a process that produce.
 const QUESTION_EVERY: Duration = Duration::from_millis(50);
 
-/// A place at the poller, for one wait after the other. Dropping it ends the wait. It must be dropped before the half that it watches.
+/// A place at the poller, for one wait after the other. Dropping it ends the wait. It must be
+/// dropped before the half that it watches.
 #[derive(Debug, Default)]
 pub(crate) struct Registration {
     /// Where it is, at which poller; `None` before the first wait.
@@ -20,7 +21,8 @@ pub(crate) struct Registration {
 }
 
 impl Registration {
-    /// Whether the last look has led to a wait: then whoever looks again asks what has become of the producer.
+    /// Whether the last look has led to a wait: then whoever looks again asks what has become of
+    /// the producer.
     pub(crate) fn is_waiting(&self) -> bool {
         self.waiting
     }
@@ -53,7 +55,8 @@ impl Registration {
         drop(before);
     }
 
-    /// The place, if it is at the poller of this process: the lock of another's may be held for ever.
+    /// The place, if it is at the poller of this process: the lock of another's may be held for
+    /// ever.
     fn own_place(&self) -> Option<(&'static Poller, usize)> {
         self.place.filter(|(poller, _)| poller.is_here())
     }

@@ -9,14 +9,15 @@ use super::watch::Watch;
 use super::{PollerConfig, PollerStats};
 use crate::fork::Home;
 
-/// The newest poller. Pollers live for ever: one for a process, and one more for each generation of forks before it.
+/// The newest poller. Pollers live for ever: one for a process, and one more for each generation of
+/// forks before it.
 static NEWEST: AtomicPtr<Poller> = AtomicPtr::new(std::ptr::null_mut());
 
 #[derive(Debug)]
 pub(super) struct Poller {
     home: Home,
-    /// Held for moments only. Wakers are neither cloned, woken nor dropped under it: all of these may run the user's code, which may wait
-    /// for a ring or stop doing so.
+    /// Held for moments only. Wakers are neither cloned, woken nor dropped under it: all of these
+    /// may run the user's code, which may wait for a ring or stop doing so.
     table: Mutex<Table>,
     /// Somebody waits who did not, or the configuration is another one.
     pub(super) changed: Condvar,
@@ -43,7 +44,8 @@ pub(super) struct Table {
 /// One task's wait; its place belongs to a [`Registration`](super::Registration).
 #[derive(Debug, Default)]
 struct Entry {
-    /// Kept until its owner changes or leaves it, so that the poller never drops the last share of a ring.
+    /// Kept until its owner changes or leaves it, so that the poller never drops the last share of
+    /// a ring.
     watches: Vec<Watch>,
     /// While the task waits.
     waker: Option<Waker>,
@@ -52,8 +54,8 @@ struct Entry {
 }
 
 impl Poller {
-    /// The poller of this process. In a child that was forked the parent's has no thread, and its lock may be held for ever: the
-    /// child gets one of its own, with the default configuration.
+    /// The poller of this process. In a child that was forked the parent's has no thread, and its
+    /// lock may be held for ever: the child gets one of its own, with the default configuration.
     pub(super) fn of_process() -> &'static Self {
         let newest = NEWEST.load(Ordering::Acquire); // pairs with the Release of the exchange below
         // SAFETY: null, or a poller that was leaked below and lives for ever.
@@ -126,7 +128,8 @@ impl Table {
         })
     }
 
-    /// The task at `place` waits. What it waited for and its waker until now are for the caller to drop.
+    /// The task at `place` waits. What it waited for and its waker until now are for the caller to
+    /// drop.
     #[must_use]
     pub(super) fn arm(
         &mut self,

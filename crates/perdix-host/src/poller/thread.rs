@@ -62,6 +62,7 @@ fn run(poller: &Poller) {
 }
 
 fn wake(waker: Waker) {
-    // A waker that panics must not end the wake-ups of others; its panic was reported when it began.
+    // A waker that panics must not end the wake-ups of others; its panic was reported when it
+    // began.
     let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
 }

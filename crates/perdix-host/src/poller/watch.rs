@@ -8,11 +8,11 @@ use perdix_core::{Mode, Ring};
 
 use crate::shared::Shared;
 
-/// What a task waits for on one ring. Looked at from the poller's thread, so it only reads shared words; a look that finds something is a
-/// hint, and the task's own look decides.
+/// What a task waits for on one ring. Looked at from the poller's thread, so it only reads shared
+/// words; a look that finds something is a hint, and the task's own look decides.
 ///
-/// Whatever the task's own look would find must show here, however long ago it came: then no wake-up is lost between that look
-/// and the registration.
+/// Whatever the task's own look would find must show here, however long ago it came: then no
+/// wake-up is lost between that look and the registration.
 #[derive(Debug)]
 pub(crate) struct Watch {
     shared: Arc<Shared>,
@@ -31,12 +31,14 @@ enum What {
 }
 
 impl Watch {
-    /// Message `number` (or the end of the stream). `may_vanish`: whoever is to send it may end without saying so.
+    /// Message `number` (or the end of the stream). `may_vanish`: whoever is to send it may end
+    /// without saying so.
     pub(crate) fn message(shared: Arc<Shared>, number: u64, may_vanish: bool) -> Self {
         Self { shared, what: What::Message { number }, may_vanish }
     }
 
-    /// `slots` free slots from `head` on. `may_vanish`: whoever is to free them may end without saying so.
+    /// `slots` free slots from `head` on. `may_vanish`: whoever is to free them may end without
+    /// saying so.
     pub(crate) fn room(shared: Arc<Shared>, head: u64, slots: u64, may_vanish: bool) -> Self {
         Self { shared, what: What::Room { head, slots }, may_vanish }
     }
@@ -46,8 +48,9 @@ impl Watch {
         Self { shared, what: What::End, may_vanish: true }
     }
 
-    /// Whether what is waited for may fail to come without a trace in the ring. The task then asks its counterpart now and
-    /// then. The poller itself does not: a driver that blocks the call would keep all tasks waiting.
+    /// Whether what is waited for may fail to come without a trace in the ring. The task then asks
+    /// its counterpart now and then. The poller itself does not: a driver that blocks the call
+    /// would keep all tasks waiting.
     pub(super) fn may_vanish(&self) -> bool {
         self.may_vanish
     }
@@ -76,7 +79,8 @@ fn is_there(ring: &Ring, number: u64) -> bool {
         && (ring.mode() == Mode::Fenced || slot.meta.load(Ordering::Relaxed) != SENTINEL)
 }
 
-/// Whether the stream has ended before message `number`. While messages are still on their way to the end, they are what is waited for.
+/// Whether the stream has ended before message `number`. While messages are still on their way to
+/// the end, they are what is waited for.
 fn has_ended(ring: &Ring, number: u64) -> bool {
     let left = ring.end().map(|end| end.distance_from(number));
     left.is_some_and(|left| left == 0 || left > ring.capacity())

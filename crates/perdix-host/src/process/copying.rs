@@ -1,9 +1,13 @@
 //! Halves for a ring whose other processes are not trusted.
 
-use crate::consumer::{Consumer, OwnedMessage};
+#[cfg(feature = "futures")]
+use crate::consumer::Ready;
+use crate::consumer::{Consumer, Large, OwnedMessage};
 use crate::counters::Counters;
 use crate::error::{ConsumeError, Disconnected, ProduceError};
 use crate::producer::Producer;
+#[cfg(feature = "futures")]
+use crate::producer::Room;
 use crate::wait::Wait;
 
 /// The consuming half of a ring whose peers may write anything into it at any time: messages are
@@ -41,8 +45,8 @@ impl CopyingConsumer {
         self.next(Wait::Forever)
     }
 
-    /// The next message, waiting for it as `wait` says. A message of several slots comes in parts:
-    /// [`has_more`](OwnedMessage::has_more).
+    /// The next message, waiting for it as `wait` says. A message of several slots comes in parts
+    /// ([`has_more`](OwnedMessage::has_more)); [`large`](Self::large) joins them.
     ///
     /// # Errors
     /// As [`consume`](Self::consume); and [`ConsumeError::Empty`] with [`Wait::No`],
@@ -50,6 +54,25 @@ impl CopyingConsumer {
     pub fn next(&mut self, wait: impl Into<Wait>) -> Result<OwnedMessage, ConsumeError> {
         let meta = self.inner.find(wait.into())?;
         Ok(self.inner.take_copy(meta))
+    }
+
+    /// The next message, of one slot or many, copied into `bytes` (whose content is replaced), waiting
+    /// until all of it is there as `wait` says.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next), and [`ConsumeError::Truncated`].
+    pub fn large(&mut self, bytes: &mut Vec<u8>, wait: impl Into<Wait>) -> Result<Large, ConsumeError> {
+        self.inner.large_copied(bytes, wait.into())
+    }
+
+    /// Waits, as a task, until there is something for [`try_next`](Self::try_next) to say. (Feature
+    /// `futures`.)
+    ///
+    /// # Errors
+    /// As [`consume`](Self::consume).
+    #[cfg(feature = "futures")]
+    pub fn ready(&mut self) -> Ready<'_, 'static> {
+        self.inner.ready()
     }
 
     /// An iterator over the messages, which waits for each and ends at the end of the stream. An error
@@ -147,6 +170,30 @@ impl CopyingProducer {
     /// As [`produce`](Self::produce); the message is not counted then.
     pub fn send_or_drop(&mut self, kind: u16, message: &[u8]) -> Result<bool, ProduceError> {
         self.inner.produce_copied_or_drop(kind, message)
+    }
+
+    /// Publishes a message of up to 240 bytes times the [number of slots](Self::capacity) over as many
+    /// slots as it needs, waiting until all of them are free as `wait` says.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send); nothing is published then.
+    pub fn send_large(
+        &mut self,
+        kind: u16,
+        message: &[u8],
+        wait: impl Into<Wait>,
+    ) -> Result<(), ProduceError> {
+        self.inner.produce_large_copied(kind, message, wait.into())
+    }
+
+    /// Waits, as a task, until so many slots are free. (Feature `futures`.)
+    ///
+    /// # Errors
+    /// [`ProduceError::ConsumerGone`], [`ProduceError::Corrupt`]; [`ProduceError::Full`] if the ring has
+    /// fewer slots.
+    #[cfg(feature = "futures")]
+    pub fn room(&mut self, slots: usize) -> Room<'_, 'static> {
+        self.inner.room(slots)
     }
 
     /// Slots that are free now, as the consumer says.

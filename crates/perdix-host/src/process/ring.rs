@@ -259,7 +259,7 @@ impl<Peers> SharedRing<Peers> {
         if let Some(messages) = self.tail_every {
             core = core.with_tail_every(messages);
         }
-        core.rejoin();
+        core.reconnect();
         let producer = Arc::new(OtherProcess::producer(role));
         let memory = Box::new(self.mapping);
         let shared = Shared::attached(memory, self.ring, self.waits, producer, Arc::new(Thread));

@@ -93,7 +93,7 @@ impl Role {
     pub(super) fn take_consumer(file: RingFile, ring: Ring) -> Result<(Self, ConsumerCore), RoleError> {
         let role = Self::take(file, ring, Part::Consumer)?;
         // SAFETY: the role's lock is ours, so no consumer lives; the caller keeps the memory with the state.
-        let mut core = unsafe { ConsumerCore::resume(ring) }.map_err(RoleError::Invalid)?;
+        let mut core = unsafe { ConsumerCore::recover(ring) }.map_err(RoleError::Invalid)?;
         core.set_cpu_producer(role.produced_by_core());
         Ok((role, core))
     }

@@ -2,6 +2,7 @@
 
 use perdix_core::PAYLOAD_SIZE;
 
+use super::large::{parts, slots_of};
 use super::{Producer, explain};
 use crate::error::ProduceError;
 use crate::wait::Wait;
@@ -16,10 +17,27 @@ impl Producer<'_> {
         wait: Wait,
     ) -> Result<u64, ProduceError> {
         self.room_for(message.len(), wait)?;
-        self.push_copied(kind, message)
+        self.push_copied(kind, 0, message)
     }
 
-    /// The same if a slot is free; else the message is dropped and counted. Whether it was published.
+    /// Publishes a message over as many slots as it needs, one after the other, once all of them are free.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code))] // rings between processes are Linux's
+    pub(crate) fn produce_large_copied(
+        &mut self,
+        kind: u16,
+        message: &[u8],
+        wait: Wait,
+    ) -> Result<(), ProduceError> {
+        let slots = slots_of(self.core.ring(), message)?;
+        self.core().abandon();
+        self.wait_for(slots, wait)?;
+        for (flags, part) in parts(message) {
+            self.push_copied(kind, flags, part)?;
+        }
+        Ok(())
+    }
+
+    /// [`produce_copied`](Self::produce_copied) if a slot is free; else the message is dropped and counted. Whether it was published.
     #[cfg_attr(not(target_os = "linux"), allow(dead_code))] // rings between processes are Linux's
     pub(crate) fn produce_copied_or_drop(&mut self, kind: u16, message: &[u8]) -> Result<bool, ProduceError> {
         if message.len() > PAYLOAD_SIZE {
@@ -28,15 +46,15 @@ impl Producer<'_> {
         let core = self.core();
         let room = core.room_or_drop().map_err(|refused| explain(refused, core, message.len(), 1))?;
         if room {
-            self.push_copied(kind, message)?;
+            self.push_copied(kind, 0, message)?;
         }
         Ok(room)
     }
 
-    fn push_copied(&mut self, kind: u16, message: &[u8]) -> Result<u64, ProduceError> {
+    fn push_copied(&mut self, kind: u16, flags: u8, message: &[u8]) -> Result<u64, ProduceError> {
         let core = self.core();
         let number = core.head();
-        core.push_chunks(kind, 0, message.len(), |chunk| {
+        core.push_chunks(kind, flags, message.len(), |chunk| {
             [word(message, 2 * chunk), word(message, 2 * chunk + 1)]
         })
         .map_err(|refused| explain(refused, core, message.len(), 1))?;

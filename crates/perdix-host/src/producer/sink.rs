@@ -13,16 +13,18 @@ use super::{PUBLISH_EVERY, Producer, explain};
 use crate::error::ProduceError;
 use crate::poller::{Registration, Watch};
 
-/// A `Sink` of messages (anything that is bytes, up to 240), on any executor. Made by [`Producer::into_sink`]. (Feature `futures`.)
+/// A `Sink` of messages (anything that is bytes, up to 240), on any executor. Made by
+/// [`Producer::into_sink`]. (Feature `futures`.)
 ///
-/// `poll_ready` waits for a free slot: its task is woken by the [poller](crate::poller). Items are written into their slots at once and published together:
-/// every 32, when the ring is full, and by `poll_flush`. `poll_close` ends the stream, and so does dropping the sink, which publishes what
+/// `poll_ready` waits for a free slot: its task is woken by the [poller](crate::poller). Items are
+/// written into their slots at once and published together: every 32, when the ring is full, and by
+/// `poll_flush`. `poll_close` ends the stream, and so does dropping the sink, which publishes what
 /// it took before.
 ///
 /// Messages are of kind 0. The example is at [`MessageStream`](crate::MessageStream).
 ///
-/// A sink takes items of one type. `poll_flush` and `poll_close` look whether the consumer is still there: what nobody will read
-/// is no success.
+/// A sink takes items of one type. `poll_flush` and `poll_close` look whether the consumer is still
+/// there: what nobody will read is no success.
 #[must_use = "sinks do nothing unless polled"]
 pub struct MessageSink<'a, T = Vec<u8>> {
     /// Dropped first.
@@ -44,7 +46,8 @@ pub enum SinkError {
     /// It was closed before: the stream has ended.
     #[error("the sink is closed; the stream has ended")]
     Closed,
-    /// The message could not be produced. ([`ProduceError::Full`] only if the sink was not asked whether it is ready.)
+    /// The message could not be produced. ([`ProduceError::Full`] only if the sink was not asked
+    /// whether it is ready.)
     #[error(transparent)]
     Produce(#[from] ProduceError),
 }
@@ -79,8 +82,8 @@ impl<'a> Producer<'a> {
         MessageSink { registration: Registration::default(), producer: Some(self), item: PhantomData }
     }
 
-    /// Waits until `slots` slots are free, for [`reserve`](Self::reserve), [`batch`](Self::batch) or any other
-    /// call to fill. May be dropped at any time. (Feature `futures`.)
+    /// Waits until `slots` slots are free, for [`reserve`](Self::reserve), [`batch`](Self::batch)
+    /// or any other call to fill. May be dropped at any time. (Feature `futures`.)
     ///
     /// ```
     /// let mut buffer = perdix_host::Buffer::new(8)?;
@@ -97,14 +100,15 @@ impl<'a> Producer<'a> {
     /// ```
     ///
     /// # Errors
-    /// [`ProduceError::ConsumerGone`], [`ProduceError::ConsumerLost`] or [`ProduceError::Corrupt`]; [`ProduceError::Full`] if the ring has
-    /// fewer slots.
+    /// [`ProduceError::ConsumerGone`], [`ProduceError::ConsumerLost`] or [`ProduceError::Corrupt`];
+    /// [`ProduceError::Full`] if the ring has fewer slots.
     pub fn room(&mut self, slots: usize) -> Room<'_, 'a> {
         self.core().abandon();
         Room { registration: Registration::default(), producer: self, slots: slots as u64 }
     }
 
-    /// Whether `slots` slots are free beyond those staged; if not, what is staged is published, and the task is woken when they are.
+    /// Whether `slots` slots are free beyond those staged; if not, what is staged is published, and
+    /// the task is woken when they are.
     fn poll_room(
         &mut self,
         slots: u64,
@@ -135,7 +139,7 @@ impl<'a> Producer<'a> {
 
     /// Whether somebody may still read.
     fn check_consumer(&self) -> Result<(), ProduceError> {
-        if self.core.consumer_gone() {
+        if self.core.consumer_disconnected() {
             return Err(ProduceError::ConsumerGone);
         }
         self.waiting.lost().map_or(Ok(()), |_| Err(ProduceError::ConsumerLost))
@@ -164,7 +168,8 @@ impl<'a, T> MessageSink<'a, T> {
         }
     }
 
-    /// Publishes what was taken, and looks whether anybody will read it. (A sink that is closed has nothing left.)
+    /// Publishes what was taken, and looks whether anybody will read it. (A sink that is closed has
+    /// nothing left.)
     fn flush_now(&mut self) -> Result<(), SinkError> {
         self.publish();
         self.producer.as_ref().map_or(Ok(()), |producer| Ok(producer.check_consumer()?))

@@ -11,7 +11,8 @@ use crate::error::ProduceError;
 use crate::trace;
 use crate::wait::{Tries, Wait, WaitStrategy, Waiter};
 
-/// How a producer waits, and for whom. Every wait for room asks here what has become of the consumer.
+/// How a producer waits, and for whom. Every wait for room asks here what has become of the
+/// consumer.
 #[derive(Debug)]
 pub(super) struct Waiting {
     strategy: WaitStrategy,
@@ -42,7 +43,8 @@ impl Waiting {
         self.consumer.leave(false);
     }
 
-    /// Makes sure of `slots` free slots, or says why there are none: `ask` also what has become of the consumer.
+    /// Makes sure of `slots` free slots, or says why there are none: `ask` also what has become of
+    /// the consumer.
     pub(super) fn room(&self, core: &mut Core, slots: u64, ask: bool) -> Result<(), ProduceError> {
         let is_lost = ask && self.lost().is_some();
         // What a consumer did last is there to be seen in this look.
@@ -52,8 +54,8 @@ impl Waiting {
         }
     }
 
-    /// Makes sure of a free slot after a first attempt was `refused`, waiting as `wait` says. A message that is too
-    /// long is the business of the next attempt, which knows its length.
+    /// Makes sure of a free slot after a first attempt was `refused`, waiting as `wait` says. A
+    /// message that is too long is the business of the next attempt, which knows its length.
     #[cold]
     pub(super) fn wait_after(
         &mut self,

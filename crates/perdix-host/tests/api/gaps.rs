@@ -249,10 +249,10 @@ fn behind_markers_of_nothing(buffer: &mut Buffer) -> Consumer<'_> {
             // SAFETY: this is the only producer, and the slots are free.
             let slot = unsafe { ring.slot(number) };
             // SAFETY: as above.
-            unsafe { perdix_core::publish_notice(slot, number, 0, ring.mode()) };
+            unsafe { perdix_core::publish_gap_marker(slot, number, 0, ring.mode()) };
         }
         // SAFETY: as above; the messages before are the markers.
-        let mut producer = unsafe { perdix_core::Producer::resume(ring, 2) };
+        let mut producer = unsafe { perdix_core::Producer::resume_at(ring, 2) };
         producer.push(0, 0, b"published").is_ok()
     };
     kernel.run(launch).unwrap();

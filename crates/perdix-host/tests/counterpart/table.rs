@@ -10,7 +10,8 @@ use super::calls::{RECEIVE, Received, SEND};
 
 /// Messages that a producer publishes before it ends as it does.
 pub(crate) const COUNT: u64 = 5;
-/// Slots of the rings to a consumer under test: fewer than the messages of a client's loop, more than `COUNT`.
+/// Slots of the rings to a consumer under test: fewer than the messages of a client's loop, more
+/// than `COUNT`.
 pub(crate) const SLOTS: usize = 8;
 /// How long one cell may take. None takes more than a small part of it.
 const PATIENCE: Duration = Duration::from_secs(30);

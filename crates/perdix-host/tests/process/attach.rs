@@ -154,7 +154,7 @@ fn a_position_that_cannot_be() {
     bytes[256 + 200] = 9;
     fs::write(&path, &bytes).unwrap();
     let error = place.open("ring").unwrap().into_consumer().unwrap_err();
-    assert!(error.to_string().contains("settled 9 messages ahead"), "{error}");
+    assert!(error.to_string().contains("recycled 9 messages ahead"), "{error}");
     let mut random = Random(2);
     for _ in 0..300 {
         let mut bytes = good.clone();

@@ -1,6 +1,7 @@
 //! Streams between processes.
 
-use perdix_host::{MemoryKind, Wait};
+use perdix_host::process::SharedRing;
+use perdix_host::{ConsumeError, MemoryKind, ProduceError, Wait};
 
 use crate::child::{Child, consume_all, payload};
 use crate::common::{MODES, kind_of, len_of, message};
@@ -147,4 +148,77 @@ fn a_buffer_is_not_made_in_shared_memory() {
     let error = builder(8, MODES[0]).memory(MemoryKind::Heap).create_anonymous().unwrap_err();
     assert!(error.to_string().contains("heap memory belongs to one process"), "{error}");
     assert!(builder(8, MODES[0]).memory(MemoryKind::Shared).create_anonymous().is_ok());
+}
+
+/// Halves that copy carry what others carry, and work with those.
+#[test]
+fn copying_halves() {
+    #[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable)]
+    #[repr(C)]
+    struct Value([u32; 5]);
+    impl perdix_host::Typed for Value {
+        const KIND: u16 = 9;
+    }
+    let large: Vec<u8> = (0..1500).map(|at| at as u8).collect();
+    for mode in MODES {
+        let ring = builder(8, mode).create_anonymous().unwrap();
+        let fd = ring.to_fd().unwrap();
+        let mut producer = ring.into_copying_producer().unwrap();
+        let mut consumer = SharedRing::from_fd(fd).unwrap().into_copying_consumer().unwrap();
+        assert_eq!(consumer.try_next().err(), Some(ConsumeError::Empty));
+        for number in 0..100 {
+            let sent = message(number, 240);
+            producer.send(kind_of(number), &sent, PATIENCE).unwrap();
+            let message = consumer.next(PATIENCE).unwrap();
+            assert_eq!(
+                (message.kind(), message.number(), &message[..]),
+                (kind_of(number), number, &sent[..])
+            );
+        }
+        let value = Value([1, 2, 3, 4, u32::MAX]);
+        producer.send(9, bytemuck::bytes_of(&value), Wait::No).unwrap();
+        assert_eq!(consumer.consume().unwrap().value_copy(), Ok(value));
+        producer.send_large(7, &large, PATIENCE).unwrap();
+        let mut bytes = vec![1];
+        let joined = consumer.large(&mut bytes, PATIENCE).unwrap();
+        assert_eq!((joined.kind, joined.slots, &bytes), (7, 7, &large));
+        assert!(matches!(producer.send_large(0, &[0; 2000], Wait::No), Err(ProduceError::TooLong { .. })));
+        assert!(matches!(producer.produce(&[0; 241]), Err(ProduceError::TooLong { .. })));
+
+        assert_eq!((0..10).filter(|_| producer.send_or_drop(0, b"x").unwrap()).count(), 8);
+        assert!(matches!(producer.try_produce(b"y"), Err(ProduceError::Full { .. })));
+        let full = producer.send(0, b"y", std::time::Duration::from_millis(1));
+        assert!(matches!(full, Err(ProduceError::TimedOut { .. })));
+        for _ in 0..8 {
+            consumer.consume().unwrap();
+        }
+        producer.produce(b"behind").unwrap();
+        producer.finish();
+        let rest: Vec<_> = consumer.messages().map(|item| item.map(|message| message.to_vec())).collect();
+        assert!(matches!(rest[0], Err(ConsumeError::Gap { dropped: 2, .. })), "{rest:?}");
+        assert_eq!(rest[1..], [Ok(b"behind".to_vec())]);
+        assert_eq!(consumer.try_next().err(), Some(ConsumeError::EndOfStream));
+    }
+}
+
+/// A task that waits for a copying half's counterpart.
+#[cfg(feature = "futures")]
+#[test]
+fn copying_halves_in_tasks() {
+    let ring = builder(1, MODES[0]).create_anonymous().unwrap();
+    let fd = ring.to_fd().unwrap();
+    let mut producer = ring.into_copying_producer().unwrap();
+    let mut consumer = SharedRing::from_fd(fd).unwrap().into_copying_consumer().unwrap();
+    let sending = std::thread::spawn(move || {
+        for number in 0..100_u8 {
+            futures_executor::block_on(producer.room(1)).unwrap();
+            producer.try_produce(&[number]).unwrap();
+        }
+    });
+    for number in 0..100 {
+        futures_executor::block_on(consumer.ready()).unwrap();
+        assert_eq!(&consumer.try_next().unwrap()[..], [number]);
+    }
+    sending.join().unwrap();
+    assert_eq!(futures_executor::block_on(consumer.ready()), Err(ConsumeError::EndOfStream));
 }

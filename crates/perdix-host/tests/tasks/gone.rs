@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Duration;
 
 use futures_executor::block_on;
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use perdix_host::{ConsumeError, Fault, ProduceError, SinkError};
 
 use crate::common::MODES;
@@ -59,5 +59,23 @@ fn the_consumer_leaves_a_full_ring() {
         });
         assert_eq!(result, Err(SinkError::Produce(ProduceError::ConsumerGone)));
         leaving.join().unwrap();
+    }
+}
+
+#[test]
+fn a_flush_and_a_close_say_that_nobody_will_read() {
+    for mode in MODES {
+        let gone = Some(Err(SinkError::Produce(ProduceError::ConsumerGone)));
+        let (producer, consumer) = ring(4, mode).split();
+        let mut sink = producer.into_sink();
+        drop(consumer);
+        // A slot is known to be free, so the message is taken; but not as sent.
+        assert_eq!(sink.feed(b"abc").now_or_never(), Some(Ok(())));
+        assert_eq!(sink.flush().now_or_never(), gone);
+        assert_eq!(sink.send(b"def").now_or_never(), gone);
+        assert_eq!(sink.close().now_or_never(), gone);
+        // It is closed all the same.
+        assert_eq!(sink.send(b"abc").now_or_never(), Some(Err(SinkError::Closed)));
+        assert_eq!(sink.close().now_or_never(), Some(Ok(())));
     }
 }

@@ -52,7 +52,7 @@ perdix_gpu::kernel! {
             let is_twin = number < end && is_prime(number) && is_prime(number + 2);
             let mask = producer.warp().ballot(is_twin);
             // All lanes have the same mask, so they send together or not at all.
-            if mask != 0 && producer.produce(0, MESSAGE_LEN, |_piece| [first, u64::from(mask)]).is_err() {
+            if mask != 0 && producer.produce(0, MESSAGE_LEN, |_chunk| [first, u64::from(mask)]).is_err() {
                 break;
             }
             first += WINDOW * warps;

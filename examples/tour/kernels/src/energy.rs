@@ -23,7 +23,7 @@ perdix_gpu::kernel! {
             sum += producer.warp().shuffle_u64(sum, lane_id() ^ distance);
         }
         // If it fails, `finish` tells the consumer why.
-        let _ = producer.produce(0, 16, |_piece| [block_rank(), sum]);
+        let _ = producer.produce(0, 16, |_chunk| [block_rank(), sum]);
         producer.finish();
     }
 }

@@ -40,7 +40,7 @@ perdix_gpu::kernel! {
                 primes += u64::from(producer.warp().ballot(is_prime(number)).count_ones());
                 number += 32;
             }
-            if producer.produce(0, 16, |_piece| [piece, primes]).is_err() {
+            if producer.produce(0, 16, |_chunk| [piece, primes]).is_err() {
                 break;
             }
             piece += stride * warps;

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{MODES, Region, halves, offset, take};
-use perdix_core::{Config, Corruption, Meta, Mode, Poll, Producer, SLOT_SIZE, publish_notice};
+use perdix_core::{Config, Corruption, Meta, Mode, Poll, Producer, SLOT_SIZE, publish_gap_marker};
 
 const FOUR: Config = Config { capacity: 4, mode: Mode::Fenced, start: 0 };
 
@@ -22,11 +22,11 @@ fn followers_count_only_behind_their_head() {
     let (_producer, mut consumer) = halves(ring);
     for number in 1..3 {
         put(&region, number, Meta::new(8, 0, number as u16), number + 1);
-        assert_eq!((consumer.run(4), consumer.peek(number)), (0, Ok(None)), "its head is missing");
+        assert_eq!((consumer.available(4), consumer.peek(number)), (0, Ok(None)), "its head is missing");
         assert_eq!(consumer.look(), Ok(Poll::Empty));
     }
     put(&region, 0, Meta::new(8, 0, 0).with_followers(2), 1);
-    assert_eq!(consumer.run(4), 3);
+    assert_eq!(consumer.available(4), 3);
     assert_eq!(consumer.peek(2).unwrap().map(|meta| meta.kind()), Some(2));
     // The next head is not there, though its slot holds an older number.
     assert_eq!(consumer.peek(3), Ok(None));
@@ -43,7 +43,7 @@ fn a_run_is_taken_piece_by_piece() {
     for number in 0..3 {
         assert!(matches!(consumer.look(), Ok(Poll::Ready(meta)) if u64::from(meta.kind()) == number));
         take(&mut consumer, 1);
-        consumer.settle();
+        consumer.recycle();
     }
     assert_eq!(consumer.look(), Ok(Poll::Empty));
 }
@@ -54,11 +54,11 @@ fn too_many_followers_stay_inside_the_ring() {
         let (region, ring) = Region::with_ring(FOUR);
         let (_producer, mut consumer) = halves(ring);
         put(&region, 0, Meta::new(1, 0, 0).with_followers(followers), 1);
-        assert_eq!(consumer.run(u64::MAX), 4);
+        assert_eq!(consumer.available(u64::MAX), 4);
         assert_eq!(consumer.peek(4), Ok(None), "beyond the ring");
         take(&mut consumer, 4);
-        consumer.settle();
-        assert_eq!(consumer.run(u64::MAX), 0);
+        consumer.recycle();
+        assert_eq!(consumer.available(u64::MAX), 0);
     }
 }
 
@@ -68,7 +68,7 @@ fn a_corrupt_follower_is_named_in_its_turn() {
     let (_producer, mut consumer) = halves(ring);
     put(&region, 0, Meta::new(1, 0, 0).with_followers(1), 1);
     region.set(offset::SLOTS + SLOT_SIZE + 8, 242);
-    assert_eq!(consumer.run(4), 1);
+    assert_eq!(consumer.available(4), 1);
     take(&mut consumer, 1);
     assert_eq!(consumer.look(), Err(Corruption::Length { message: 1, meta: 242 }));
 }
@@ -79,11 +79,11 @@ fn slots_that_were_emptied_are_looked_at_again() {
     let (_producer, mut consumer) = halves(ring);
     put(&region, 0, Meta::new(1, 0, 0).with_followers(2), 1);
     region.set(offset::SLOTS + SLOT_SIZE + 8, 241);
-    let head = consumer.next() + consumer.run(u64::MAX);
+    let head = consumer.next() + consumer.available(u64::MAX);
     // SAFETY: neither half is in use.
     unsafe { ring.clear_free(consumer.next(), head) };
-    consumer.look_again();
-    assert_eq!(consumer.run(u64::MAX), 1, "the follower that is there no more does not count");
+    consumer.forget_acquired();
+    assert_eq!(consumer.available(u64::MAX), 1, "the follower that is there no more does not count");
     take(&mut consumer, 1);
     assert_eq!(consumer.look(), Ok(Poll::Empty));
 }
@@ -99,15 +99,15 @@ fn markers_of_nothing_hide_nothing() {
                     // SAFETY: the slot is free, and there is no producer yet.
                     let slot = unsafe { ring.slot(number) };
                     // SAFETY: as above.
-                    unsafe { publish_notice(slot, number, 0, mode) };
+                    unsafe { publish_gap_marker(slot, number, 0, mode) };
                 }
                 // SAFETY: the only halves, and the messages before are the markers.
-                let mut producer = unsafe { Producer::resume(ring, markers) };
+                let mut producer = unsafe { Producer::resume_at(ring, markers) };
                 let (_, mut consumer) = halves(ring);
                 producer.push(7, 0, b"published").unwrap();
                 match ways {
                     0 => assert!(matches!(consumer.look(), Ok(Poll::Ready(meta)) if meta.kind() == 7)),
-                    1 => assert_eq!(consumer.run_sized(9), (1, 9)),
+                    1 => assert_eq!(consumer.available_sized(9), (1, 9)),
                     2 => assert_eq!(consumer.take_gap(), None),
                     _ => {
                         producer.finish();
@@ -130,7 +130,7 @@ fn markers_of_nothing_end() {
             // SAFETY: the slot is free, and there is no producer yet.
             let slot = unsafe { ring.slot(number as u64) };
             // SAFETY: as above.
-            unsafe { publish_notice(slot, number as u64, dropped, Mode::Fenced) };
+            unsafe { publish_gap_marker(slot, number as u64, dropped, Mode::Fenced) };
         }
         let (_, mut consumer) = halves(ring);
         assert_eq!(consumer.look(), Ok(found));

@@ -1,4 +1,5 @@
-//! Lanes that are stopped on the way, and stores that are lost: what a kernel leaves behind that is killed.
+//! Lanes that are stopped on the way, and stores that are lost: what a kernel leaves behind that is
+//! killed.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -25,9 +26,9 @@ pub struct LaneStore {
 
 /// What becomes of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum StoreOutcome {
     /// It arrives.
-    Made,
+    Arrives,
     /// It never arrives, and the lane goes on.
     Lost,
     /// It is not made, and the lane ends. Other lanes go on until they wait for it.
@@ -36,27 +37,27 @@ pub enum Fate {
 
 /// Decides what becomes of every store of a launch.
 #[derive(Clone)]
-pub(crate) struct Fates(Arc<dyn Fn(LaneStore) -> Fate + Send + Sync>);
+pub(crate) struct StoreOutcomes(Arc<dyn Fn(LaneStore) -> StoreOutcome + Send + Sync>);
 
-impl Fates {
-    pub(super) fn new(fate: impl Fn(LaneStore) -> Fate + Send + Sync + 'static) -> Self {
-        Self(Arc::new(fate))
+impl StoreOutcomes {
+    pub(super) fn new(outcome: impl Fn(LaneStore) -> StoreOutcome + Send + Sync + 'static) -> Self {
+        Self(Arc::new(outcome))
     }
 }
 
 /// Makes a store of the lane that runs on this thread, unless its launch decides otherwise.
 pub(crate) fn make_store(word: &AtomicU64, value: u64, publishes: bool, store: impl FnOnce()) {
-    let fate = current(|lane| {
-        let Some(Fates(fate)) = &lane.fates else { return Fate::Made };
+    let outcome = current(|lane| {
+        let Some(StoreOutcomes(outcome)) = &lane.outcomes else { return StoreOutcome::Arrives };
         let nth = lane.stores.get();
         lane.stores.set(nth + 1);
         let address = word.as_ptr().addr();
-        fate(LaneStore { block: lane.block, thread: lane.thread, nth, address, value, publishes })
+        outcome(LaneStore { block: lane.block, thread: lane.thread, nth, address, value, publishes })
     });
-    match fate {
-        Fate::Made => store(),
-        Fate::Lost => {}
+    match outcome {
+        StoreOutcome::Arrives => store(),
+        StoreOutcome::Lost => {}
         // As a trap: without the panic hook.
-        Fate::Stopped => resume_unwind(Box::new("the emulated lane was stopped")),
+        StoreOutcome::Stopped => resume_unwind(Box::new("the emulated lane was stopped")),
     }
 }

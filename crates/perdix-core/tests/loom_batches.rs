@@ -17,7 +17,7 @@ fn runs<const RUNS: u64, const LEN: u64, const WORDS: usize>(ring: Ring<LoomWord
     for run in 0..RUNS {
         let first = start.wrapping_add(run * LEN);
         // SAFETY: it is the only producer; each run makes it anew, as device producers keep no core producer.
-        let mut producer = unsafe { Producer::resume(ring, first) };
+        let mut producer = unsafe { Producer::resume_at(ring, first) };
         patiently(|| producer.ensure(LEN));
         for i in 0..LEN {
             let number = first.wrapping_add(i);
@@ -34,7 +34,7 @@ fn runs<const RUNS: u64, const LEN: u64, const WORDS: usize>(ring: Ring<LoomWord
             // SAFETY: `ensure` found the slot free, and the head's sequence word is stored below.
             unsafe { LoomWord::write_plain(&slot.payload, &bytes) };
         }
-        // pairs with the Acquire load of seq in Consumer::learn_run
+        // pairs with the Acquire load of seq in Consumer::acquire_batch
         // SAFETY: as above.
         unsafe { ring.slot(first) }.seq.store(first.wrapping_add(1), Ordering::Release);
     }

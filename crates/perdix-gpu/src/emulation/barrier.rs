@@ -24,14 +24,15 @@ pub(crate) enum Call {
 }
 
 /// Where the lanes of a warp, or the threads of a block, meet.
-pub(crate) struct Meeting {
+pub(crate) struct Barrier {
     /// "warp" or "block", for messages.
     name: &'static str,
     arrived: AtomicU32,
     /// Members that have ended, and so will never come.
     left: AtomicU32,
     round: AtomicU64,
-    /// What each member brings, for even and for odd rounds: nobody comes to a round before all have looked at the one but last.
+    /// What each member brings, for even and for odd rounds: nobody comes to a round before all
+    /// have looked at the one but last.
     brought: [Vec<Brought>; 2],
     sleepers: Mutex<()>,
     woken: Condvar,
@@ -59,7 +60,7 @@ impl Values<'_> {
     }
 }
 
-impl Meeting {
+impl Barrier {
     pub(crate) fn new(name: &'static str, members: u32, faulted: &Arc<AtomicBool>) -> Self {
         Self {
             name,
@@ -73,8 +74,9 @@ impl Meeting {
         }
     }
 
-    /// Waits until all members are here, for the same `call`, and looks at what each of them brought.
-    pub(crate) fn meet<R>(
+    /// Waits until all members are here, for the same `call`, and looks at what each of them
+    /// brought.
+    pub(crate) fn arrive<R>(
         &self,
         member: u32,
         call: Call,
