@@ -74,6 +74,15 @@ pub(crate) const CALLS: &[(&str, Call)] = &[
     }),
     ("CopyingProducer::send", |r| halves(r, |tx, _, r| done(tx.send(7, &bytes(r), wait(r))))),
     ("CopyingProducer::send_or_drop", |r| halves(r, |tx, _, r| done(tx.send_or_drop(7, &bytes(r))))),
+    ("CopyingProducer::send_large", |r| halves(r, |tx, _, r| done(tx.send_large(7, &bytes(r), wait(r))))),
+    #[cfg(feature = "futures")]
+    ("CopyingProducer::room", |r| {
+        halves(r, |tx, _, r| done(futures_util::FutureExt::now_or_never(tx.room(size(r)))));
+    }),
+    #[cfg(feature = "futures")]
+    ("CopyingConsumer::ready", |r| {
+        halves(r, |_, rx, _| done(futures_util::FutureExt::now_or_never(rx.ready())));
+    }),
     ("CopyingProducer::free_slots", |r| {
         halves(r, |tx, _, _| {
             tx.free_slots();
@@ -97,6 +106,7 @@ pub(crate) const CALLS: &[(&str, Call)] = &[
         let _ = there.into_copying_consumer().unwrap().consume();
     }),
     ("CopyingConsumer::next", |r| halves(r, |_, rx, r| done(rx.next(wait(r))))),
+    ("CopyingConsumer::large", |r| halves(r, |_, rx, r| done(rx.large(&mut bytes(r), wait(r))))),
     ("CopyingConsumer::messages", |r| {
         halves(r, |_, rx, _| {
             if rx.try_next().is_ok() {
