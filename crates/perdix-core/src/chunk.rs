@@ -2,11 +2,11 @@
 
 use core::sync::atomic::AtomicU64;
 
-/// Two neighbouring words of a slot, aligned to 16 bytes: chunk 0 of a slot is its header, the others are
-/// its payload.
+/// Two neighbouring words of a slot, aligned to 16 bytes: chunk 0 of a slot is its header, the
+/// others are its payload.
 ///
-/// Whoever has a reference knows that both words are there and aligned, so that one 16-byte access may
-/// reach them. A [`Slot`](crate::Slot) gives its chunks out; any other two words are none:
+/// Whoever has a reference knows that both words are there and aligned, so that one 16-byte access
+/// may reach them. A [`Slot`](crate::Slot) gives its chunks out; any other two words are none:
 ///
 /// ```compile_fail,E0308
 /// # use perdix_core::Word;

@@ -8,8 +8,8 @@ use static_assertions::const_assert_eq;
 use crate::chunk::Chunk16;
 use crate::slot::LINE;
 
-/// A cursor as it stands in a shared word: the low 63 bits of a message number, and one flag beside it, so that one
-/// read across the link tells both.
+/// A cursor as it stands in a shared word: the low 63 bits of a message number, and one flag beside
+/// it, so that one read across the link tells both.
 ///
 /// ```
 /// use perdix_core::Cursor;
@@ -83,7 +83,8 @@ pub struct Control<W = AtomicU64> {
 pub struct Identity<W = AtomicU64> {
     /// [`MAGIC`](crate::MAGIC), stored last with Release: who sees it sees the rest.
     pub magic: W,
-    /// The layout's [`VERSION`](crate::VERSION) in the low half, the slot size in bytes in the high half.
+    /// The layout's [`VERSION`](crate::VERSION) in the low half, the slot size in bytes in the high
+    /// half.
     pub format: W,
     /// Slots, a power of two.
     pub capacity: W,
@@ -97,18 +98,22 @@ pub struct Identity<W = AtomicU64> {
 #[repr(C, align(256))]
 #[derive(Debug)]
 pub struct ConsumerLine<W = AtomicU64> {
-    /// A [`Cursor`]: messages released, and the flag "consumer disconnected". The producer's credit. Stored with Release.
+    /// A [`Cursor`]: messages released, and the flag "consumer disconnected". The producer's
+    /// credit. Stored with Release.
     pub tail: W,
-    /// Keeps the statistics off the cache lines (and their prefetched neighbours) that the producer polls.
+    /// Keeps the statistics off the cache lines (and their prefetched neighbours) that the producer
+    /// polls.
     pub padding: [W; 15],
     /// Statistics, stored Relaxed.
     pub stats: ConsumerStats<W>,
     /// Keeps what follows at a place of its own, whatever is counted.
     pub spare: [W; 5],
-    /// Zero until a consumer of another process has attached; then who came last, see [`Attached`]. Stored with Release.
+    /// Zero until a consumer of another process has attached; then who came last, see [`Attached`].
+    /// Stored with Release.
     pub attached: W,
-    /// In fence-free mode: all messages below this are done with, and their slots are being recycled. Stored before that begins, so
-    /// that whoever comes after a consumer that died can finish it.
+    /// In fence-free mode: all messages below this are done with, and their slots are being
+    /// recycled. Stored before that begins, so that whoever comes after a consumer that died can
+    /// finish it.
     pub recycled: W,
     /// The two places at which gaps were last reported, for whoever goes on there.
     pub reported: [Reported<W>; 2],
@@ -118,7 +123,8 @@ pub struct ConsumerLine<W = AtomicU64> {
 #[repr(C)]
 #[derive(Debug)]
 pub struct Reported<W = AtomicU64> {
-    /// The number of the message behind the gap. While the record is being written, the number before the ring's first.
+    /// The number of the message behind the gap. While the record is being written, the number
+    /// before the ring's first.
     pub position: W,
     /// Messages that gaps up to there reported as dropped.
     pub dropped: W,
@@ -140,8 +146,9 @@ pub struct ConsumerStats<W = AtomicU64> {
 #[repr(C, align(256))]
 #[derive(Debug)]
 pub struct ProducerLine<W = AtomicU64> {
-    /// Zero while the stream is open; then a [`Cursor`] with the flag set: the number that follows the last message.
-    /// Stored with Release. Since it carries the count, it may arrive before the messages it counts.
+    /// Zero while the stream is open; then a [`Cursor`] with the flag set: the number that follows
+    /// the last message. Stored with Release. Since it carries the count, it may arrive before the
+    /// messages it counts.
     pub end: W,
     /// A fault code, zero for none: why a producer gave up.
     pub fault: W,
@@ -151,7 +158,8 @@ pub struct ProducerLine<W = AtomicU64> {
     pub stats: ProducerStats<W>,
     /// Keeps what follows at a place of its own, whatever is counted.
     pub spare: [W; 2],
-    /// Zero until a producer of another process has attached; then who, see [`Attached`]. Stored with Release.
+    /// Zero until a producer of another process has attached; then who, see [`Attached`]. Stored
+    /// with Release.
     pub attached: W,
 }
 
@@ -177,18 +185,21 @@ pub struct ProducerStats<W = AtomicU64> {
     pub bytes: W,
     /// How many times the producer found the ring full, repeats while it waits not counted.
     pub full: W,
-    /// Messages dropped at the user's wish because the ring was full. Stored before `end`: what gap markers have not
-    /// reported by then is missing at the end.
+    /// Messages dropped at the user's wish because the ring was full. Stored before `end`: what gap
+    /// markers have not reported by then is missing at the end.
     pub dropped: W,
     /// The most slots seen occupied when the producer renewed its credit.
     pub highest_fill: W,
-    /// Messages that device producers had claimed when they gave up, from the first that was not sent on.
+    /// Messages that device producers had claimed when they gave up, from the first that was not
+    /// sent on.
     pub lost: W,
 }
 
-/// Who holds a role of a ring that processes share, as it stands in `attached`: a process, and what produces there.
+/// Who holds a role of a ring that processes share, as it stands in `attached`: a process, and what
+/// produces there.
 ///
-/// It tells "has not come yet" from "was here". It is nobody's proof of life (a lock is), and the process's number is for people.
+/// It tells "has not come yet" from "was here". It is nobody's proof of life (a lock is), and the
+/// process's number is for people.
 ///
 /// ```
 /// use perdix_core::Attached;

@@ -1,26 +1,30 @@
-//! The slot layout and the sequence protocol of Perdix: one source, compiled for the CPU and for the GPU.
+//! The slot layout and the sequence protocol of Perdix: one source, compiled for the CPU and for
+//! the GPU.
 //!
-//! A Perdix ring carries messages from one producer (a CUDA kernel or a CPU thread) to one consumer (a CPU
-//! thread) through memory that both see. This crate holds what the two sides must agree on, and nothing else:
-//! it is `no_std`, allocates nothing, never panics and never waits. Most users want `perdix-host` (buffers and
-//! the blocking API) or `perdix-gpu` (producers for kernels) instead.
+//! A Perdix ring carries messages from one producer (a CUDA kernel or a CPU thread) to one consumer
+//! (a CPU thread) through memory that both see. This crate holds what the two sides must agree on,
+//! and nothing else: it is `no_std`, allocates nothing, never panics and never waits. Most users
+//! want `perdix-host` (buffers and the blocking API) or `perdix-gpu` (producers for kernels)
+//! instead.
 //!
 //! * [`Slot`]: 256 bytes, a sequence word, a [`Meta`] word and 240 bytes of payload.
 //! * [`Control`]: the lines ahead of the slots, each written by one side only.
-//! * [`Ring`]: a view of such memory; [`Ring::init`] creates, [`Ring::attach`] checks what somebody else created; a [`StaticRing`] is both
-//!   memory and ring.
+//! * [`Ring`]: a view of such memory; [`Ring::init`] creates, [`Ring::attach`] checks what somebody
+//!   else created; a [`StaticRing`] is both memory and ring.
 //! * [`Producer`] and [`Consumer`]: the two halves of the protocol.
 //! * [`Mode`]: how a message becomes visible, with a fence or with [sentinel words](sentinel).
-//! * [`DeviceRing`], [`DeviceRings`] and [`DeviceState`]: what a kernel gets, and what device producers keep in device memory;
+//! * [`DeviceRing`], [`DeviceRings`] and [`DeviceState`]: what a kernel gets, and what device
+//!   producers keep in device memory;
 //!   [`DeviceInput`] and [`DeviceService`]: what a kernel gets that consumes, or that answers requests.
 //! * [`policy`]: the rules that all producers and consumers share, as pure functions.
-//! * [`Word`]: the one seam under the protocol, through which the same code runs on atomics, on a GPU and under
-//!   a model checker.
+//! * [`Word`]: the one seam under the protocol, through which the same code runs on atomics, on a
+//!   GPU and under a model checker.
 //!
 //! # The contract
-//! Message `n` (counted from 0) lives in slot `n mod capacity` and is there when the slot's sequence word equals
-//! `n + 1`. The consumer hands slots back by moving `tail`; a producer never writes message `n` before
-//! `tail > n - capacity`. One producer and one consumer exist at a time; every shared word has one writer.
+//! Message `n` (counted from 0) lives in slot `n mod capacity` and is there when the slot's
+//! sequence word equals `n + 1`. The consumer hands slots back by moving `tail`; a producer never
+//! writes message `n` before `tail > n - capacity`. One producer and one consumer exist at a time;
+//! every shared word has one writer.
 //!
 //! ```
 //! use perdix_core::{Mode, Poll, StaticRing};
@@ -38,15 +42,17 @@
 //! ```
 //!
 //! # What is safe
-//! No call of this crate's safe functions is undefined behaviour, whatever their order and arguments. Somebody has to
-//! promise, with `unsafe`, that a region of memory is a ring ([`Ring::init`], [`Ring::attach`]) and that a half is its only one
-//! ([`Producer::new`], [`Consumer::new`]); [`StaticRing`] makes both promises itself. From then on tokens prove what may be touched:
-//! a [`Ready`] message is read and taken, a [`Free`] slot is written and published.
+//! No call of this crate's safe functions is undefined behaviour, whatever their order and
+//! arguments. Somebody has to promise, with `unsafe`, that a region of memory is a ring
+//! ([`Ring::init`], [`Ring::attach`]) and that a half is its only one ([`Producer::new`],
+//! [`Consumer::new`]); [`StaticRing`] makes both promises itself. From then on tokens prove what
+//! may be touched: a [`Ready`] message is read and taken, a [`Free`] slot is written and published.
 //!
 //! The targets are those with 64-bit pointers and atomics, and little-endian.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
-// Stable compilers build this for PTX too (with RUSTC_BOOTSTRAP=1); nothing of it is used elsewhere.
+// Stable compilers build this for PTX too (with RUSTC_BOOTSTRAP=1); nothing of it is used
+// elsewhere.
 #![cfg_attr(target_arch = "nvptx64", feature(asm_experimental_arch))]
 
 #[cfg(not(target_endian = "little"))]
@@ -67,6 +73,7 @@ mod consumer;
 mod control;
 mod device;
 pub mod events;
+mod fault;
 mod kernel_arg;
 mod meta;
 mod mode;
@@ -91,8 +98,9 @@ pub use control::{
     ProducerStats, Reported, Reserved,
 };
 pub use device::{
-    DeviceInput, DeviceRing, DeviceRings, DeviceService, DeviceState, Fault, LAYOUT_MARKER, layout_versions,
+    DeviceInput, DeviceRing, DeviceRings, DeviceService, DeviceState, LAYOUT_MARKER, layout_versions,
 };
+pub use fault::Fault;
 pub use kernel_arg::KernelArg;
 pub use meta::{Meta, flags};
 pub use mode::Mode;

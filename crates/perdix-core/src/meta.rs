@@ -17,11 +17,12 @@ pub mod flags {
 /// | 16–31 | kind | the user's tag of the message |
 /// | 32–61 | mask | fence-free mode: bit `i` set if payload word `i` really equals the sentinel |
 /// | 32–61 | followers | fenced mode: how many messages behind this one were published with it, as a batch |
-/// | 62 | opened | fence-free mode, set by the consumer: [`UNESCAPED`](crate::sentinel::UNESCAPED) |
+/// | 62 | unescaped | fence-free mode, set by the consumer: [`UNESCAPED`](crate::sentinel::UNESCAPED) |
 /// | 63 | – | zero |
 ///
-/// The length 241 says that this is no message but the *gap marker*: the payload's first word is the number of messages that
-/// the producer dropped here because the ring was full. Lengths above are never written.
+/// The length 241 says that this is no message but a *gap marker*: the payload's first word is
+/// the number of messages that the producer dropped here because the ring was full. Lengths above
+/// are never written.
 ///
 /// No meta word equals the [sentinel](crate::sentinel::SENTINEL), whose length byte is 255.
 ///
@@ -56,7 +57,8 @@ impl Meta {
         Self(self.0 & 0xffff_ffff | ((mask & 0x3fff_ffff) as u64) << 32)
     }
 
-    /// The same meta at the head of a batch that `followers` further messages (below 2^30) belong to; for fenced mode.
+    /// The same meta at the head of a batch that `followers` further messages (below 2^30) belong
+    /// to; for fenced mode.
     #[inline(always)]
     pub const fn with_followers(self, followers: u32) -> Self {
         self.with_mask(followers)

@@ -1,8 +1,8 @@
 //! The rules of the protocol as pure functions: no memory, no waiting, nothing but numbers.
 //!
 //! Every producer and consumer, on the CPU and on a GPU, decides with these functions. What differs
-//! between them is only how they read and write the words that the functions speak of. Message numbers
-//! are 64 bits wide and wrap; no argument makes a function panic.
+//! between them is only how they read and write the words that the functions speak of. Message
+//! numbers are 64 bits wide and wrap; no argument makes a function panic.
 //!
 //! * [`Credit`]: which slots are free for the producer, and what a tail word may say.
 //! * [`Plan`]: when a gap marker is published, and when a message is dropped.

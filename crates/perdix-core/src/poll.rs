@@ -13,8 +13,8 @@ pub enum Poll<R = Meta> {
     Ready(R),
     /// Nothing yet.
     Empty,
-    /// The producer dropped so many messages here, because the ring was full: [`take_gap`](crate::Consumer::take_gap) goes on behind
-    /// them.
+    /// The producer dropped so many messages here, because the ring was full:
+    /// [`take_gap`](crate::Consumer::take_gap) goes on behind them.
     Gap(u64),
     /// Nothing, and nothing will come: the producer ended the stream here.
     Ended,

@@ -3,13 +3,14 @@
 mod credit;
 mod free;
 pub(crate) mod gap;
+mod stage;
 
 use core::sync::atomic::{AtomicU64, Ordering};
 
 pub use free::Free;
 
 use crate::control::{Control, Cursor};
-use crate::device::Fault;
+use crate::fault::Fault;
 use crate::meta::Meta;
 use crate::mode::Mode;
 use crate::policy::{Credit, batch};
@@ -21,10 +22,11 @@ use crate::word::Word;
 
 /// The producer's half: stages messages in free slots, then publishes them.
 ///
-/// It reads `tail` only when its cached credit runs out, and never waits. Staged messages are invisible until
-/// [`publish`](Self::publish); in between they can be given up.
+/// It reads `tail` only when its cached credit runs out, and never waits. Staged messages are
+/// invisible until [`publish`](Self::publish); in between they can be given up.
 ///
-/// Always: `head` - `tail` ≤ capacity (modulo 2^64), `staged` ≤ credit; while `unreported` is not 0, the credit and `staged` are 0.
+/// Always: `head` - `tail` ≤ capacity (modulo 2^64), `staged` ≤ credit; while `unreported` is not
+/// 0, the credit and `staged` are 0.
 ///
 /// A slot is written in place through a [`Free`], and no number makes it one:
 /// ```compile_fail,E0133
@@ -63,17 +65,15 @@ pub struct Producer<W = AtomicU64> {
     messages: u64,
     bytes: u64,
     full: u64,
-    /// Messages dropped so far, and those of them that no gap marker has reported; while there are any, the credit is used up.
+    /// Messages dropped so far, and those of them that no gap marker has reported; while there are
+    /// any, the credit is used up.
     dropped: u64,
     unreported: u64,
     highest_fill: u64,
-    /// Whether the last look at the tail found too little room, so that a waiting producer is counted once.
+    /// Whether the last look at the tail found too little room, so that a waiting producer is
+    /// counted once.
     starved: bool,
 }
-
-/// The order of stores that a Release fence precedes. ThreadSanitizer does not follow fences, so in a build for it the stores
-/// themselves say what the fence says.
-const BEHIND_FENCE: Ordering = if cfg!(perdix_tsan) { Ordering::Release } else { Ordering::Relaxed };
 
 /// Payload words in a slot's first line of 64 bytes.
 const FIRST_LINE_WORDS: usize = (64 - HEADER_SIZE) / 8;
@@ -104,8 +104,8 @@ impl<W: Word> Producer<W> {
     /// A producer that goes on with message `head`, which no other has published.
     ///
     /// # Safety
-    /// As [`new`](Self::new); all messages below `head` that the consumer has not released are there, and nothing of an earlier producer
-    /// is under way.
+    /// As [`new`](Self::new); all messages below `head` that the consumer has not released are
+    /// there, and nothing of an earlier producer is under way.
     pub unsafe fn resume_at(ring: Ring<W>, head: u64) -> Self {
         // No credit yet: the first message reads the tail.
         let tail = Credit::none(ring.capacity(), head).tail();
@@ -151,7 +151,8 @@ impl<W: Word> Producer<W> {
         Ok(())
     }
 
-    /// Publishes the message that was written in place into the slot of [`head`](Self::head), which is free; `len` above 240 is cut to
+    /// Publishes the message that was written in place into the slot of [`head`](Self::head), which
+    /// is free; `len` above 240 is cut to
     /// 240. [`Free::publish`] is the safe way.
     ///
     /// # Errors
@@ -169,8 +170,9 @@ impl<W: Word> Producer<W> {
         Ok(())
     }
 
-    /// Publishes one message of `len` bytes (up to 240) of which `chunk` gives 16 bytes each, as the ring's mode wants it: a
-    /// device's way to send what lies in registers. Staged messages are given up first.
+    /// Publishes one message of `len` bytes (up to 240) of which `chunk` gives 16 bytes each, as
+    /// the ring's mode wants it: a device's way to send what lies in registers. Staged messages are
+    /// given up first.
     ///
     /// # Errors
     /// [`Refused`]; nothing has changed then.
@@ -204,70 +206,6 @@ impl<W: Word> Producer<W> {
         Ok(())
     }
 
-    /// Copies one message of up to 240 bytes into the next free slot, behind those staged already.
-    ///
-    /// # Errors
-    /// [`Refused`]; what was staged before stays staged.
-    #[inline(always)]
-    pub fn stage(&mut self, kind: u16, flags: u8, bytes: &[u8]) -> Result<(), Refused> {
-        if bytes.len() > PAYLOAD_SIZE {
-            return Err(Refused::TooLong);
-        }
-        let (number, ring) = (self.vacant_number()?, self.ring);
-        // SAFETY: `vacant_number` found the slot free (its Acquire of tail).
-        let slot = unsafe { ring.slot(number) };
-        // SAFETY: as above, and publish comes after.
-        unsafe { W::write_plain(&slot.payload, bytes) };
-        self.stage_written(slot, bytes.len(), kind, flags);
-        Ok(())
-    }
-
-    /// The slot of the next message, behind those staged already, to be written in place.
-    ///
-    /// # Errors
-    /// [`Refused`] if no slot is free; what was staged stays staged.
-    #[inline(always)]
-    pub fn vacant(&mut self) -> Result<Free<'_, W>, Refused> {
-        let number = self.vacant_number()?;
-        // SAFETY: the slot was found free.
-        Ok(unsafe { Free::new(self, number) })
-    }
-
-    /// The number of the next message to stage, whose slot is free.
-    #[inline(always)]
-    fn vacant_number(&mut self) -> Result<u64, Refused> {
-        self.ensure(self.staged + 1)?;
-        Ok(self.head.wrapping_add(self.staged))
-    }
-
-    /// Publishes all that is staged, under one fence, and says how many messages that were.
-    #[inline(always)]
-    pub fn publish(&mut self) -> u64 {
-        let count = self.staged;
-        if count != 0 {
-            // pairs with the Acquire loads of seq in Consumer::acquire_batch and Consumer::peek, through the stores that follow
-            W::fence(Ordering::Release);
-            for ahead in 0..count {
-                let number = self.head.wrapping_add(ahead);
-                // SAFETY: the slot was found free when the message was staged.
-                let slot = unsafe { self.ring.slot(number) };
-                slot.seq.store(batch::published(number), BEHIND_FENCE);
-            }
-            self.advance(count, self.staged_bytes);
-            self.forget_staged();
-        }
-        count
-    }
-
-    /// Gives up what is staged.
-    #[inline(always)]
-    pub fn abandon(&mut self) {
-        if self.staged != 0 {
-            self.scrub_staged();
-            self.forget_staged();
-        }
-    }
-
     /// Messages and bytes published by this producer, and how many times it found the ring full.
     #[inline(always)]
     pub fn counts(&self) -> (u64, u64, u64) {
@@ -283,7 +221,8 @@ impl<W: Word> Producer<W> {
         self
     }
 
-    /// Ends the stream: the consumer sees the end once it has taken everything published. Idempotent.
+    /// Ends the stream: the consumer sees the end once it has taken everything published.
+    /// Idempotent.
     pub fn finish(&mut self) {
         self.finish_with(None);
     }
@@ -294,7 +233,8 @@ impl<W: Word> Producer<W> {
     }
 
     fn finish_with(&mut self, fault: Option<Fault>) {
-        // A stream shorter than the ring never renewed its credit: look once at how full it made the ring.
+        // A stream shorter than the ring never renewed its credit: look once at how full it made
+        // the ring.
         let tail = Cursor::from_word(self.control().consumer.tail.load(Ordering::Relaxed));
         self.note_fill(tail.distance_to(self.head).min(self.ring.capacity()));
         self.abandon();
@@ -318,45 +258,11 @@ impl<W: Word> Producer<W> {
     }
 
     #[inline(always)]
-    fn stage_written(&mut self, slot: &Slot<W>, len: usize, kind: u16, flags: u8) {
-        slot.meta.store(self.meta_of(slot, len, flags, kind).word(), Ordering::Relaxed);
-        self.staged += 1;
-        self.staged_bytes += len as u64;
-    }
-
-    #[inline(always)]
     fn meta_of(&self, slot: &Slot<W>, len: usize, flags: u8, kind: u16) -> Meta {
         let meta = Meta::new(len, flags, kind);
         match self.ring.mode() {
             Mode::Fenced => meta,
             Mode::FenceFree => meta.with_mask(sentinel::escape_in_place(slot, len)),
-        }
-    }
-
-    #[inline(always)]
-    fn forget_staged(&mut self) {
-        self.staged = 0;
-        self.staged_bytes = 0;
-    }
-
-    /// In fence-free mode a free slot holds sentinels, or a later message that is stored in any order could be taken for arrived.
-    #[cfg_attr(target_arch = "nvptx64", inline(always))]
-    #[cfg_attr(not(target_arch = "nvptx64"), cold)]
-    fn scrub_staged(&mut self) {
-        self.scrub(0, self.staged);
-    }
-
-    /// Fills the slots of the messages `from` to `to`, counted from the head: they were begun and are given up.
-    #[inline(always)]
-    fn scrub(&self, from: u64, to: u64) {
-        if self.ring.mode() == Mode::FenceFree {
-            for ahead in from..to {
-                // SAFETY: the slot was found free when the message was begun.
-                sentinel::scrub(unsafe { self.ring.slot(self.head.wrapping_add(ahead)) });
-            }
-            // pairs with the Acquire loads of seq in Consumer::acquire_batch and Consumer::peek: who sees a later message sees no word
-            // from before
-            W::fence(Ordering::Release);
         }
     }
 
@@ -373,7 +279,8 @@ impl<W: Word> Producer<W> {
         // Where the counts began may have been read from shared memory.
         self.messages = self.messages.wrapping_add(messages);
         self.bytes = self.bytes.wrapping_add(bytes);
-        // Across the link these stores would cost more than the message; a device stores its counts when it finishes.
+        // Across the link these stores would cost more than the message; a device stores its counts
+        // when it finishes.
         if cfg!(not(target_arch = "nvptx64")) {
             self.store_counts();
         }
@@ -387,8 +294,8 @@ impl<W: Word> Producer<W> {
     }
 }
 
-/// Copies a message into a slot, its first line last: the consumer polls that line, and takes it away again when it looks
-/// between the first store to it and the one to the sequence word.
+/// Copies a message into a slot, its first line last: the consumer polls that line, and takes it
+/// away again when it looks between the first store to it and the one to the sequence word.
 ///
 /// # Safety
 /// As [`Word::write_plain`].

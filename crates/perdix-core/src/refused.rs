@@ -11,7 +11,8 @@ pub enum Refused {
     Disconnected,
     /// The payload is longer than a slot's 240 bytes.
     TooLong,
-    /// The tail in shared memory is ahead of the head, or behind it by more than the capacity: the memory was overwritten.
+    /// The tail in shared memory is ahead of the head, or behind it by more than the capacity: the
+    /// memory was overwritten.
     CorruptTail,
 }
 

@@ -7,7 +7,7 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::config::{AttachError, Config, ConfigError, MAGIC, VERSION};
 use crate::control::{Control, Cursor};
-use crate::device::Fault;
+use crate::fault::Fault;
 use crate::meta::Meta;
 use crate::mode::Mode;
 use crate::policy::batch;
@@ -18,9 +18,9 @@ use crate::word::Word;
 ///
 /// The shared words are never trusted after that: capacity and mode are kept here.
 ///
-/// A view exists only because somebody has promised, with `unsafe`, that the memory outlives all its
-/// copies. So safe code may look at the ring's words through it. What it cannot do is write: slots and
-/// control words belong to one half at a time.
+/// A view exists only because somebody has promised, with `unsafe`, that the memory outlives all
+/// its copies. So safe code may look at the ring's words through it. What it cannot do is write:
+/// slots and control words belong to one half at a time.
 ///
 /// ```compile_fail,E0133
 /// fn empty(ring: perdix_core::Ring) {
@@ -63,7 +63,8 @@ impl<W> Clone for Ring<W> {
 
 impl<W> Copy for Ring<W> {}
 
-// SAFETY: a Ring is a pair of addresses of shared words (`Word: Sync`); whoever made it keeps them alive.
+// SAFETY: a Ring is a pair of addresses of shared words (`Word: Sync`); whoever made it keeps them
+// alive.
 unsafe impl<W: Word> Send for Ring<W> {}
 // SAFETY: as above; through `&Ring` only atomic words are reached.
 unsafe impl<W: Word> Sync for Ring<W> {}
@@ -75,8 +76,9 @@ impl Ring<AtomicU64> {
     /// [`AttachError`] for a bad capacity, alignment or length; nothing is written then.
     ///
     /// # Safety
-    /// The memory is valid for reads and writes, nobody else uses it during the call, and it outlives every
-    /// copy of the returned view, those in halves of the ring included. Afterwards only the ring's halves write to it.
+    /// The memory is valid for reads and writes, nobody else uses it during the call, and it
+    /// outlives every copy of the returned view, those in halves of the ring included. Afterwards
+    /// only the ring's halves write to it.
     pub unsafe fn init(memory: *mut u8, bytes: usize, config: Config) -> Result<Self, AttachError> {
         let needed = config.bytes()?;
         // SAFETY: the caller's contract covers the region; `locate` only computes addresses in it.
@@ -92,8 +94,9 @@ impl Ring<AtomicU64> {
     /// [`AttachError`] names the first thing that is wrong.
     ///
     /// # Safety
-    /// The memory is valid for reads and writes (for reads alone, if no half is made of the view), and outlives every copy of the view,
-    /// those in halves of the ring included. Only the ring's halves write to it, here or elsewhere.
+    /// The memory is valid for reads and writes (for reads alone, if no half is made of the view),
+    /// and outlives every copy of the view, those in halves of the ring included. Only the ring's
+    /// halves write to it, here or elsewhere.
     pub unsafe fn attach(memory: *mut u8, bytes: usize) -> Result<Self, AttachError> {
         let smallest = Config { capacity: 1, mode: Mode::Fenced, start: 0 };
         // SAFETY: the caller's contract covers the region.
@@ -104,15 +107,16 @@ impl Ring<AtomicU64> {
         unsafe { Self::locate(memory, bytes, config.bytes()?, config) }
     }
 
-    /// A view of a ring that the caller knows to be one: what a kernel does with the [`DeviceRing`](crate::DeviceRing) that
-    /// its host made, without reading the identity across the link.
+    /// A view of a ring that the caller knows to be one: what a kernel does with the
+    /// [`DeviceRing`](crate::DeviceRing) that its host made, without reading the identity across
+    /// the link.
     ///
     /// # Errors
     /// [`AttachError`] for an impossible configuration or a misaligned address.
     ///
     /// # Safety
-    /// A ring of exactly this configuration lies at `memory`, and outlives every copy of the view, those in
-    /// halves of the ring included. Only the ring's halves write to it.
+    /// A ring of exactly this configuration lies at `memory`, and outlives every copy of the view,
+    /// those in halves of the ring included. Only the ring's halves write to it.
     pub unsafe fn assume(memory: *mut u8, config: Config) -> Result<Self, AttachError> {
         let bytes = config.bytes()?;
         // SAFETY: the caller vouches for the region.
@@ -144,15 +148,15 @@ impl Ring<AtomicU64> {
 }
 
 impl<W: Word> Ring<W> {
-    /// A view of words that lie elsewhere than in one region, as a model checker's do. Call [`reset`](Self::reset)
-    /// before use.
+    /// A view of words that lie elsewhere than in one region, as a model checker's do. Call
+    /// [`reset`](Self::reset) before use.
     ///
     /// # Errors
     /// [`ConfigError`] for a capacity that is not legal or not the number of slots.
     ///
     /// # Safety
-    /// Both outlive every copy of the view, those in halves of the ring included, and only those halves
-    /// write to them.
+    /// Both outlive every copy of the view, those in halves of the ring included, and only those
+    /// halves write to them.
     pub unsafe fn from_parts(
         control: &Control<W>,
         slots: &[Slot<W>],
@@ -186,8 +190,8 @@ impl<W: Word> Ring<W> {
     /// The control block, to write to. To look at it there are safe functions.
     ///
     /// # Safety
-    /// The caller writes only to the line of the half that it is (or that it stands in for), and only what
-    /// that half would.
+    /// The caller writes only to the line of the half that it is (or that it stands in for), and
+    /// only what that half would.
     #[inline(always)]
     pub unsafe fn control(&self) -> &Control<W> {
         self.words()
@@ -196,8 +200,9 @@ impl<W: Word> Ring<W> {
     /// The slot of message `number`, to read its payload or to write to it.
     ///
     /// # Safety
-    /// The caller writes only if it is the producer and the slot is free, or if it is the consumer and has
-    /// seen the message in it and not yet handed it back. It reads payload plainly only then.
+    /// The caller writes only if it is the producer and the slot is free, or if it is the consumer
+    /// and has seen the message in it and not yet handed it back. It reads payload plainly only
+    /// then.
     #[inline(always)]
     pub unsafe fn slot(&self, number: u64) -> &Slot<W> {
         let index = batch::slot_index(self.config.capacity, number);
@@ -210,7 +215,8 @@ impl<W: Word> Ring<W> {
     /// The control block, to look at.
     #[inline(always)]
     fn words(&self) -> &Control<W> {
-        // SAFETY: the maker of the view keeps the control block alive; its words allow shared access.
+        // SAFETY: the maker of the view keeps the control block alive; its words allow shared
+        // access.
         unsafe { self.control.as_ref() }
     }
 
@@ -268,13 +274,14 @@ impl<W: Word> Ring<W> {
         line.end.store(Cursor::new(number, true).word(), Ordering::Release);
     }
 
-    /// Fills the slots from message `head` on, which are free, so that any producer may write them: for a producer that
-    /// takes over from one that may have left half-written messages. Batches end before `head`: each message from `tail` on speaks for
-    /// itself afterwards. The consumer has to [`forget_acquired`](crate::Consumer::forget_acquired).
+    /// Fills the slots from message `head` on, which are free, so that any producer may write them:
+    /// for a producer that takes over from one that may have left half-written messages. Batches
+    /// end before `head`: each message from `tail` on speaks for itself afterwards. The consumer
+    /// has to [`forget_acquired`](crate::Consumer::forget_acquired).
     ///
     /// # Safety
-    /// Neither half is in use, nothing of the producer before is still under way, and the messages from `tail` to `head` are those
-    /// that the consumer has not taken.
+    /// Neither half is in use, nothing of the producer before is still under way, and the messages
+    /// from `tail` to `head` are those that the consumer has not taken.
     pub unsafe fn clear_free(&self, tail: u64, head: u64) {
         let used = head.wrapping_sub(tail);
         if self.mode() == Mode::Fenced {
@@ -290,7 +297,8 @@ impl<W: Word> Ring<W> {
         }
     }
 
-    /// Makes the slot of message `number` free: the sequence word of the lap before, and in fence-free mode sentinels.
+    /// Makes the slot of message `number` free: the sequence word of the lap before, and in
+    /// fence-free mode sentinels.
     ///
     /// # Safety
     /// Nobody else accesses the slot before a later Release.

@@ -1,47 +1,48 @@
 //! Fence-free publication: words that say themselves whether they have arrived.
 //!
-//! Before the consumer releases a slot it fills the meta word and every payload word that the message used with
-//! [`SENTINEL`]. A producer then stores the words of the next message in any order, with no fence. The consumer
-//! takes the message when the sequence word has its number and no other word still holds the sentinel.
+//! Before the consumer releases a slot it fills the meta word and every payload word that the
+//! message used with [`SENTINEL`]. A producer then stores the words of the next message in any
+//! order, with no fence. The consumer takes the message when the sequence word has its number and
+//! no other word still holds the sentinel.
 //!
 //! A payload word may really have the sentinel's value. It is sent as [`ESCAPED`] instead, and the
-//! [mask](crate::Meta::mask) in the meta word names it; once all words have arrived the consumer puts the sentinel back where
-//! the mask says so, and notes that in the meta word ([`UNESCAPED`]). So the test is exact, and (since the consumer waits
-//! for every word that is stored, these too) no store of a message can arrive after its slot was given back: with several
-//! threads producing, a late store would hit somebody else's message.
+//! [mask](crate::Meta::mask) in the meta word names it; once all words have arrived the consumer
+//! puts the sentinel back where the mask says so, and notes that in the meta word ([`UNESCAPED`]).
+//! So the test is exact, and (since the consumer waits for every word that is stored, these too) no
+//! store of a message can arrive after its slot was given back: with several threads producing, a
+//! late store would hit somebody else's message.
 //!
-//! The meta word itself can never equal the sentinel (its length byte would be 255), nor does the sequence
-//! word need re-arming, since its number never repeats. All this assumes of the link is that an aligned 8-byte store
-//! arrives whole.
+//! The meta word itself can never equal the sentinel (its length byte would be 255), nor does the
+//! sequence word need re-arming, since its number never repeats. All this assumes of the link is
+//! that an aligned 8-byte store arrives whole.
 
 use core::sync::atomic::Ordering;
 
 use crate::meta::{GAP_SIZE, Meta};
 use crate::policy::batch;
 pub use crate::policy::batch::header;
+pub use crate::slot::SENTINEL;
 use crate::slot::{Slot, chunks_of, words_of};
 use crate::word::Word;
-
-/// The value of a word that has not arrived. Any value whose low byte exceeds 240 would do (so that no meta word
-/// equals it); this one is arbitrary otherwise, so that real data seldom needs the mask.
-pub const SENTINEL: u64 = 0xd6e8_feb8_6659_fdff;
 
 /// What a payload word is sent as if its value is the sentinel.
 pub const ESCAPED: u64 = !SENTINEL;
 
-/// The bit of a slot's meta word that the consumer sets when all words have arrived, before it puts the sentinels back.
+/// The bit of a slot's meta word that the consumer sets when all words have arrived, before it puts
+/// the sentinels back.
 pub const UNESCAPED: u64 = 1 << 62;
 
 /// Stores a whole message with no order among its words: the device's way, one thread writing.
 ///
-/// `words` holds the payload, zero-padded to whole 16-byte pairs; what exceeds the pairs of `len` is ignored, and
-/// missing words are stored as zero. `meta`'s mask is replaced by the right one.
+/// `words` holds the payload, zero-padded to whole 16-byte pairs; what exceeds the pairs of `len`
+/// is ignored, and missing words are stored as zero. `meta`'s mask is replaced by the right one.
 pub fn publish_unordered<W: Word>(slot: &Slot<W>, number: u64, meta: Meta, words: &[u64]) {
     let word = |i: usize| words.get(i).copied().unwrap_or(0);
     publish_chunks(slot, number, meta, |chunk| [word(2 * chunk), word(2 * chunk + 1)]);
 }
 
-/// The same with the payload's chunks of 16 bytes made on the way; `chunk` is called once for each that `meta`'s length needs.
+/// The same with the payload's chunks of 16 bytes made on the way; `chunk` is called once for each
+/// that `meta`'s length needs.
 #[inline(always)]
 pub fn publish_chunks<W: Word>(slot: &Slot<W>, number: u64, meta: Meta, chunk: impl Fn(usize) -> [u64; 2]) {
     let mut mask = 0;
@@ -53,7 +54,8 @@ pub fn publish_chunks<W: Word>(slot: &Slot<W>, number: u64, meta: Meta, chunk: i
     publish_header(slot, number, meta.with_mask(mask));
 }
 
-/// A chunk of payload as it is sent, and the mask bits (0 and 1) of those that had the sentinel's value.
+/// A chunk of payload as it is sent, and the mask bits (0 and 1) of those that had the sentinel's
+/// value.
 #[inline(always)]
 pub fn escape_chunk([low, high]: [u64; 2]) -> ([u64; 2], u32) {
     let escape = |word| if word == SENTINEL { ESCAPED } else { word };
@@ -66,8 +68,8 @@ pub fn publish_header<W: Word>(slot: &Slot<W>, number: u64, meta: Meta) {
     W::store_chunk(slot.chunk16(0), batch::header(number, meta));
 }
 
-/// The meta word of the message in a slot whose sequence word is there; `None` until every word of it has arrived. A length
-/// that no producer writes comes back as it is.
+/// The meta word of the message in a slot whose sequence word is there; `None` until every word of
+/// it has arrived. A length that no producer writes comes back as it is.
 #[inline]
 pub(crate) fn arrived<W: Word>(slot: &Slot<W>) -> Option<u64> {
     let word = slot.meta.load(Ordering::Relaxed);
@@ -86,13 +88,15 @@ pub(crate) fn arrived<W: Word>(slot: &Slot<W>) -> Option<u64> {
         }
         let mask = Meta::mask_of(word);
         if mask != 0 {
-            // Everything has arrived, so the slot is the consumer's, and these are its own words now. The mark comes first: should
-            // this process die among the words, the next consumer knows that they all had arrived.
+            // Everything has arrived, so the slot is the consumer's, and these are its own words
+            // now. The mark comes first: should this process die among the words, the next consumer
+            // knows that they all had arrived.
             slot.meta.store(word | UNESCAPED, Ordering::Relaxed);
             restore_sentinels(used, mask);
         }
     }
-    // Orders the plain reads that follow after the loads above, which saw every word of the message.
+    // Orders the plain reads that follow after the loads above, which saw every word of the
+    // message.
     W::fence(Ordering::Acquire);
     Some(word & !UNESCAPED)
 }
@@ -105,7 +109,8 @@ fn restore_sentinels<W: Word>(used: &[W], mask: u64) {
     }
 }
 
-/// Finishes what an earlier consumer may have been doing to message `number` when it died: putting the sentinels back.
+/// Finishes what an earlier consumer may have been doing to message `number` when it died: putting
+/// the sentinels back.
 pub(crate) fn recover_unescape<W: Word>(slot: &Slot<W>, number: u64) {
     // pairs with the Release store of seq in Producer::push
     if slot.seq.load(Ordering::Acquire) != batch::published(number) {
@@ -117,8 +122,9 @@ pub(crate) fn recover_unescape<W: Word>(slot: &Slot<W>, number: u64) {
     }
 }
 
-/// Prepares a message that a CPU has written into a slot in place: escapes words that have the sentinel's value, re-arms the
-/// words that the message does not use (an earlier, longer one may have been given up there), and returns the mask.
+/// Prepares a message that a CPU has written into a slot in place: escapes words that have the
+/// sentinel's value, re-arms the words that the message does not use (an earlier, longer one may
+/// have been given up there), and returns the mask.
 #[inline]
 pub(crate) fn escape_in_place<W: Word>(slot: &Slot<W>, len: usize) -> u32 {
     let used = used_words(slot, len);

@@ -7,8 +7,13 @@ use static_assertions::const_assert_eq;
 
 use crate::chunk::Chunk16;
 
-/// Bytes of a slot, and its alignment: two 128-byte GPU cache lines, eight 32-byte sectors, and a whole
-/// 256-byte PCIe write.
+/// The value of a word that has not arrived. Any value whose low byte exceeds 240 would do (so that
+/// no meta word equals it); this one is arbitrary otherwise, so that real data seldom needs the
+/// mask.
+pub const SENTINEL: u64 = 0xd6e8_feb8_6659_fdff;
+
+/// Bytes of a slot, and its alignment: two 128-byte GPU cache lines, eight 32-byte sectors, and a
+/// whole 256-byte PCIe write.
 pub const SLOT_SIZE: usize = 256;
 
 /// Bytes of a slot's header: the sequence word and the meta word.
@@ -23,21 +28,23 @@ pub const PAYLOAD_WORDS: usize = PAYLOAD_SIZE / 8;
 /// Bytes of a line of the control block; every line has one writer.
 pub const LINE: usize = 256;
 
-/// One message: header word 0 is the sequence, header word 1 the [`Meta`](crate::Meta), then 240 bytes of payload.
+/// One message: header word 0 is the sequence, header word 1 the [`Meta`](crate::Meta), then 240
+/// bytes of payload.
 ///
-/// Over its life a slot is *free* (it belongs to the producer), *published* (to the consumer, once `seq == n + 1`)
-/// and free again (once `tail > n`). Only its owner writes it.
+/// Over its life a slot is *free* (it belongs to the producer), *published* (to the consumer, once
+/// `seq == n + 1`) and free again (once `tail > n`). Only its owner writes it.
 #[repr(C, align(256))]
 #[derive(Debug)]
 pub struct Slot<W = AtomicU64> {
-    /// `n + 1` when message `n` is in the slot (wrapping at 2^64). Written by the producer. Numbers never repeat,
-    /// so a slot needs no clearing, and zeroed memory holds no message.
+    /// `n + 1` when message `n` is in the slot (wrapping at 2^64). Written by the producer. Numbers
+    /// never repeat, so a slot needs no clearing, and zeroed memory holds no message.
     pub seq: W,
-    /// The [`Meta`](crate::Meta) of the message. Written by the producer before `seq` (fenced), or in any order
-    /// with it (fence-free: the consumer re-arms it with the sentinel, which no meta word equals).
+    /// The [`Meta`](crate::Meta) of the message. Written by the producer before `seq` (fenced), or
+    /// in any order with it (fence-free: the consumer re-arms it with the sentinel, which no meta
+    /// word equals).
     pub meta: W,
-    /// The payload, bytes in memory order, aligned to 16 bytes. Written by the producer; in fence-free mode re-armed
-    /// by the consumer before it releases the slot.
+    /// The payload, bytes in memory order, aligned to 16 bytes. Written by the producer; in
+    /// fence-free mode re-armed by the consumer before it releases the slot.
     pub payload: [W; PAYLOAD_WORDS],
 }
 
@@ -59,11 +66,13 @@ impl Slot<AtomicU64> {
 }
 
 impl<W> Slot<W> {
-    /// Chunk `index` (0 to 15, taken modulo 16): chunk 0 is the header, the others are the payload's.
+    /// Chunk `index` (0 to 15, taken modulo 16): chunk 0 is the header, the others are the
+    /// payload's.
     #[inline(always)]
     pub fn chunk16(&self, index: u32) -> &Chunk16<W> {
         let words = core::ptr::from_ref(self).cast::<[W; 2 * CHUNKS]>();
-        // SAFETY: a slot is 32 words in a row (`repr(C)`, all of one type), and as many bytes at least.
+        // SAFETY: a slot is 32 words in a row (`repr(C)`, all of one type), and as many bytes at
+        // least.
         let words = unsafe { &*words };
         // SAFETY: a slot is aligned to 256 bytes.
         let chunks = unsafe { Chunk16::all::<{ 2 * CHUNKS }, CHUNKS>(words) };
@@ -82,8 +91,8 @@ impl<W> Slot<W> {
 /// Chunks in a slot.
 const CHUNKS: usize = SLOT_SIZE / 16;
 
-/// How many chunks of payload a message of `len` bytes occupies. All of them are written, checked and
-/// re-armed whole, because that is the unit in which device lanes store.
+/// How many chunks of payload a message of `len` bytes occupies. All of them are written, checked
+/// and re-armed whole, because that is the unit in which device lanes store.
 #[inline(always)]
 pub(crate) fn chunks_of(len: usize) -> usize {
     len.div_ceil(16).min(CHUNKS - 1)

@@ -10,8 +10,8 @@ use crate::producer::Producer;
 use crate::ring::Ring;
 use crate::slot::Slot;
 
-/// A ring of `SLOTS` slots (a power of two) for two threads of one program, in memory that is never freed: a `static`, or a
-/// leaked box.
+/// A ring of `SLOTS` slots (a power of two) for two threads of one program, in memory that is never
+/// freed: a `static`, or a leaked box.
 ///
 /// ```
 /// use perdix_core::{Mode, Poll, StaticRing};
@@ -66,7 +66,8 @@ impl<const SLOTS: usize> StaticRing<SLOTS> {
             return None;
         }
         let config = Config { capacity: SLOTS as u64, mode, start };
-        // SAFETY: a static outlives everything, and nothing but the halves below ever sees its words.
+        // SAFETY: a static outlives everything, and nothing but the halves below ever sees its
+        // words.
         let ring: Ring = unsafe { Ring::from_parts(&self.control, &self.slots, config) }.ok()?;
         // SAFETY: there are no halves yet, and never will be others.
         unsafe { ring.reset() };

@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 
 use crate::chunk::Chunk16;
-use crate::sentinel::SENTINEL;
+use crate::slot::SENTINEL;
 use crate::slot::Slot;
 
 #[cfg(target_arch = "x86_64")]
@@ -11,16 +11,18 @@ mod x86;
 
 /// One 8-byte word of shared memory, as the protocol uses it.
 ///
-/// The protocol is written once over this trait. [`AtomicU64`] is the implementation for CPUs and GPUs; the
-/// tests implement it with a model checker's atomics, so that the very same code is explored there.
+/// The protocol is written once over this trait. [`AtomicU64`] is the implementation for CPUs and
+/// GPUs; the tests implement it with a model checker's atomics, so that the very same code is
+/// explored there.
 ///
-/// The `plain` methods move payload without atomics. They are what makes a publication order necessary: the
-/// protocol calls them only while the slot belongs to the caller.
+/// The `plain` methods move payload without atomics. They are what makes a publication order
+/// necessary: the protocol calls them only while the slot belongs to the caller.
 ///
 /// # Safety
-/// `load` and `store` must be atomic accesses of 8 bytes with at least the order asked for, and `fence` a fence
-/// of that order between them. An implementation must have the size and alignment of a `u64` wherever it is used
-/// with [`Ring::init`](crate::Ring::init) or [`Ring::attach`](crate::Ring::attach).
+/// `load` and `store` must be atomic accesses of 8 bytes with at least the order asked for, and
+/// `fence` a fence of that order between them. An implementation must have the size and alignment
+/// of a `u64` wherever it is used with [`Ring::init`](crate::Ring::init) or
+/// [`Ring::attach`](crate::Ring::attach).
 pub unsafe trait Word: Sized + Sync {
     /// Loads the word.
     fn load(&self, order: Ordering) -> u64;
@@ -31,8 +33,8 @@ pub unsafe trait Word: Sized + Sync {
     /// A fence between the accesses of this side, as [`core::sync::atomic::fence`].
     fn fence(order: Ordering);
 
-    /// Stores a chunk whose words nothing else orders, as one 16-byte store where the target has it (which
-    /// the link may still split in two). The fence-free publication is made of these.
+    /// Stores a chunk whose words nothing else orders, as one 16-byte store where the target has it
+    /// (which the link may still split in two). The fence-free publication is made of these.
     fn store_chunk(chunk: &Chunk16<Self>, values: [u64; 2]) {
         let [low, high] = chunk.words();
         low.store(values[0], Ordering::Relaxed);
@@ -54,7 +56,8 @@ pub unsafe trait Word: Sized + Sync {
         self.store(SENTINEL, Ordering::Relaxed);
     }
 
-    /// Stores the value that the word has, so that its cache line is this core's own afterwards. No other thread writes it.
+    /// Stores the value that the word has, so that its cache line is this core's own afterwards. No
+    /// other thread writes it.
     fn write_back(&self) {
         self.store(self.load(Ordering::Relaxed), Ordering::Relaxed);
     }
@@ -90,15 +93,15 @@ pub unsafe trait Word: Sized + Sync {
     #[inline(always)]
     fn prefetch_once(_slot: &Slot<Self>) {}
 
-    /// Loads a word of payload that has been published: atomically, so that a writer who breaks the protocol can make it any value, and
-    /// nothing worse.
+    /// Loads a word of payload that has been published: atomically, so that a writer who breaks the
+    /// protocol can make it any value, and nothing worse.
     #[inline(always)]
     fn read_published(&self) -> u64 {
         self.load(Ordering::Relaxed)
     }
 
-    /// Copies `bytes` to the front of `words`; what does not fit is left out. The rest of the last word written
-    /// keeps its bytes or becomes zero.
+    /// Copies `bytes` to the front of `words`; what does not fit is left out. The rest of the last
+    /// word written keeps its bytes or becomes zero.
     ///
     /// # Safety
     /// No other thread accesses these words until a later Release publishes them.
@@ -107,7 +110,8 @@ pub unsafe trait Word: Sized + Sync {
     /// Copies from the front of `words` into `bytes`, up to the shorter of the two.
     ///
     /// # Safety
-    /// An Acquire has ordered this after every write to these words, and nobody writes them meanwhile.
+    /// An Acquire has ordered this after every write to these words, and nobody writes them
+    /// meanwhile.
     unsafe fn read_plain(words: &[Self], bytes: &mut [u8]);
 }
 
@@ -141,8 +145,8 @@ unsafe impl Word for AtomicU64 {
         x86::prefetch_once(slot);
     }
 
-    /// On a CPU with Release, which costs nothing on x86 and makes the consumer's later plain reads free of data races in
-    /// the language's terms too (they follow an Acquire fence).
+    /// On a CPU with Release, which costs nothing on x86 and makes the consumer's later plain reads
+    /// free of data races in the language's terms too (they follow an Acquire fence).
     #[cfg(not(target_arch = "nvptx64"))]
     #[inline(always)]
     fn store_chunk(chunk: &Chunk16<Self>, values: [u64; 2]) {
@@ -164,7 +168,8 @@ unsafe impl Word for AtomicU64 {
         }
     }
 
-    /// Weak stores: a GPU takes 32 ns for each relaxed store of a thread to host memory, one after the other.
+    /// Weak stores: a GPU takes 32 ns for each relaxed store of a thread to host memory, one after
+    /// the other.
     #[cfg(target_arch = "nvptx64")]
     #[inline(always)]
     unsafe fn write_chunk(chunk: &Chunk16<Self>, values: [u64; 2]) {
@@ -187,7 +192,8 @@ unsafe impl Word for AtomicU64 {
     unsafe fn write_plain(words: &[Self], bytes: &[u8]) {
         let n = bytes.len().min(size_of_val(words));
         let to = words.as_ptr().cast::<u8>().cast_mut();
-        // SAFETY: `n` bytes lie in both; the words are atomics (shared mutability) and ours by the contract.
+        // SAFETY: `n` bytes lie in both; the words are atomics (shared mutability) and ours by the
+        // contract.
         unsafe { copy_bytes(bytes.as_ptr(), to, n) };
     }
 

@@ -1,4 +1,5 @@
-//! Making and attaching rings: good memory works, and every bad one gives the error that names what is wrong.
+//! Making and attaching rings: good memory works, and every bad one gives the error that names what
+//! is wrong.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // what is not as expected fails the test
 

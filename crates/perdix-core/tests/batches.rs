@@ -88,7 +88,8 @@ fn slots_that_were_emptied_are_looked_at_again() {
     assert_eq!(consumer.look(), Ok(Poll::Empty));
 }
 
-/// A device producer may publish gap markers of 0. They are passed over, and never hide what stands behind them.
+/// A device producer may publish gap markers of 0. They are passed over, and never hide what stands
+/// behind them.
 #[test]
 fn markers_of_nothing_hide_nothing() {
     for mode in MODES {

@@ -1,5 +1,5 @@
-//! Shared memory that somebody overwrote: corruption is named where it is noticed, and whatever the words hold, no
-//! operation panics, reads out of bounds or loops for ever.
+//! Shared memory that somebody overwrote: corruption is named where it is noticed, and whatever the
+//! words hold, no operation panics, reads out of bounds or loops for ever.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // what is not as expected fails the test
 
@@ -134,7 +134,8 @@ fn arguments_out_of_range_are_harmless() {
     }
 }
 
-/// In fenced mode a look goes from head to head. It ends at the ring's end, even if the slot there says that it is the next head.
+/// In fenced mode a look goes from head to head. It ends at the ring's end, even if the slot there
+/// says that it is the next head.
 #[test]
 fn a_look_beyond_the_ring_ends() {
     let (region, ring) = Region::with_ring(FOUR);
@@ -173,7 +174,8 @@ fn hostile() -> impl Strategy<Value = u64> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 500 } else { 20_000 }))]
 
-    /// Garbage, or a good ring with some words of its identity overwritten: never a panic, and what attaches is sane.
+    /// Garbage, or a good ring with some words of its identity overwritten: never a panic, and what
+    /// attaches is sane.
     #[test]
     fn attach_survives_anything(
         good in any::<bool>(),

@@ -1,11 +1,12 @@
-//! loom models of the protocol with a CPU producer: every interleaving of a producer and a consumer thread, within a bound
-//! on preemptions, through the very code that the product runs. `loom_device.rs` has those with a device's stores.
+//! loom models of the protocol with a CPU producer: every interleaving of a producer and a consumer
+//! thread, within a bound on preemptions, through the very code that the product runs.
+//! `loom_device.rs` has those with a device's stores.
 //!
-//! They prove, for rings of 1, 2 and 4 slots that wrap around: messages arrive once, whole and in order; the end of
-//! the stream is seen after the last message and not before, with its fault; nobody touches a slot that is not theirs; a
-//! producer whose consumer left finds out. Every order that the two halves ask for is load-bearing here: weakening
-//! any one Release, Acquire or fence makes a model fail. (Only the identity's is not in them: a ring is attached before
-//! it is used.)
+//! They prove, for rings of 1, 2 and 4 slots that wrap around: messages arrive once, whole and in
+//! order; the end of the stream is seen after the last message and not before, with its fault;
+//! nobody touches a slot that is not theirs; a producer whose consumer left finds out. Every order
+//! that the two halves ask for is load-bearing here: weakening any one Release, Acquire or fence
+//! makes a model fail. (Only the identity's is not in them: a ring is attached before it is used.)
 //!
 //! `LOOM_MAX_PREEMPTIONS=4 cargo test --release --test loom` looks deeper than the default.
 
@@ -31,8 +32,8 @@ fn publish_pairs<const N: u64>(ring: Ring<LoomWord>) {
     producer.finish();
 }
 
-/// Publishes one message of one word, then two under one fence, which need more room than a lazy consumer hands back
-/// unless it is idle; and ends the stream.
+/// Publishes one message of one word, then two under one fence, which need more room than a lazy
+/// consumer hands back unless it is idle; and ends the stream.
 fn publish_one_then_pair(ring: Ring<LoomWord>) {
     // SAFETY: it is the only producer.
     let mut producer = unsafe { Producer::new(ring) };

@@ -1,5 +1,6 @@
-//! loom models of runs: messages that a device publishes with one sequence word, in fenced mode. The followers' sequence words are
-//! stored early, relaxed and before their payload, so a consumer that trusted one of them by itself would race.
+//! loom models of runs: messages that a device publishes with one sequence word, in fenced mode.
+//! The followers' sequence words are stored early, relaxed and before their payload, so a consumer
+//! that trusted one of them by itself would race.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // what is not as expected fails the test
 
@@ -16,7 +17,8 @@ fn runs<const RUNS: u64, const LEN: u64, const WORDS: usize>(ring: Ring<LoomWord
     let start = ring.config().start;
     for run in 0..RUNS {
         let first = start.wrapping_add(run * LEN);
-        // SAFETY: it is the only producer; each run makes it anew, as device producers keep no core producer.
+        // SAFETY: it is the only producer; each run makes it anew, as device producers keep no core
+        // producer.
         let mut producer = unsafe { Producer::resume_at(ring, first) };
         patiently(|| producer.ensure(LEN));
         for i in 0..LEN {

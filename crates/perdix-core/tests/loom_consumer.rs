@@ -1,6 +1,7 @@
-//! loom models of a device consumer: one warp, whose lanes load a slot's pairs in one instruction, which orders nothing among them. A
-//! mirror of `WarpConsumer` in perdix-gpu with one thread for the warp: its lanes agree by shuffles and meet before and after they hand
-//! back, so that only the order of their loads is theirs, and these models take every one that matters.
+//! loom models of a device consumer: one warp, whose lanes load a slot's pairs in one instruction,
+//! which orders nothing among them. A mirror of `WarpConsumer` in perdix-gpu with one thread for
+//! the warp: its lanes agree by shuffles and meet before and after they hand back, so that only the
+//! order of their loads is theirs, and these models take every one that matters.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // what is not as expected fails the test
 
@@ -16,7 +17,8 @@ use perdix_core::{Consumer, Cursor, Meta, Mode, Poll, Producer, Ring, Slot, Word
 
 /// In which order a look loads what it needs.
 type Look = u8;
-/// The header, and only if it has come the payload: a second load, which the first one's Acquire orders.
+/// The header, and only if it has come the payload: a second load, which the first one's Acquire
+/// orders.
 const IN_TWO: Look = 0;
 /// All in one load, of which the header's lane happens to be served first.
 const HEADER_FIRST: Look = 1;
@@ -114,7 +116,8 @@ impl Warp {
     }
 }
 
-/// Takes exactly `N` messages of `WORDS` words, hands slots back `HELD` at a time, and sees the end.
+/// Takes exactly `N` messages of `WORDS` words, hands slots back `HELD` at a time, and sees the
+/// end.
 fn warp<const N: u64, const WORDS: usize, const HELD: u64, const LOOK: Look>(consumer: Consumer<LoomWord>) {
     let mut warp = Warp::of(&consumer);
     for i in 0..N {

@@ -1,5 +1,6 @@
-//! loom models of messages dropped because the ring was full: in every interleaving the consumer finds each message that was
-//! published, and in its place the exact number of those that were not, at the end too.
+//! loom models of messages dropped because the ring was full: in every interleaving the consumer
+//! finds each message that was published, and in its place the exact number of those that were not,
+//! at the end too.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // what is not as expected fails the test
 
@@ -31,7 +32,8 @@ fn push_or_drop_then_push<const N: u64>(ring: Ring<LoomWord>) {
     producer.finish();
 }
 
-/// Receives a stream of `N` messages of which some were dropped: each is found, or counted as missing in its place.
+/// Receives a stream of `N` messages of which some were dropped: each is found, or counted as
+/// missing in its place.
 fn receive_or_miss<const N: u64>(mut consumer: Consumer<LoomWord>) {
     let mut i = 0;
     loop {

@@ -1,6 +1,7 @@
-//! The halves against a model: random sequences of every operation, in both modes, on rings of every small size and
-//! with numbers about to wrap, must do what a queue in plain variables does: every result, every byte, every counter,
-//! and the words that the other side would read. Messages that were taken stay intact until they are recycled.
+//! The halves against a model: random sequences of every operation, in both modes, on rings of
+//! every small size and with numbers about to wrap, must do what a queue in plain variables does:
+//! every result, every byte, every counter, and the words that the other side would read. Messages
+//! that were taken stay intact until they are recycled.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // what is not as expected fails the test
 

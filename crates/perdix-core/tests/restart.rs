@@ -1,5 +1,6 @@
-//! A consumer that dies is succeeded by another: proves, for a death after every single store that a consumer makes, that no
-//! message is lost, that none comes again beyond what the documentation says, and that every slot is fit for its next message.
+//! A consumer that dies is succeeded by another: proves, for a death after every single store that
+//! a consumer makes, that no message is lost, that none comes again beyond what the documentation
+//! says, and that every slot is fit for its next message.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // what is not as expected fails the test
 
@@ -127,7 +128,8 @@ fn consume(consumer: &mut Consumer<CrashWord>, log: &[Item], start: u64, most: u
     }
 }
 
-/// Whether the slots behind the last `free` messages before `next` hold nothing but sentinels, where that matters.
+/// Whether the slots behind the last `free` messages before `next` hold nothing but sentinels,
+/// where that matters.
 fn is_armed(ring: &Ring<CrashWord>, next: u64, free: u64) -> bool {
     ring.mode() == Mode::Fenced
         || (1..=free).all(|back| {

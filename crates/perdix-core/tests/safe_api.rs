@@ -1,5 +1,6 @@
-//! No call of safe functions, in any order and with any arguments, is undefined behaviour: every public
-//! one is called at random, on one thread and on two. Sanitizers see what goes wrong; so would a crash.
+//! No call of safe functions, in any order and with any arguments, is undefined behaviour: every
+//! public one is called at random, on one thread and on two. Sanitizers see what goes wrong; so
+//! would a crash.
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, unreachable_pub)] // a test, and what it calls
 
@@ -35,7 +36,8 @@ impl Source for Random {
     }
 }
 
-/// Halves of a ring of `SLOTS` slots. The rings stay in reach to the end, so that they are not called leaks.
+/// Halves of a ring of `SLOTS` slots. The rings stay in reach to the end, so that they are not
+/// called leaks.
 fn halves<const SLOTS: usize>(mode: Mode, start: u64) -> (Producer, Consumer) {
     static KEPT: Mutex<Vec<&'static (dyn std::any::Any + Send + Sync)>> = Mutex::new(Vec::new());
     let ring: &'static StaticRing<SLOTS> = Box::leak(Box::default());

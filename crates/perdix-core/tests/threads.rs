@@ -1,5 +1,6 @@
-//! Two real threads and the heap: millions of messages, every byte of every one checked, in both modes, one by one,
-//! in batches and unordered, on rings from 1 slot to 4096 and with numbers that wrap. A release build sends more.
+//! Two real threads and the heap: millions of messages, every byte of every one checked, in both
+//! modes, one by one, in batches and unordered, on rings from 1 slot to 4096 and with numbers that
+//! wrap. A release build sends more.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // what is not as expected fails the test
 
@@ -14,7 +15,8 @@ use perdix_core::{Config, Consumer, Mode, PAYLOAD_SIZE, Poll, Producer, Refused}
 /// Messages in each run, unless it says otherwise.
 const MESSAGES: u64 = if cfg!(debug_assertions) { 150_000 } else { 5_000_000 };
 
-/// The payload of message `i`, up to 240 bytes, one word in eight of it the sentinel; and how many bytes it has.
+/// The payload of message `i`, up to 240 bytes, one word in eight of it the sentinel; and how many
+/// bytes it has.
 fn message(i: u64, buffer: &mut [u64; 30]) -> usize {
     let mut random = Random::new(i + 1);
     let len =

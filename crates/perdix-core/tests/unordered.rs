@@ -1,7 +1,8 @@
-//! Fence-free publication against the worst link: the words of a device's messages arrive one by one, in random order,
-//! several messages at once and the end of the stream among them. The consumer must see a message when its last
-//! word is there, and not before. No order is kept at all, not even that of the stores to one word: they may be different
-//! threads', and a late one would hit the message of a later lap.
+//! Fence-free publication against the worst link: the words of a device's messages arrive one by
+//! one, in random order, several messages at once and the end of the stream among them. The
+//! consumer must see a message when its last word is there, and not before. No order is kept at
+//! all, not even that of the stores to one word: they may be different threads', and a late one
+//! would hit the message of a later lap.
 //!
 //! Now and then a CPU takes over, and leaves words of messages that it gave up in the slots.
 
@@ -251,8 +252,8 @@ fn every_order_of_a_short_message() {
     }
 }
 
-/// A CPU gives up a message of 240 bytes, and sends a shorter one from the same slot; in the next lap a device sends 240
-/// bytes. Whichever word comes last, the message is not there without it.
+/// A CPU gives up a message of 240 bytes, and sends a shorter one from the same slot; in the next
+/// lap a device sends 240 bytes. Whichever word comes last, the message is not there without it.
 #[test]
 fn words_left_behind_are_not_taken_for_arrived() {
     let long = Message { kind: 2, flags: 0, bytes: (0..240).collect() };

@@ -15,7 +15,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::intrinsics::WARP_SIZE;
+use crate::warp_size::WARP_SIZE;
 
 pub(crate) use barrier::{Barrier, Call, Values};
 use outcome::StoreOutcomes;

@@ -2,11 +2,13 @@
 //! `perdix_host::events` reads them.
 
 mod draft;
+mod grid;
 mod lanes;
 mod sink;
 mod source;
 
 pub use draft::{Draft, Value};
+pub use grid::Events;
 pub use lanes::{LaneEvents, LaneSink};
 pub use perdix_core::events::{
     Argument, EVENT_KIND, Level, MAX_ARGUMENTS, Scope, check_site, site_bytes, site_id,

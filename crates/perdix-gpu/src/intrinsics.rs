@@ -19,8 +19,7 @@ pub use target::{
 pub(crate) use target::{load_chunk, load_chunk_acquire};
 pub use token::{Block, Warp};
 
-/// Lanes of a warp, on every NVIDIA GPU so far.
-pub const WARP_SIZE: u32 = 32;
+pub use crate::warp_size::WARP_SIZE;
 
 /// This thread's number in its block: x fastest, then y, then z.
 #[inline(always)]

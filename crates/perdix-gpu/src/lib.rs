@@ -77,6 +77,8 @@ mod source;
 mod state;
 mod stores;
 mod typed;
+mod value;
+mod warp_size;
 mod write;
 
 #[cfg(not(target_arch = "nvptx64"))]
@@ -84,6 +86,7 @@ pub mod emulation;
 
 pub use consumers::{BlockConsumer, ConsumeError, Received, ThreadConsumer, WarpConsumer, WarpMessage};
 pub use error::{BatchError, Error};
+pub use events::Events;
 pub use intrinsics::{Block, Warp};
 pub use packer::{PackError, PackInto, RecordPacker};
 pub use perdix_core::{
@@ -91,7 +94,7 @@ pub use perdix_core::{
     MessageLayout, Mode, PAYLOAD_SIZE, PAYLOAD_WORDS, RecordLayout, Typed, messages,
 };
 pub use producers::{
-    BlockProducer, ConvergedProducer, Events, GridProducer, OwnHead, ThreadProducer, Ticket, WarpProducer,
+    BlockProducer, ConvergedProducer, GridProducer, OwnHead, ThreadProducer, Ticket, WarpProducer,
 };
 pub use records::Records;
 pub use service::{ServeError, WarpService};

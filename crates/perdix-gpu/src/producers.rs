@@ -7,18 +7,16 @@
 //! | warp | from its own head | half a warp per slot |
 //! | block | from its own head, dealt out to the warps | half a warp per slot |
 //! | grid | from a ticket in device memory | half a warp per slot |
-//! | events | from a ticket in device memory | a thread per slot |
+//! | [events](crate::Events) | from a ticket in device memory | a thread per slot |
 
 mod block;
 mod converged;
-mod events;
 mod grid;
 mod thread;
 mod warp;
 
 pub use block::BlockProducer;
 pub use converged::ConvergedProducer;
-pub use events::Events;
 pub use grid::{GridProducer, Ticket};
 pub use thread::ThreadProducer;
 pub use warp::{OwnHead, WarpProducer};

@@ -12,9 +12,10 @@ use crate::sentinel;
 use crate::word::Word;
 
 impl<W: Word> Consumer<W> {
-    /// How many messages are missing before the next one, and goes on behind them; `None` if there is no gap here. A consumer
-    /// that dies is succeeded by one that knows which gaps were reported if this follows a [`poll`](Self::poll) that found the gap, with
-    /// everything recycled: that publishes the tail.
+    /// How many messages are missing before the next one, and goes on behind them; `None` if there
+    /// is no gap here. A consumer that dies is succeeded by one that knows which gaps were reported
+    /// if this follows a [`poll`](Self::poll) that found the gap, with everything recycled: that
+    /// publishes the tail.
     pub fn take_gap(&mut self) -> Option<u64> {
         let dropped = match self.marker() {
             Some(dropped) => {
@@ -28,7 +29,8 @@ impl<W: Word> Consumer<W> {
         Some(dropped)
     }
 
-    /// How many messages were dropped that nothing has reported, nor will: for when no further message comes, and the stream has no end.
+    /// How many messages were dropped that nothing has reported, nor will: for when no further
+    /// message comes, and the stream has no end.
     pub fn take_trailing_gap(&mut self) -> Option<u64> {
         let dropped = self.unreported();
         if dropped == 0 {
@@ -38,18 +40,21 @@ impl<W: Word> Consumer<W> {
         Some(dropped)
     }
 
-    /// Notes that so many dropped messages were reported before the next one: in the older of two records, which is not valid meanwhile.
+    /// Notes that so many dropped messages were reported before the next one: in the older of two
+    /// records, which is not valid meanwhile.
     fn record_gap(&mut self, dropped: u64) {
         self.dropped = self.dropped.wrapping_add(dropped);
         let record = &self.control().consumer.reported[self.next_record % 2];
         record.position.store(GapRecord::invalid_position(self.ring.config().start), Ordering::Relaxed);
-        // Each not before what stands above it, should this process die in between. pairs with the Acquire loads in reported_before
+        // Each not before what stands above it, should this process die in between. pairs with the
+        // Acquire loads in reported_before
         record.dropped.store(self.dropped, Ordering::Release);
         record.position.store(self.next, Ordering::Release);
         self.next_record = (self.next_record + 1) % 2;
     }
 
-    /// How many dropped messages were reported before message `number`, and which record may be overwritten next.
+    /// How many dropped messages were reported before message `number`, and which record may be
+    /// overwritten next.
     pub(super) fn reported_before(ring: &Ring<W>, number: u64) -> (u64, usize) {
         // SAFETY: words are only loaded.
         let line = unsafe { &ring.control().consumer };
@@ -66,8 +71,9 @@ impl<W: Word> Consumer<W> {
         self.dropped
     }
 
-    /// How many of the slots from the next one on are published, messages and gap markers alike, and how many dropped messages the
-    /// markers report. For taking over a ring: nobody else may use it.
+    /// How many of the slots from the next one on are published, messages and gap markers alike,
+    /// and how many dropped messages the markers report. For taking over a ring: nobody else may
+    /// use it.
     pub fn published(&mut self) -> (u64, u64) {
         let (next, mut slots, mut dropped) = (self.next, 0, 0_u64);
         while slots < self.ring.capacity() {
@@ -82,14 +88,15 @@ impl<W: Word> Consumer<W> {
         (slots, dropped)
     }
 
-    /// Messages dropped that no gap marker has reported: at the end of the stream, where a full ring has no room for one.
+    /// Messages dropped that no gap marker has reported: at the end of the stream, where a full
+    /// ring has no room for one.
     pub(super) fn unreported(&self) -> u64 {
         // Stored before `end`, whose Acquire load (in `until_end`) comes before this one.
         unreported(self.control().producer.stats.dropped.load(Ordering::Relaxed), self.dropped)
     }
 
-    /// What the gap marker in the next slot counts, if one is there. Markers of 0 are skipped: a device producer may have claimed a number
-    /// for one whose messages another has reported.
+    /// What the gap marker in the next slot counts, if one is there. Markers of 0 are skipped: a
+    /// device producer may have claimed a number for one whose messages another has reported.
     pub(super) fn marker(&mut self) -> Option<u64> {
         // Nothing lies beyond the ring, whatever the shared memory says.
         for _ in 0..self.ring.capacity() {

@@ -9,10 +9,12 @@ use crate::mode::Mode;
 use crate::sentinel;
 use crate::word::Word;
 
-/// Slots whose lines are written in one go: few enough that they are still in the first-level cache.
+/// Slots whose lines are written in one go: few enough that they are still in the first-level
+/// cache.
 const WRITTEN_TOGETHER: u64 = 16;
 
-/// Below this many messages before an idle look this is ping-pong, not a stream: the tail is published first, and no lines are written.
+/// Below this many messages before an idle look this is ping-pong, not a stream: the tail is
+/// published first, and no lines are written.
 const STREAM: u64 = 4;
 
 impl<W: Word> Consumer<W> {
@@ -22,7 +24,8 @@ impl<W: Word> Consumer<W> {
         if self.ring.mode() == Mode::FenceFree && self.recycled != self.next {
             // Release: not before the record of a gap that is recycled now.
             self.control().consumer.recycled.store(self.next, Ordering::Release);
-            // Whoever finds a word re-armed finds that store too: pairs with the Acquire load of recycled in Consumer::recover
+            // Whoever finds a word re-armed finds that store too: pairs with the Acquire load of
+            // recycled in Consumer::recover
             W::fence(Ordering::Release);
             while self.recycled != self.next {
                 let slot = self.slot(self.recycled);
@@ -55,7 +58,8 @@ impl<W: Word> Consumer<W> {
         self.published = self.recycled;
     }
 
-    /// Says that nobody will read any more: producers stop. Idempotent, and stays so until [`reconnect`](Self::reconnect).
+    /// Says that nobody will read any more: producers stop. Idempotent, and stays so until
+    /// [`reconnect`](Self::reconnect).
     pub fn disconnect(&mut self) {
         self.disconnected = true;
         self.recycle();

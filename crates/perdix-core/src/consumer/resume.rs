@@ -12,8 +12,9 @@ use crate::slot::PAYLOAD_SIZE;
 use crate::word::Word;
 
 impl<W: Word> Consumer<W> {
-    /// A consumer that goes on with message `next`: everything before it was taken and recycled, and the tail says so. `messages` and `bytes`
-    /// were taken so far, gaps of `dropped` messages were reported, and record `next_record` (0 or 1) of those is written next.
+    /// A consumer that goes on with message `next`: everything before it was taken and recycled,
+    /// and the tail says so. `messages` and `bytes` were taken so far, gaps of `dropped` messages
+    /// were reported, and record `next_record` (0 or 1) of those is written next.
     ///
     /// # Safety
     /// As [`new`](Self::new), and that is how the consumer before left the ring.
@@ -43,7 +44,8 @@ impl<W: Word> Consumer<W> {
         }
     }
 
-    /// Goes on where another consumer of this ring stopped, as [`recover`](Self::recover) does, with this one's habits.
+    /// Goes on where another consumer of this ring stopped, as [`recover`](Self::recover) does,
+    /// with this one's habits.
     ///
     /// # Errors
     /// As [`recover`](Self::recover); nothing has changed then.
@@ -68,11 +70,13 @@ impl<W: Word> Consumer<W> {
         self.next_record as u64
     }
 
-    /// A consumer that goes on where an earlier one stopped, however that stopped: at the tail that it published, and in
-    /// fence-free mode behind all that it had begun to recycle. What it had taken and not handed back by then comes again.
+    /// A consumer that goes on where an earlier one stopped, however that stopped: at the tail that
+    /// it published, and in fence-free mode behind all that it had begun to recycle. What it had
+    /// taken and not handed back by then comes again.
     ///
-    /// Its counts go on from what was published: those of a consumer that died may be wrong by what it had not published, or was just
-    /// publishing. Which gaps it reported is exact: those before the message where this one begins.
+    /// Its counts go on from what was published: those of a consumer that died may be wrong by what
+    /// it had not published, or was just publishing. Which gaps it reported is exact: those before
+    /// the message where this one begins.
     ///
     /// # Errors
     /// [`AttachError::Position`] if the consumer's line says what no consumer writes.
@@ -85,7 +89,8 @@ impl<W: Word> Consumer<W> {
         let line = unsafe { &ring.control().consumer };
         // pairs with the Release store of tail in Consumer::publish_tail
         let tail = line.tail.load(Ordering::Acquire);
-        // Stored before any slot was re-armed; the end of the process that did both is what orders it for us.
+        // Stored before any slot was re-armed; the end of the process that did both is what orders
+        // it for us.
         let recycled = (mode == Mode::FenceFree).then(|| line.recycled.load(Ordering::Acquire));
         let place = Place::read(capacity, start, tail, recycled);
         let Place { tail: published, recycled } =
@@ -94,7 +99,8 @@ impl<W: Word> Consumer<W> {
         let uncounted = recycled.wrapping_sub(published);
         if mode == Mode::FenceFree {
             for ahead in 0..uncounted {
-                // SAFETY: the earlier consumer has taken the message in this slot, and not handed it back.
+                // SAFETY: the earlier consumer has taken the message in this slot, and not handed
+                // it back.
                 let slot = unsafe { ring.slot(published.wrapping_add(ahead)) };
                 // How long the message was may be gone already.
                 // SAFETY: as above.

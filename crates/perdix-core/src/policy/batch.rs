@@ -21,16 +21,16 @@ pub const fn slot_index(capacity: u64, number: u64) -> usize {
     (number as u32 & (capacity as u32).wrapping_sub(1)) as usize
 }
 
-/// The two header words of message `number`, published: a message by itself, or a follower in a batch.
-/// (A follower's sequence word means nothing before the head's is there.)
+/// The two header words of message `number`, published: a message by itself, or a follower in a
+/// batch. (A follower's sequence word means nothing before the head's is there.)
 #[inline(always)]
 pub const fn header(number: u64, meta: Meta) -> [u64; 2] {
     [published(number), meta.word()]
 }
 
-/// The two header words of a batch's head before the batch is published: the sequence word is still that
-/// of a free slot, and the meta word says how many messages follow. Storing [`published`] with Release
-/// publishes the batch. `count`, from 1 to the capacity, counts the head too.
+/// The two header words of a batch's head before the batch is published: the sequence word is still
+/// that of a free slot, and the meta word says how many messages follow. Storing [`published`] with
+/// Release publishes the batch. `count`, from 1 to the capacity, counts the head too.
 ///
 /// ```
 /// use perdix_core::{Meta, policy::batch};
@@ -43,9 +43,9 @@ pub const fn head_header(capacity: u64, number: u64, meta: Meta, count: u32) -> 
     header(number.wrapping_sub(capacity), meta.with_followers(count.wrapping_sub(1)))
 }
 
-/// Where the messages end that a consumer may take, after it has acquired the head `acquired_end` of a batch
-/// whose meta word says `followers`. `next` is the next message to take. Nothing lies beyond the ring,
-/// whatever the shared word says.
+/// Where the messages end that a consumer may take, after it has acquired the head `acquired_end`
+/// of a batch whose meta word says `followers`. `next` is the next message to take. Nothing lies
+/// beyond the ring, whatever the shared word says.
 ///
 /// ```
 /// use perdix_core::policy::batch::acquired_end;

@@ -6,8 +6,8 @@ use crate::refused::Refused;
 /// What a producer knows of the consumer's progress: a tail that the consumer has reached. The true
 /// tail may be further.
 ///
-/// `end` stands for the number behind the last message that is asked for. It is never behind the tail,
-/// unless a function says so.
+/// `end` stands for the number behind the last message that is asked for. It is never behind the
+/// tail, unless a function says so.
 ///
 /// ```
 /// use perdix_core::policy::Credit;
@@ -33,8 +33,8 @@ impl Credit {
         Self { capacity, tail }
     }
 
-    /// No credit for a producer whose next message is `head`: it has to read the tail first. That is how
-    /// a producer begins, and what it has while it has a gap to report.
+    /// No credit for a producer whose next message is `head`: it has to read the tail first. That
+    /// is how a producer begins, and what it has while it has a gap to report.
     #[inline(always)]
     pub const fn none(capacity: u64, head: u64) -> Self {
         Self { capacity, tail: head.wrapping_sub(capacity) }
@@ -64,15 +64,15 @@ impl Credit {
         self.used(end) <= self.capacity
     }
 
-    /// [`covers`](Self::covers) where `end` may be outdated: others claim numbers too, and the consumer
-    /// may have passed it.
+    /// [`covers`](Self::covers) where `end` may be outdated: others claim numbers too, and the
+    /// consumer may have passed it.
     #[inline(always)]
     pub const fn covers_outdated(self, end: u64) -> bool {
         self.used(end) as i64 <= self.capacity as i64
     }
 
-    /// Whether a producer that publishes up to `end` should ask for a newer tail ahead of need: half of
-    /// the ring is known to be taken.
+    /// Whether a producer that publishes up to `end` should ask for a newer tail ahead of need:
+    /// half of the ring is known to be taken.
     #[inline(always)]
     pub const fn runs_low(self, end: u64) -> bool {
         self.used(end) > self.capacity / 2
@@ -84,8 +84,8 @@ impl Credit {
         if (tail.wrapping_sub(self.tail) as i64) > 0 { Self { tail, ..self } } else { self }
     }
 
-    /// The credit after a look at the ring's tail word. `end` is a number that the consumer cannot have
-    /// passed: the producer's head, or the end of what was claimed and not yet published.
+    /// The credit after a look at the ring's tail word. `end` is a number that the consumer cannot
+    /// have passed: the producer's head, or the end of what was claimed and not yet published.
     ///
     /// # Errors
     /// [`Refused::CorruptTail`] if the word's tail lies behind the one known or ahead of `end`,
@@ -104,8 +104,8 @@ impl Credit {
         }
     }
 
-    /// [`renew`](Self::renew) for a look ahead of need: a word that cannot be, or that says that the
-    /// consumer has disconnected, is ignored. The next blocking look reports it.
+    /// [`renew`](Self::renew) for a look ahead of need: a word that cannot be, or that says that
+    /// the consumer has disconnected, is ignored. The next blocking look reports it.
     #[inline(always)]
     pub const fn renew_early(self, word: u64, end: u64) -> Self {
         match self.renew(word, end) {
@@ -115,8 +115,8 @@ impl Credit {
     }
 }
 
-/// Whether an eighth of the ring ends between messages `first` and `end`: of several producers, the one
-/// whose messages cross it reads the tail across the link for all.
+/// Whether an eighth of the ring ends between messages `first` and `end`: of several producers, the
+/// one whose messages cross it reads the tail across the link for all.
 #[inline(always)]
 pub const fn crosses_eighth(capacity: u64, first: u64, end: u64) -> bool {
     // In 32 bits, which are enough for an eighth of a ring, and cheaper on a GPU.
@@ -124,15 +124,16 @@ pub const fn crosses_eighth(capacity: u64, first: u64, end: u64) -> bool {
     (first as u32 ^ end as u32) & stride.wrapping_neg() != 0
 }
 
-/// Slots that `claimants` threads keep free so that each may claim one number without looking at what the
-/// others do meanwhile; 0 on a ring that has not twice as many and room for a gap marker and a message.
+/// Slots that `claimants` threads keep free so that each may claim one number without looking at
+/// what the others do meanwhile; 0 on a ring that has not twice as many and room for a gap marker
+/// and a message.
 #[inline(always)]
 pub const fn claimants_margin(capacity: u64, claimants: u64) -> u64 {
     if capacity / 2 > claimants { claimants } else { 0 }
 }
 
-/// Messages that a consumer takes at most before it publishes its tail, unless it is told otherwise: a
-/// quarter of the ring, from 1 to 256.
+/// Messages that a consumer takes at most before it publishes its tail, unless it is told
+/// otherwise: a quarter of the ring, from 1 to 256.
 #[inline(always)]
 pub const fn tail_interval(capacity: u64) -> u64 {
     match capacity / 4 {

@@ -2,8 +2,8 @@
 
 use crate::control::Cursor;
 
-/// How many messages and gap markers lie between `next` and the end of the stream, modulo 2^63, if the end
-/// word says that the stream has ended.
+/// How many messages and gap markers lie between `next` and the end of the stream, modulo 2^63, if
+/// the end word says that the stream has ended.
 #[inline(always)]
 pub const fn until_end(word: u64, next: u64) -> Option<u64> {
     let end = Cursor::from_word(word);
@@ -19,8 +19,8 @@ pub enum StreamEnd {
     Ahead,
     /// The stream ends here.
     Here,
-    /// The end lies before the next message, or further ahead than the ring is long: so many messages ahead,
-    /// modulo 2^63. No producer writes that.
+    /// The end lies before the next message, or further ahead than the ring is long: so many
+    /// messages ahead, modulo 2^63. No producer writes that.
     Corrupt(u64),
 }
 
@@ -37,7 +37,8 @@ impl StreamEnd {
     }
 }
 
-/// How a stream ends on which several producers claimed numbers, some of which may not have been sent.
+/// How a stream ends on which several producers claimed numbers, some of which may not have been
+/// sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claims {
     /// The number that follows the last message of the stream.
@@ -49,9 +50,9 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// The end of a ring whose first message is `start`: numbers up to `head` were claimed, `unsent` is the
-    /// first of them that was not sent, counted from `start` (`u64::MAX` for none), and `sent` messages were
-    /// sent, those behind the first unsent one too.
+    /// The end of a ring whose first message is `start`: numbers up to `head` were claimed,
+    /// `unsent` is the first of them that was not sent, counted from `start` (`u64::MAX` for none),
+    /// and `sent` messages were sent, those behind the first unsent one too.
     ///
     /// ```
     /// use perdix_core::policy::Claims;

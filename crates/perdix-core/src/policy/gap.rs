@@ -2,9 +2,9 @@
 
 /// What a producer does with messages that it wants to publish.
 ///
-/// After a drop a gap marker goes ahead of the next message, in a slot of its own. A marker goes without a
-/// message only where both never fit: a consumer that frees one slot at a time would otherwise get nothing
-/// but markers.
+/// After a drop a gap marker goes ahead of the next message, in a slot of its own. A marker goes
+/// without a message only where both never fit: a consumer that frees one slot at a time would
+/// otherwise get nothing but markers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Plan {
@@ -19,8 +19,9 @@ pub enum Plan {
 }
 
 impl Plan {
-    /// For a producer that drops what does not fit. `unreported` messages have been dropped and no marker
-    /// has reported them, `count` messages are to be published together, and `free` slots are free.
+    /// For a producer that drops what does not fit. `unreported` messages have been dropped and no
+    /// marker has reported them, `count` messages are to be published together, and `free` slots
+    /// are free.
     ///
     /// [`MarkOnly`](Self::MarkOnly) and [`Nothing`](Self::Nothing) drop the messages.
     ///
@@ -40,8 +41,8 @@ impl Plan {
         }
     }
 
-    /// How many slots must be free before [`or_drop`](Self::or_drop) publishes anything: what a device
-    /// producer asks for, before it looks at [`with_room`](Self::with_room).
+    /// How many slots must be free before [`or_drop`](Self::or_drop) publishes anything: what a
+    /// device producer asks for, before it looks at [`with_room`](Self::with_room).
     #[inline(always)]
     pub const fn slots_or_drop(capacity: u64, unreported: u64, count: u64) -> u64 {
         match Self::with_room(capacity, unreported, count) {
@@ -65,13 +66,15 @@ impl Plan {
 
     /// For a producer that waits until its messages fit: a marker goes as soon as one slot is free.
     ///
-    /// After [`MarkOnly`](Self::MarkOnly) and [`Nothing`](Self::Nothing) the messages are still to be published.
+    /// After [`MarkOnly`](Self::MarkOnly) and [`Nothing`](Self::Nothing) the messages are still to
+    /// be published.
     #[inline(always)]
     pub const fn or_wait(unreported: u64, count: u64, free: u64) -> Self {
         if unreported == 0 {
             if count <= free { Self::Send } else { Self::Nothing }
         } else if free == 0 {
-            Self::Nothing
+            // Who asks for no slot only looks, and waits for nothing.
+            if count == 0 { Self::Send } else { Self::Nothing }
         } else if count < free {
             Self::MarkThenSend
         } else {
@@ -80,18 +83,18 @@ impl Plan {
     }
 }
 
-/// Numbers that `count` messages take together with the gap marker ahead of them, if one is due: what a
-/// grid's warp claims at once.
+/// Numbers that `count` messages take together with the gap marker ahead of them, if one is due:
+/// what a grid's warp claims at once.
 #[inline(always)]
 pub const fn marker_and(unreported: u64, count: u64) -> u64 {
     count.wrapping_add((unreported != 0) as u64)
 }
 
-/// Messages that the producer dropped and no gap marker has reported: `dropped` is the producer's total,
-/// `reported` the sum of the markers.
+/// Messages that the producer dropped and no gap marker has reported: `dropped` is the producer's
+/// total, `reported` the sum of the markers.
 ///
-/// A device producer stores its total only when it finishes. One that broke off has reported more than its
-/// total says, and nothing is missing then.
+/// A device producer stores its total only when it finishes. One that broke off has reported more
+/// than its total says, and nothing is missing then.
 ///
 /// ```
 /// use perdix_core::policy::unreported;

@@ -7,16 +7,19 @@ use crate::control::Cursor;
 pub struct Place {
     /// The first message that is not released.
     pub tail: u64,
-    /// The first message that was not taken for good: from `tail` up to here, slots were being recycled.
+    /// The first message that was not taken for good: from `tail` up to here, slots were being
+    /// recycled.
     pub recycled: u64,
 }
 
 impl Place {
-    /// Reads the words that the consumer left: its tail word, and in fence-free mode the word that says up
-    /// to where it was recycling slots (`None` in fenced mode). `start` is the ring's first message.
+    /// Reads the words that the consumer left: its tail word, and in fence-free mode the word that
+    /// says up to where it was recycling slots (`None` in fenced mode). `start` is the ring's first
+    /// message.
     ///
     /// # Errors
-    /// The tail, and how far ahead of it slots are said to be recycled, if that is more than the ring has.
+    /// The tail, and how far ahead of it slots are said to be recycled, if that is more than the
+    /// ring has.
     #[inline(always)]
     pub const fn read(
         capacity: u64,
@@ -48,8 +51,8 @@ impl GapRecord {
         start.wrapping_sub(1)
     }
 
-    /// How many dropped messages the two records reported before message `next`, and which record is to be
-    /// written next. `start` is the ring's first message.
+    /// How many dropped messages the two records reported before message `next`, and which record
+    /// is to be written next. `start` is the ring's first message.
     #[inline(always)]
     pub const fn latest(start: u64, next: u64, [first, second]: [Self; 2]) -> (u64, usize) {
         match (first.valid(start, next), second.valid(start, next)) {
@@ -60,7 +63,8 @@ impl GapRecord {
         }
     }
 
-    /// The record with its position counted from `start`; `None` if it does not hold before message `next`.
+    /// The record with its position counted from `start`; `None` if it does not hold before message
+    /// `next`.
     const fn valid(self, start: u64, next: u64) -> Option<Self> {
         let position = self.position.wrapping_sub(start);
         if position <= next.wrapping_sub(start) { Some(Self { position, ..self }) } else { None }

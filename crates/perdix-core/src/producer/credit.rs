@@ -9,7 +9,8 @@ use crate::refused::Refused;
 use crate::word::Word;
 
 impl<W: Word> Producer<W> {
-    /// Makes sure that `slots` slots from the head on are free, reading the tail only if the cached credit is too small.
+    /// Makes sure that `slots` slots from the head on are free, reading the tail only if the cached
+    /// credit is too small.
     ///
     /// # Errors
     /// [`Refused::Full`] if fewer are free now (always, if `slots` exceeds the capacity).
@@ -30,7 +31,8 @@ impl<W: Word> Producer<W> {
         Credit::new(self.ring.capacity(), self.tail)
     }
 
-    /// Forgets what is known of the tail, so that the next look comes first, and with it the gap marker.
+    /// Forgets what is known of the tail, so that the next look comes first, and with it the gap
+    /// marker.
     #[inline(always)]
     pub(super) fn forget_credit(&mut self) {
         self.tail = Credit::none(self.ring.capacity(), self.head).tail();
@@ -40,7 +42,8 @@ impl<W: Word> Producer<W> {
     ///
     /// # Errors
     /// [`Refused`] if fewer than `slots` slots are free, or nobody reads any more.
-    // Not a function of its own on a GPU: one that got the producer's address would force it into local memory.
+    // Not a function of its own on a GPU: one that got the producer's address would force it into
+    // local memory.
     #[cfg_attr(target_arch = "nvptx64", inline(always))]
     #[cfg_attr(not(target_arch = "nvptx64"), cold, inline(never))]
     pub fn renew(&mut self, slots: u64) -> Result<(), Refused> {
@@ -49,7 +52,8 @@ impl<W: Word> Producer<W> {
         if matches!(plan, Plan::MarkThenSend | Plan::MarkOnly) {
             self.publish_marker();
         }
-        if matches!(plan, Plan::Send | Plan::MarkThenSend) {
+        // No slots may be asked for: that succeeds in a full ring with a gap to report, too.
+        if self.credit() >= slots {
             self.starved = false;
             return Ok(());
         }

@@ -8,11 +8,11 @@ use super::Producer;
 use crate::slot::{PAYLOAD_SIZE, Slot};
 use crate::word::Word;
 
-/// The slot of the next message, which [`Producer::vacant`] found free: write the payload, then [`stage`](Self::stage) or
-/// [`publish`](Self::publish) it.
+/// The slot of the next message, which [`Producer::vacant`] found free: write the payload, then
+/// [`stage`](Self::stage) or [`publish`](Self::publish) it.
 ///
-/// It borrows the producer, so that nothing else writes to the slot meanwhile. Dropping it publishes nothing. The payload
-/// is what an earlier message left there until it is written.
+/// It borrows the producer, so that nothing else writes to the slot meanwhile. Dropping it
+/// publishes nothing. The payload is what an earlier message left there until it is written.
 #[derive(Debug)]
 #[must_use = "a slot that is neither staged nor published is given up"]
 pub struct Free<'p, W: Word = AtomicU64> {
@@ -22,7 +22,8 @@ pub struct Free<'p, W: Word = AtomicU64> {
 
 impl<'p, W: Word> Free<'p, W> {
     /// # Safety
-    /// The slot of message `number`, the next one behind those that the producer has staged, is free.
+    /// The slot of message `number`, the next one behind those that the producer has staged, is
+    /// free.
     #[inline(always)]
     pub(super) unsafe fn new(producer: &'p mut Producer<W>, number: u64) -> Self {
         Self { producer, number }
@@ -41,13 +42,15 @@ impl<'p, W: Word> Free<'p, W> {
         unsafe { W::write_plain(&self.slot().payload, bytes) };
     }
 
-    /// Adds the message to those staged: its payload is what was written, its length `len` (above 240, it is cut to 240).
+    /// Adds the message to those staged: its payload is what was written, its length `len` (above
+    /// 240, it is cut to 240).
     #[inline(always)]
     pub fn stage(self, kind: u16, flags: u8, len: usize) {
         self.seal(kind, flags, len);
     }
 
-    /// [`stage`](Self::stage)s the message, and publishes all that is staged. Says how many messages that were.
+    /// [`stage`](Self::stage)s the message, and publishes all that is staged. Says how many
+    /// messages that were.
     #[inline(always)]
     pub fn publish(self, kind: u16, flags: u8, len: usize) -> u64 {
         self.seal(kind, flags, len).publish()
@@ -77,7 +80,8 @@ impl Free<'_, AtomicU64> {
     #[inline(always)]
     pub fn payload_mut(&mut self) -> &mut [u8; PAYLOAD_SIZE] {
         let payload = self.slot().payload_ptr().cast();
-        // SAFETY: the slot is free, so its initialised payload is this token's alone during the borrow.
+        // SAFETY: the slot is free, so its initialised payload is this token's alone during the
+        // borrow.
         unsafe { &mut *payload }
     }
 }

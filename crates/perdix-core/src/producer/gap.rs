@@ -11,7 +11,8 @@ use crate::sentinel;
 use crate::slot::{PAYLOAD_SIZE, Slot};
 use crate::word::Word;
 
-/// Publishes the gap marker that `dropped` messages are missing here, as message `number`; one of 0 is passed over by the consumer.
+/// Publishes the gap marker that `dropped` messages are missing here, as message `number`; one of 0
+/// is passed over by the consumer.
 ///
 /// # Safety
 /// The slot is that of message `number`, free, and the calling thread's to write.
@@ -29,13 +30,16 @@ pub unsafe fn publish_gap_marker<W: Word>(slot: &Slot<W>, number: u64, dropped: 
 }
 
 impl<W: Word> Producer<W> {
-    /// Publishes one message of up to 240 bytes as [`push`](Self::push) does, or drops it if the ring is full; whether it was
-    /// published. The consumer learns, in order, how many messages are missing: a gap marker takes a slot of its own, ahead of the next
-    /// message. So after a drop this takes up again when two slots are free. (A ring of one slot carries the gap marker first, and with it counts
-    /// this message as dropped; while more are dropped before the consumer has read it, it carries nothing but gap markers.)
+    /// Publishes one message of up to 240 bytes as [`push`](Self::push) does, or drops it if the
+    /// ring is full; whether it was published. The consumer learns, in order, how many messages are
+    /// missing: a gap marker takes a slot of its own, ahead of the next message. So after a drop
+    /// this takes up again when two slots are free. (A ring of one slot carries the gap marker
+    /// first, and with it counts this message as dropped; while more are dropped before the
+    /// consumer has read it, it carries nothing but gap markers.)
     ///
     /// # Errors
-    /// [`Refused::TooLong`], [`Refused::Disconnected`], [`Refused::CorruptTail`]; nothing has changed then.
+    /// [`Refused::TooLong`], [`Refused::Disconnected`], [`Refused::CorruptTail`]; nothing has
+    /// changed then.
     #[inline(always)]
     pub fn push_or_drop(&mut self, kind: u16, flags: u8, bytes: &[u8]) -> Result<bool, Refused> {
         if bytes.len() > PAYLOAD_SIZE {
@@ -44,8 +48,8 @@ impl<W: Word> Producer<W> {
         Ok(self.room_or_drop()? && self.push(kind, flags, bytes).map(|()| true)?)
     }
 
-    /// Makes sure of a free slot for one message, or counts the message as dropped; whether there is a slot. What is staged is given
-    /// up first.
+    /// Makes sure of a free slot for one message, or counts the message as dropped; whether there
+    /// is a slot. What is staged is given up first.
     ///
     /// # Errors
     /// [`Refused::Disconnected`], [`Refused::CorruptTail`].
@@ -89,8 +93,8 @@ impl<W: Word> Producer<W> {
         self.dropped
     }
 
-    /// Goes on for a producer (this one or another) that dropped `dropped` messages, of which nothing has reported the last `unreported`. What is
-    /// staged is given up.
+    /// Goes on for a producer (this one or another) that dropped `dropped` messages, of which
+    /// nothing has reported the last `unreported`. What is staged is given up.
     pub fn set_dropped(&mut self, dropped: u64, unreported: u64) {
         self.abandon();
         (self.dropped, self.unreported) = (dropped, unreported);
@@ -111,7 +115,8 @@ impl<W: Word> Producer<W> {
         }
     }
 
-    /// Publishes the gap marker of the messages dropped, into a slot that is known to be free, while nothing is staged.
+    /// Publishes the gap marker of the messages dropped, into a slot that is known to be free,
+    /// while nothing is staged.
     #[inline(always)]
     pub(super) fn publish_marker(&mut self) {
         let (number, ring) = (self.head, self.ring);

@@ -4,7 +4,7 @@ use core::sync::atomic::Ordering;
 
 use super::Ring;
 use crate::control::{Attached, ConsumerStats, Cursor, ProducerStats};
-use crate::device::Fault;
+use crate::fault::Fault;
 use crate::word::Word;
 
 impl<W: Word> Ring<W> {
@@ -13,8 +13,8 @@ impl<W: Word> Ring<W> {
         self.control.as_ptr().cast::<u8>().cast_const()
     }
 
-    /// The sequence word of the slot that message `number` uses: `number + 1` once it is published. (A
-    /// follower's in a batch may be there before the message.)
+    /// The sequence word of the slot that message `number` uses: `number + 1` once it is published.
+    /// (A follower's in a batch may be there before the message.)
     #[inline(always)]
     pub fn sequence(&self, number: u64) -> u64 {
         // SAFETY: the word is only loaded.
@@ -28,7 +28,8 @@ impl<W: Word> Ring<W> {
         Cursor::from_word(acquire(&self.words().consumer.tail))
     }
 
-    /// The number that follows the stream's last message, if the stream has ended; its top bit is not kept.
+    /// The number that follows the stream's last message, if the stream has ended; its top bit is
+    /// not kept.
     #[inline(always)]
     pub fn end(&self) -> Option<Cursor> {
         // pairs with the Release store of end in Ring::close
@@ -96,8 +97,8 @@ impl<W: Word> Ring<W> {
         self.words().consumer.attached.store(who.word(), Ordering::Release);
     }
 
-    /// Says in the tail that the consumer has disconnected, on behalf of one that is no more. What it
-    /// released stays released.
+    /// Says in the tail that the consumer has disconnected, on behalf of one that is no more. What
+    /// it released stays released.
     ///
     /// # Safety
     /// The ring has no consumer now, and the memory may be written to.
@@ -108,7 +109,8 @@ impl<W: Word> Ring<W> {
     }
 }
 
-/// An Acquire load. On memory that may only be read, a relaxed one and a fence are all that is allowed.
+/// An Acquire load. On memory that may only be read, a relaxed one and a fence are all that is
+/// allowed.
 #[inline(always)]
 fn acquire<W: Word>(word: &W) -> u64 {
     let value = word.load(Ordering::Relaxed);

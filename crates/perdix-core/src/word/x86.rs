@@ -17,14 +17,16 @@ pub(super) unsafe fn fill(chunks: &[Chunk16], value: u64) {
     let value = unsafe { _mm_set1_epi64x(value as i64) };
     for chunk in chunks {
         let words = core::ptr::from_ref(chunk).cast::<__m128i>().cast_mut();
-        // Volatile, since another process may break its promise: then the store is made as it stands here, whatever that one does.
-        // SAFETY: a chunk is 16 bytes of atomics (shared mutability), aligned to 16, and ours by the contract.
+        // Volatile, since another process may break its promise: then the store is made as it stands
+        // here, whatever that one does.
+        // SAFETY: a chunk is 16 bytes of atomics (shared mutability), aligned to 16, and ours by
+        // the contract.
         unsafe { words.write_volatile(value) };
     }
 }
 
-/// Asks for the cache lines of a slot that is to be read once: they go to the first-level cache and disconnect the larger ones alone, from
-/// which a device's next write would have to take them back.
+/// Asks for the cache lines of a slot that is to be read once: they go to the first-level cache and
+/// leave the larger ones alone, from which a device's next write would have to take them back.
 #[inline(always)]
 pub(super) fn prefetch_once(slot: &Slot) {
     let start = core::ptr::from_ref(slot).cast::<i8>();

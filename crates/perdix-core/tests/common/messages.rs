@@ -25,7 +25,8 @@ pub fn message() -> impl Strategy<Value = Message> {
     })
 }
 
-/// Rings that are small, or whose numbers are about to wrap: at 2^64, at the 2^63 of cursors, at the end of a lap.
+/// Rings that are small, or whose numbers are about to wrap: at 2^64, at the 2^63 of cursors, at
+/// the end of a lap.
 pub fn config(modes: &'static [Mode]) -> impl Strategy<Value = Config> {
     let capacity = prop::sample::select(&[1u64, 2, 4, 8, 64][..]);
     let start = prop_oneof![
@@ -50,7 +51,8 @@ pub fn in_place(ring: &Ring, number: u64, len: usize) -> Vec<u8> {
     unsafe { std::slice::from_raw_parts(slot.payload_ptr(), len) }.to_vec()
 }
 
-/// Whether `meta` is that of `message`, and its mask true of the words in the slot of message `number`.
+/// Whether `meta` is that of `message`, and its mask true of the words in the slot of message
+/// `number`.
 pub fn describes(ring: &Ring, number: u64, meta: Meta, message: &Message) -> bool {
     let words = if ring.mode() == Mode::FenceFree { meta.len().div_ceil(16) * 2 } else { 0 };
     let mask = in_place(ring, number, 8 * words)
@@ -61,7 +63,8 @@ pub fn describes(ring: &Ring, number: u64, meta: Meta, message: &Message) -> boo
     (meta.len(), meta.kind(), meta.flags(), meta.mask()) == expected
 }
 
-/// The stores of a message, as words of its slot: what the product's code does to a slot of our own.
+/// The stores of a message, as words of its slot: what the product's code does to a slot of our
+/// own.
 pub fn stores(number: u64, message: &Message) -> Vec<(usize, u64)> {
     const MARK: u64 = 0x5e1f_5e1f_5e1f_5e1f;
     let word = || AtomicU64::new(MARK);

@@ -57,7 +57,8 @@ impl Region {
     /// The 8-byte word at `offset`, which is a multiple of 8 inside the region.
     pub fn word(&self, offset: usize) -> &AtomicU64 {
         assert!(offset % 8 == 0 && offset + 8 <= self.bytes());
-        // SAFETY: an aligned word inside the region, which `&self` keeps alive; it is only accessed atomically.
+        // SAFETY: an aligned word inside the region, which `&self` keeps alive; it is only accessed
+        // atomically.
         unsafe { AtomicU64::from_ptr(self.at(offset).cast()) }
     }
 

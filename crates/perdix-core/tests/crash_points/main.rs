@@ -1,6 +1,7 @@
-//! A side stopped for good after each single store of the protocol. A stopped producer: the consumer delivers every message whose
-//! publication was stored, no other, and no wrong byte; then a new producer takes over, and the stream stays exact. A stopped
-//! consumer: whoever continues from shared memory goes on where it had said it was.
+//! A side stopped for good after each single store of the protocol. A stopped producer: the
+//! consumer delivers every message whose publication was stored, no other, and no wrong byte; then
+//! a new producer takes over, and the stream stays exact. A stopped consumer: whoever continues
+//! from shared memory goes on where it had said it was.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // what is not as expected fails the test
 
@@ -16,7 +17,8 @@ use perdix_core::{Config, Consumer};
 use rig::{Item, Rig};
 use scenario::{SCENARIOS, Scenario, Side, configs, run};
 
-/// For each slot's item, in order, which of the producer's stores published it; and which one ended the stream.
+/// For each slot's item, in order, which of the producer's stores published it; and which one ended
+/// the stream.
 fn publications(rig: &Rig, log: &[(usize, u64)]) -> (Vec<u64>, Option<u64>) {
     // SAFETY: words are only looked at.
     let control = unsafe { rig.ring.control() };
@@ -31,7 +33,8 @@ fn publications(rig: &Rig, log: &[(usize, u64)]) -> (Vec<u64>, Option<u64>) {
         });
         let Some(slot) = slots.into_iter().find(|slot| slot.seq.address() == *address) else { continue };
         assert_eq!(*value, rig.first().wrapping_add(all.len() as u64 + 1), "numbers in a row");
-        // Where words go in any order the header comes last, and its second word publishes; else the sequence word does.
+        // Where words go in any order the header comes last, and its second word publishes; else
+        // the sequence word does.
         let next = log.get(index as usize).map(|(address, _)| *address);
         all.push(if next == Some(slot.meta.address()) { index + 1 } else { index });
     }

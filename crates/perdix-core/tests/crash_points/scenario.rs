@@ -21,7 +21,8 @@ pub(crate) struct Scenario {
     pub(crate) steps: &'static [Step],
     /// Whether it is for fence-free rings only.
     pub(crate) fence_free_only: bool,
-    /// Whether messages are dropped. How many a consumer was told of is nothing that its successor knows.
+    /// Whether messages are dropped. How many a consumer was told of is nothing that its successor
+    /// knows.
     pub(crate) drops: bool,
 }
 
@@ -133,7 +134,8 @@ pub(crate) fn configs(scenario: &Scenario) -> Vec<Config> {
     modes.flat_map(|mode| starts.map(|start| Config { capacity: scenario.capacity, mode, start })).collect()
 }
 
-/// Runs a scenario on a fresh rig whose `side` may make `stores` stores; the rig, and whether it came to the end.
+/// Runs a scenario on a fresh rig whose `side` may make `stores` stores; the rig, and whether it
+/// came to the end.
 pub(crate) fn run(
     scenario: &Scenario,
     config: Config,

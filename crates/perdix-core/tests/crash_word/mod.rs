@@ -1,5 +1,5 @@
-//! A [`Word`] whose stores are counted, and on which a side stops for good after any of them: what memory holds then is what a
-//! producer or consumer leaves behind that was killed there.
+//! A [`Word`] whose stores are counted, and on which a side stops for good after any of them: what
+//! memory holds then is what a producer or consumer leaves behind that was killed there.
 
 #![allow(dead_code, unreachable_pub)] // every test binary uses a part of it
 
@@ -25,7 +25,8 @@ thread_local! {
 /// Stopped by [`with_stores`].
 struct Stopped;
 
-/// Runs `side`, whose stores count, until it is done (`true`) or has made as many stores as are left.
+/// Runs `side`, whose stores count, until it is done (`true`) or has made as many stores as are
+/// left.
 pub fn with_stores(left: &mut u64, side: impl FnOnce()) -> bool {
     LEFT.set(Some(*left));
     let outcome = catch_unwind(AssertUnwindSafe(side));

@@ -1,8 +1,9 @@
 //! The protocol's [`Word`] for the loom model checker, and rings made of it.
 //!
-//! loom runs a model again and again, through every interleaving of its threads and every value that a relaxed load
-//! may return. A data race is an error, and that is what shows a missing Acquire or Release here: payload that is
-//! copied plainly lies in (or is guarded by) loom's checked `UnsafeCell`s.
+//! loom runs a model again and again, through every interleaving of its threads and every value
+//! that a relaxed load may return. A data race is an error, and that is what shows a missing
+//! Acquire or Release here: payload that is copied plainly lies in (or is guarded by) loom's
+//! checked `UnsafeCell`s.
 
 #![allow(dead_code, unreachable_pub)] // every test binary uses a part of it
 
@@ -25,21 +26,23 @@ use perdix_core::{
 pub enum Stores {
     /// As a GPU's: relaxed, so that only their values say that they have arrived.
     Relaxed,
-    /// As those of a device producer that runs on a CPU: with Release, and what the consumer then reads plainly must be
-    /// ordered after them by an Acquire.
+    /// As those of a device producer that runs on a CPU: with Release, and what the consumer then
+    /// reads plainly must be ordered after them by an Acquire.
     Release,
 }
 
 /// How often a slot is filled in one model, at most.
 const LAPS: usize = 8;
 
-/// A word under loom. A pointer, because loom's threads have small stacks; `None` is a word that nobody reads in a
-/// model (statistics, identity, payload beyond the messages), and costs loom nothing.
+/// A word under loom. A pointer, because loom's threads have small stacks; `None` is a word that
+/// nobody reads in a model (statistics, identity, payload beyond the messages), and costs loom
+/// nothing.
 pub struct LoomWord(Option<Box<Kind>>);
 
 /// What the word is for decides what is allowed, and what loom has to explore.
 enum Kind {
-    /// A word that both threads access atomically: sequence, tail, end, fault, and meta in fenced mode.
+    /// A word that both threads access atomically: sequence, tail, end, fault, and meta in fenced
+    /// mode.
     Atomic(AtomicU64),
     /// Payload in fenced mode: never accessed atomically.
     Plain(UnsafeCell<u64>),
@@ -50,11 +53,12 @@ enum Kind {
 /// A word that the consumer re-arms. The values are atomic; the cells say who owned the word when.
 pub struct Armed {
     value: AtomicU64,
-    /// Written by `write_plain`, `rearm` and device stores with Release, read by `read_plain`: a race here is a race on the
-    /// payload.
+    /// Written by `write_plain`, `rearm` and device stores with Release, read by `read_plain`: a
+    /// race here is a race on the payload.
     plain: UnsafeCell<()>,
-    /// Written by re-arming number `i`, read by device store number `i`, which must come after it. Device stores are
-    /// relaxed, so that the next re-arming is *not* ordered after them: hence one cell each.
+    /// Written by re-arming number `i`, read by device store number `i`, which must come after it.
+    /// Device stores are relaxed, so that the next re-arming is *not* ordered after them: hence one
+    /// cell each.
     laps: [UnsafeCell<()>; LAPS],
     rearmed: AtomicUsize,
     stored: AtomicUsize,

@@ -123,7 +123,8 @@ pub fn receive_all<const N: u64, const WORDS: usize>(mut consumer: Consumer<Loom
     assert!(!receive(&mut consumer, N, WORDS), "a message too many");
 }
 
-/// The same, with a tail that is only published when the whole ring is recycled or nothing is there.
+/// The same, with a tail that is only published when the whole ring is recycled or nothing is
+/// there.
 pub fn receive_lazily<const N: u64, const WORDS: usize>(consumer: Consumer<LoomWord>) {
     let capacity = consumer.ring().capacity();
     receive_all::<N, WORDS>(consumer.with_tail_every(capacity));
@@ -152,7 +153,8 @@ pub fn receive_runs<const N: u64>(mut consumer: Consumer<LoomWord>) {
     assert!(!receive(&mut consumer, N, 1));
 }
 
-/// Receives exactly `N` messages and looks at each in every way there is, and again, before it copies it.
+/// Receives exactly `N` messages and looks at each in every way there is, and again, before it
+/// copies it.
 pub fn receive_twice<const N: u64, const WORDS: usize>(mut consumer: Consumer<LoomWord>) {
     for i in 0..N {
         let meta = loop {

@@ -1,5 +1,5 @@
-//! The rules of the protocol against a model that counts with unbounded numbers, and as golden tables that
-//! other implementations (the C++ header) are tested against.
+//! The rules of the protocol against a model that counts with unbounded numbers, and as golden
+//! tables that other implementations (the C++ header) are tested against.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod golden;

@@ -1,5 +1,5 @@
-//! Each rule over all small rings, against a straightforward model: numbers count from the ring's first
-//! message and never wrap there.
+//! Each rule over all small rings, against a straightforward model: numbers count from the ring's
+//! first message and never wrap there.
 
 use perdix_core::policy::recovery::{GapRecord, Place};
 use perdix_core::policy::{Claims, Credit, Plan, StreamEnd, batch, claimants_margin, tail_interval};
@@ -126,6 +126,12 @@ fn a_marker_goes_ahead_of_the_next_message() {
                 }
             }
         }
+    }
+    // Who asks for no slot never waits.
+    for (unreported, free, plan) in
+        [(0, 0, Plan::Send), (0, 1, Plan::Send), (1, 0, Plan::Send), (1, 1, Plan::MarkThenSend)]
+    {
+        assert_eq!(Plan::or_wait(unreported, 0, free), plan);
     }
     for (dropped, reported) in [(0_u64, 0_u64), (9, 4), (4, 9), (u64::MAX, u64::MAX - 3), (2, u64::MAX)] {
         let missing = i128::from(dropped.wrapping_sub(reported) as i64).max(0);

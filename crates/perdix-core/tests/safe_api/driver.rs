@@ -1,5 +1,5 @@
-//! Calls of every public safe function with any arguments: what the test draws at random, and a fuzzer
-//! from its bytes. Each entry is named as the function that it calls.
+//! Calls of every public safe function with any arguments: what the test draws at random, and a
+//! fuzzer from its bytes. Each entry is named as the function that it calls.
 
 use std::sync::atomic::AtomicU64;
 

@@ -174,6 +174,7 @@ pub(crate) const VALUES: &[Call<()>] = calls! {
     "Word::fence", |s| <AtomicU64 as Word>::fence(Ordering::AcqRel);
     "Word::load", |s| Word::load(&AtomicU64::new(s.word()), Ordering::Acquire);
     "Word::pending", |s| AtomicU64::pending(&words(s));
+    "Word::read_published", |s| Word::read_published(&AtomicU64::new(s.word()));
     "Word::prefetch", |s| Word::prefetch(&AtomicU64::new(0));
     "Word::prefetch_once", |s| AtomicU64::prefetch_once(&slot());
     "Word::rearm", |s| words(s).iter().for_each(Word::rearm);

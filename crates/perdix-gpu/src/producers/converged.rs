@@ -8,7 +8,7 @@ use crate::intrinsics::{WARP_SIZE, Warp, lane_id};
 use crate::link::Link;
 use crate::packer::PackInto;
 use crate::source::{FromFn, Source};
-use crate::typed::{Value, chunk_of};
+use crate::value::{Value, chunk_of};
 use crate::write::{fitting, publish};
 
 /// How a warp comes by message numbers whose slots are free. (Only this crate implements it.)

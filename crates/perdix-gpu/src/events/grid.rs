@@ -6,8 +6,8 @@ use perdix_core::events::{EVENT_KIND, Level, Scope};
 use perdix_core::policy::{Plan, batch, claimants_margin};
 use perdix_core::{DeviceRing, Meta, Mode, sentinel};
 
+use super::{Draft, EventSink};
 use crate::error::Error;
-use crate::events::{Draft, EventSink};
 use crate::intrinsics::{blocks, device_fence, threads_per_block};
 use crate::link::Link;
 use crate::stores::{store_chunk, store_last};
