@@ -77,7 +77,12 @@ pub fn consume(
 ) {
     match input.below(12) {
         0 | 1 => {
-            if let Some(message) = consumer.try_consume() {
+            let next = if input.flag() {
+                consumer.try_consume()
+            } else {
+                consumer.try_next().map_err(|error| explained(&error)).ok()
+            };
+            if let Some(message) = next {
                 meanwhile(input);
                 look(&message);
                 black_box((message.to_owned(), message.records::<u32>().is_ok()));
@@ -86,8 +91,8 @@ pub fn consume(
                 }
             }
         }
-        2 | 3 => {
-            if let Ok(batch) = consumer.batch(input.pick([1, 2, 32, 1000]), Wait::No) {
+        2 | 3 => match consumer.batch(input.pick([0, 1, 2, 32, 1000]), Wait::No) {
+            Ok(batch) => {
                 assert!(batch.len() <= capacity);
                 meanwhile(input);
                 batch.iter().for_each(|message| look(&message));
@@ -96,7 +101,8 @@ pub fn consume(
                     forget(batch);
                 }
             }
-        }
+            Err(error) => explained(&error),
+        },
         4 => {
             // It hands slots back as it goes, which a producer may fill again; but no more than a ring full.
             let count = consumer.drain(|message| {

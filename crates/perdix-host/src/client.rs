@@ -66,7 +66,13 @@ impl<'a> Client<'a> {
     /// A client that sends its requests into one ring and gets its responses from another; a request waits up to 10 s.
     pub fn new(requests: Producer<'a>, responses: Consumer<'a>) -> Self {
         let slots = requests.capacity().min(responses.capacity());
-        Self { requests, responses, window: Window::new(slots), limit: DEFAULT_LIMIT, single_store_words: false }
+        Self {
+            requests,
+            responses,
+            window: Window::new(slots),
+            limit: DEFAULT_LIMIT,
+            single_store_words: false,
+        }
     }
 
     /// The same for kernels that read whole words in one look: nothing else may ever have been written to the ring.

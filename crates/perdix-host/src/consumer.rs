@@ -12,17 +12,17 @@ mod records;
 #[cfg(feature = "futures")]
 mod stream;
 mod typed;
+mod waiting;
 
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
-use std::time::Duration;
 
 pub use batch::MessageBatch;
 pub use iter::{IntoMessages, Messages};
 pub use large::Large;
 pub use message::{Message, MessageRef, OwnedMessage};
-use perdix_core::{Consumer as Core, Corruption, Meta, Poll};
+use perdix_core::{Consumer as Core, Meta, Poll};
 pub use reader::Reader;
 pub use records::RecordBatch;
 #[cfg(feature = "futures")]
@@ -35,7 +35,7 @@ use crate::counters::Counters;
 use crate::error::ConsumeError;
 use crate::shared::Shared;
 use crate::trace;
-use crate::wait::{Tries, Wait, Waiter};
+use crate::wait::{Tries, Wait};
 
 /// The consuming half of a [`Buffer`](crate::Buffer), whoever produces. Dropping it tells the producer that nobody reads any more.
 ///
@@ -237,25 +237,10 @@ impl<'a> Consumer<'a> {
     /// [`ConsumeError::EndOfStream`] if the stream has ended and all is read, [`ConsumeError::Gap`] (once) if messages were dropped
     /// before the next one, and the other reasons why nothing will come.
     pub fn status(&mut self) -> Result<(), ConsumeError> {
-        match self.poll()? {
-            Poll::Gap(_) => self.gap(),
-            Poll::Ended => Err(self.end()),
-            Poll::Ready(_) => Ok(()),
-            Poll::Empty => self.check_producer(),
-        }
+        self.look(true).map(drop)
     }
 
-    /// Goes on behind the gap that a poll found, and says how many messages are missing.
-    fn take_gap(&mut self) -> Option<u64> {
-        // The look publishes what was consumed before the gap: should this process die, another one knows which gaps were told.
-        let Ok(Poll::Gap(_)) = self.poll() else { return None };
-        let core = self.core();
-        let dropped = core.take_gap();
-        core.recycle();
-        dropped
-    }
-
-    /// The number of the next message, from 0. Numbers are those of slots: parts of large messages count, and notices of gaps.
+    /// The number of the next message, from 0. Numbers are those of slots: parts of large messages count, and gap markers.
     pub fn position(&mut self) -> u64 {
         self.core().next()
     }
@@ -290,112 +275,6 @@ impl<'a> Consumer<'a> {
     /// Tells the protocol whether a core produces. Another process may not have taken its role before.
     pub(crate) fn learn_producer(&mut self) {
         self.core.set_cpu_producer(self.producer.is_core());
-    }
-
-    /// Looks for the next message; no guard exists now, so an idle look releases what forgotten guards held.
-    #[inline(always)]
-    pub(crate) fn poll(&mut self) -> Result<Poll, Corruption> {
-        let core = self.core();
-        match core.peek(0)? {
-            Some(meta) => Ok(Poll::Ready(meta)),
-            None => {
-                core.recycle();
-                core.look()
-            }
-        }
-    }
-
-    /// Finds the next message, waiting for it as `wait` says; does not take it.
-    #[inline(always)]
-    pub(crate) fn find(&mut self, wait: Wait) -> Result<Meta, ConsumeError> {
-        match self.poll()? {
-            Poll::Ready(meta) => Ok(meta),
-            found => self.find_slowly(found, wait),
-        }
-    }
-
-    /// Goes on after a first poll that found no message, but `found`.
-    #[inline(never)]
-    fn find_slowly(&mut self, found: Poll, wait: Wait) -> Result<Meta, ConsumeError> {
-        match found {
-            Poll::Ready(meta) => return Ok(meta),
-            Poll::Gap(_) => self.gap()?,
-            Poll::Ended => return Err(self.end()),
-            Poll::Empty => {}
-        }
-        if wait != Wait::No {
-            return self.wait_long(wait.limit());
-        }
-        if self.tries.is_time_to_ask() {
-            self.check_producer()?;
-        }
-        Err(ConsumeError::Empty)
-    }
-
-    #[inline(never)]
-    fn wait_long(&mut self, limit: Option<Duration>) -> Result<Meta, ConsumeError> {
-        self.learn_producer();
-        let run = self.core().begin_wait();
-        let mut waiter = Waiter::after_run(self.shared.waits.consumer, limit, run);
-        loop {
-            match self.poll()? {
-                Poll::Ready(meta) => return Ok(meta),
-                Poll::Ended => return Err(self.end()),
-                // A gap that hostile memory has taken back is none: that must not make a loop without a limit.
-                Poll::Gap(_) => self.gap()?,
-                Poll::Empty => {}
-            }
-            waiter.pause().map_err(|waited| {
-                trace::timed_out(&self.shared.ring, "consumer", waited);
-                ConsumeError::TimedOut { waited }
-            })?;
-            if waiter.is_time_to_look() {
-                self.check_producer()?;
-            }
-        }
-    }
-
-    /// Goes on behind the gap that a poll found, and says so. (One that hostile memory has taken back meanwhile is none.)
-    #[cold]
-    fn gap(&mut self) -> Result<(), ConsumeError> {
-        match self.take_gap() {
-            Some(dropped) => Err(ConsumeError::Gap { dropped, position: self.position() }),
-            None => Ok(()),
-        }
-    }
-
-    /// Why the stream ended.
-    #[cold]
-    fn end(&mut self) -> ConsumeError {
-        match self.core().fault() {
-            Some(fault) => {
-                let first_missing = self.position();
-                trace::failed(&self.shared.ring, fault, first_missing);
-                ConsumeError::ProducerFailed { fault, first_missing }
-            }
-            None => ConsumeError::EndOfStream,
-        }
-    }
-
-    /// Asks what has become of whoever produces: every wait does so here. Nothing is lost if it is no more: whatever
-    /// it published is visible then, so one more look decides.
-    #[cold]
-    fn check_producer(&mut self) -> Result<(), ConsumeError> {
-        let Some(why) = self.producer.lost() else { return Ok(()) };
-        match self.poll()? {
-            Poll::Ready(_) => Ok(()),
-            Poll::Ended => Err(self.end()),
-            Poll::Gap(_) => self.gap(),
-            Poll::Empty => match self.core().take_trailing_gap() {
-                // It dropped messages, and came to no notice of that.
-                Some(dropped) => Err(ConsumeError::Gap { dropped, position: self.position() }),
-                None => {
-                    let first_missing = self.position();
-                    trace::lost(&self.shared.ring, &why, first_missing);
-                    Err(ConsumeError::ProducerLost { first_missing, why })
-                }
-            },
-        }
     }
 }
 

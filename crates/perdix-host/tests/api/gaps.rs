@@ -238,3 +238,60 @@ fn a_gap_of_one_ring_does_not_end_it() {
         assert_eq!(all, b"abc");
     }
 }
+
+/// A ring in which kernels left two gap markers of nothing ahead of a message, and ended without ending the stream.
+fn behind_markers_of_nothing(buffer: &mut Buffer) -> Consumer<'_> {
+    let (mut kernel, consumer) = buffer.split_emulated();
+    let launch = |handle: perdix_core::DeviceRing| {
+        // SAFETY: the ring is valid until this returns.
+        let ring = unsafe { handle.ring() }.unwrap();
+        for number in 0..2 {
+            // SAFETY: this is the only producer, and the slots are free.
+            let slot = unsafe { ring.slot(number) };
+            // SAFETY: as above.
+            unsafe { perdix_core::publish_gap_marker(slot, number, 0, ring.mode()) };
+        }
+        // SAFETY: as above; the messages before are the markers.
+        let mut producer = unsafe { perdix_core::Producer::resume_at(ring, 2) };
+        producer.push(0, 0, b"published").is_ok()
+    };
+    kernel.run(launch).unwrap();
+    consumer
+}
+
+#[test]
+fn no_call_stops_at_a_marker_of_nothing() {
+    type Call = fn(&mut Consumer<'_>) -> bool;
+    let calls: [(&str, Call); 12] = [
+        ("try_consume", |rx| rx.try_consume().as_deref() == Some(b"published")),
+        ("try_next", |rx| rx.try_next().is_ok_and(|message| message[..] == *b"published")),
+        ("consume", |rx| rx.consume().is_ok()),
+        ("next", |rx| rx.next(Duration::ZERO).is_ok()),
+        ("batch", |rx| rx.batch(9, Wait::No).is_ok_and(|batch| batch.len() == 1)),
+        ("drain", |rx| rx.drain(|_| ()) == Ok(1)),
+        ("for_each", |rx| {
+            let mut count = 0;
+            rx.for_each(|_| count += 1).is_err() && count == 1
+        }),
+        ("large", |rx| rx.large(&mut Vec::new(), Wait::No).is_ok()),
+        ("records", |rx| rx.records::<u8>(0, Wait::No).is_ok_and(|batch| batch.len() == 9)),
+        ("messages", |rx| rx.messages().next().is_some_and(|message| message.is_ok())),
+        ("reader", |rx| {
+            let mut bytes = [0; 9];
+            std::io::Read::read(&mut rx.reader().wait(Wait::No), &mut bytes).is_ok_and(|read| read == 9)
+        }),
+        ("status", |rx| rx.status().is_ok() && rx.try_consume().is_some()),
+    ];
+    for mode in MODES {
+        for (name, call) in calls {
+            let mut buffer = ring(8, mode);
+            let mut consumer = behind_markers_of_nothing(&mut buffer);
+            assert!(call(&mut consumer), "{name}, {mode:?}");
+            let lost = consumer.status();
+            assert!(
+                matches!(lost, Err(ConsumeError::ProducerLost { first_missing: 3, .. })),
+                "{name}: {lost:?}"
+            );
+        }
+    }
+}
