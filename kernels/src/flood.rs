@@ -2,8 +2,8 @@
 
 use perdix_gpu::intrinsics::{block_rank, warp_id, warps_per_block};
 use perdix_gpu::{
-    BlockProducer, DeviceRing, DeviceRings, GridProducer, FromFn, PAYLOAD_SIZE, Shard, Source, ThreadProducer,
-    WarpProducer, finish_unused,
+    BlockProducer, DeviceRing, DeviceRings, FromFn, GridProducer, PAYLOAD_SIZE, Shard, Source,
+    ThreadProducer, WarpProducer, finish_unused,
 };
 
 /// The 16 bytes `chunk` of flood message `id`; the first word of the message is the identity itself.

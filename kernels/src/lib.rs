@@ -32,7 +32,7 @@ pub use events::{
 };
 pub use faults::{Ending, break_off, send_too_long, stop_midway, try_until_full};
 pub use flood::{
-    flood_block, flood_grid, flood_chunk, flood_shards_block, flood_shards_grid, flood_thread, flood_warp,
+    flood_block, flood_chunk, flood_grid, flood_shards_block, flood_shards_grid, flood_thread, flood_warp,
     flood_warp_batches,
 };
 pub use link::{bare_ping_pong, bare_writes};

@@ -4,8 +4,8 @@ use core::sync::atomic::{AtomicU64, Ordering};
 
 use perdix_gpu::intrinsics::{WARP_SIZE, lane_id};
 use perdix_gpu::{
-    BlockConsumer, BlockProducer, ConsumeError, DeviceInput, DeviceRing, DeviceService, FromFn, PAYLOAD_WORDS,
-    ThreadConsumer, ThreadProducer, WarpConsumer, WarpProducer, WarpService,
+    BlockConsumer, BlockProducer, ConsumeError, DeviceInput, DeviceRing, DeviceService, FromFn,
+    PAYLOAD_WORDS, ThreadConsumer, ThreadProducer, WarpConsumer, WarpProducer, WarpService,
 };
 
 /// The kind of a message that a relay sends when there was none to take: two words, a number of [`reason`] and what belongs to it.
