@@ -3,6 +3,13 @@
 
 mod common;
 
+/// Held by each test: `tracing` remembers for the whole process whether anybody listens to a place
+/// in the code, and a ring made elsewhere while a listener begins would make it forget that one.
+fn alone() -> std::sync::MutexGuard<'static, ()> {
+    static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
 #[cfg(feature = "metrics")]
 mod metrics {
     use std::collections::BTreeMap;
@@ -31,6 +38,7 @@ mod metrics {
 
     #[test]
     fn a_sample_is_what_the_ring_counts() {
+        let _alone = super::alone();
         let recorder = DebuggingRecorder::new();
         let snapshotter = recorder.snapshotter();
         let mut buffer = Buffer::new(4).unwrap();
@@ -133,6 +141,7 @@ mod tracing {
 
     #[test]
     fn beginnings_ends_and_troubles_are_told_and_no_messages() {
+        let _alone = super::alone();
         let listener = Listener::default();
         tracing::subscriber::with_default(listener.clone(), || {
             let buffer = Buffer::builder().slots(4).memory(perdix_host::MemoryKind::Heap).build().unwrap();
@@ -170,6 +179,7 @@ mod tracing {
 
     #[test]
     fn a_ring_is_a_span_until_both_halves_are_gone() {
+        let _alone = super::alone();
         let listener = Listener::default();
         let spans = || std::mem::take(&mut *listener.1.lock().unwrap());
         tracing::subscriber::with_default(listener.clone(), || {
@@ -185,6 +195,7 @@ mod tracing {
     #[cfg(target_os = "linux")]
     #[test]
     fn rings_between_processes_tell_who_attached() {
+        let _alone = super::alone();
         use perdix_host::process::SharedRing;
         let listener = Listener::default();
         tracing::subscriber::with_default(listener.clone(), || {

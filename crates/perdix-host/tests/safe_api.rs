@@ -57,6 +57,7 @@ fn calls() -> Vec<(&'static str, Call)> {
 }
 
 fn half_calls() -> Vec<(&'static str, halves::Call)> {
+    #[cfg_attr(not(feature = "futures"), allow(unused_mut))] // tasks add to it
     let mut all = [producing::CALLS, consuming::CALLS, consuming::MESSAGES].concat();
     #[cfg(feature = "futures")]
     all.extend(tasks::HALVES);
