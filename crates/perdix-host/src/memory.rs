@@ -35,7 +35,7 @@ impl fmt::Display for MemoryKind {
 }
 
 /// The memory of one ring; freed on drop.
-pub(crate) trait Memory: fmt::Debug + Any + Send + Sync {
+pub(crate) trait Memory: fmt::Debug + AsAny + Send + Sync {
     /// The address for the CPU.
     fn as_ptr(&self) -> *mut u8;
 
@@ -49,7 +49,19 @@ impl dyn Memory {
     /// As what it was made.
     #[cfg_attr(not(feature = "cuda"), allow(dead_code))] // kernels need its address on the device
     pub(crate) fn downcast_ref<T: Any>(&self) -> Option<&T> {
-        let any: &dyn Any = self;
-        any.downcast_ref()
+        self.as_any().downcast_ref()
+    }
+}
+
+/// A reference to any value as one to [`Any`]: the oldest compiler does not convert one trait object
+/// into another.
+pub(crate) trait AsAny: Any {
+    #[cfg_attr(not(feature = "cuda"), allow(dead_code))] // as above
+    fn as_any(&self) -> &dyn Any;
+}
+
+impl<T: Any> AsAny for T {
+    fn as_any(&self) -> &dyn Any {
+        self
     }
 }

@@ -5,6 +5,7 @@ mod common;
 
 /// Held by each test: `tracing` remembers for the whole process whether anybody listens to a place
 /// in the code, and a ring made elsewhere while a listener begins would make it forget that one.
+#[cfg(any(feature = "metrics", feature = "tracing"))]
 fn alone() -> std::sync::MutexGuard<'static, ()> {
     static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
     ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
