@@ -48,7 +48,7 @@ pub(super) const CASES: [Case; 9] = [
     },
     Case {
         package: "perdix-host",
-        tests: &["api", "large", "memory", "records"],
+        tests: &["api", "large", "memory", "records", "safe_api"],
         arguments: &[],
         tools: &[Address],
         short: true,
@@ -62,7 +62,7 @@ pub(super) const CASES: [Case; 9] = [
     },
     Case {
         package: "perdix-host",
-        tests: &["api", "large", "shards", "threads"],
+        tests: &["api", "large", "safe_api", "shards", "threads"],
         arguments: &["--skip", "the_end_never", "--skip", "ten_million"],
         tools: &[Thread],
         short: true,
