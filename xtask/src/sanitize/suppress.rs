@@ -12,6 +12,7 @@ leak:resplit::
 leak:forgotten::
 leak:memory_is_freed_in_time_and_its_lack_is_an_error
 leak:model::
+leak:safe_api::
 leak:cxa_thread_atexit_impl
 ";
 
