@@ -20,7 +20,6 @@ use core::sync::atomic::Ordering;
 
 use crate::meta::{GAP_SIZE, Meta};
 use crate::policy::batch;
-pub use crate::policy::batch::header;
 pub use crate::slot::SENTINEL;
 use crate::slot::{Slot, chunks_of, words_of};
 use crate::word::Word;

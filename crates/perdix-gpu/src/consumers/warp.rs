@@ -315,7 +315,7 @@ unsafe fn hand_back(
         if lane == 0 {
             line.recycled.store(next, Ordering::Relaxed);
             // Whoever finds a word re-armed finds that store too: pairs with the Acquire load of
-            // settled in Consumer::resume
+            // recycled in Consumer::recover
             fence(Ordering::Release);
         }
         warp.sync();
